@@ -1,0 +1,38 @@
+# Two commands do everything, set-up included: `make run` and `make test`.
+# Needs Python 3.11+ and make; everything else goes into .venv inside this checkout.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: help run test check bench lock format clean
+
+help: ## what each target does
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
+
+run: $(VENV)/.run ## set up, then the whole platform on loopback with demo data (ARGS="--reset")
+	@$(BIN)/almoner dev $(ARGS)
+
+test: $(VENV)/.dev ## set up, then the default test suite (ARGS="tests/tenants -v")
+	@$(BIN)/python scripts/run_tests.py $(ARGS)
+
+check: $(VENV)/.dev ## format, lint, types, import contracts, schema snapshot
+	@$(BIN)/python scripts/check.py
+
+bench: $(VENV)/.dev ## the benchmarks, side by side with their peers
+	@$(BIN)/python -m bench $(ARGS)
+
+format: $(VENV)/.dev ## rewrite the sources in the house format
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+lock: $(VENV)/.dev ## renew the hashed locks under requirements/
+	@sh scripts/lock.sh
+
+clean: ## remove the virtual environment and all caches (never .almoner)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage build dist
+
+$(VENV)/.run: requirements/run.txt pyproject.toml scripts/setup.sh
+	@PYTHON="$(PYTHON)" sh scripts/setup.sh run
+
+$(VENV)/.dev: requirements/dev.txt pyproject.toml scripts/setup.sh
+	@PYTHON="$(PYTHON)" sh scripts/setup.sh dev

@@ -1,0 +1,56 @@
+"""Agencies, their user pools and their staff, as the directory keeps them."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from domain.actors import Group
+
+
+class AgencyStatus(StrEnum):
+    """Whether an agency's credentials are honoured."""
+
+    ACTIVE = "ACTIVE"
+    SUSPENDED = "SUSPENDED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """A Cognito-style user pool; its issuer names the agency.
+
+    issuer: exact `iss` of its tokens; the key set is at `<issuer>/.well-known/jwks.json`.
+    client_ids: app clients whose tokens are accepted.
+    """
+
+    issuer: str
+    client_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agency:
+    """A credit-counseling agency or lender.
+
+    id: ULID. slug: lower-case name in addresses and commands. states: USPS codes of its licences.
+    store_url: where its data lives (`sqlite:///…`), without any secret.
+    """
+
+    id: str
+    slug: str
+    name: str
+    states: tuple[str, ...]
+    currency: str = "USD"
+    website: str | None = None
+    status: AgencyStatus = AgencyStatus.ACTIVE
+    store_url: str
+    pools: tuple[Pool, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staff:
+    """Somebody who works for an agency; subject is the `sub` of their tokens."""
+
+    id: str
+    subject: str
+    display_name: str
+    email: str
+    group: Group
+    active: bool = True

@@ -1,0 +1,65 @@
+"""Identifiers: ULIDs, and the global ids that clients see.
+
+A global id names kind, root and record: `app_01H…` for a root, `note_01H…_01H…` for what lives
+under one. It never names an agency: it is looked up in the caller's own store and nowhere else, so
+no spelling of it reaches another agency. Clients must treat it as opaque.
+"""
+
+import secrets
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+ULID_LENGTH = 26
+GLOBAL_ID_LENGTH_MAX = 80
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_ALPHABET_SET = frozenset(_ALPHABET)
+
+
+def new_ulid(at: datetime | None = None, *, randomness: int | None = None) -> str:
+    """Return a ULID: 48 bits of milliseconds since 1970 and 80 random bits, 26 characters.
+
+    `at` is the moment to encode (now where None); `randomness` fixes the random bits, for data that
+    must come out the same each time.
+    """
+    milliseconds = int(at.timestamp() * 1000) if at is not None else time.time_ns() // 1_000_000
+    bits = secrets.randbits(80) if randomness is None else randomness
+    value = (milliseconds << 80) | (bits & ((1 << 80) - 1))
+    return "".join(_ALPHABET[(value >> shift) & 31] for shift in range(125, -1, -5))
+
+
+def is_ulid(text: str) -> bool:
+    """Say whether `text` is spelled as a ULID is."""
+    return len(text) == ULID_LENGTH and _ALPHABET_SET.issuperset(text)
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalId:
+    """What a global id names; `root` equals `id` for a record that is its own root."""
+
+    prefix: str
+    root: str
+    id: str
+
+    def __str__(self) -> str:
+        """Return the id as clients see it."""
+        if self.root == self.id:
+            return f"{self.prefix}_{self.id}"
+        return f"{self.prefix}_{self.root}_{self.id}"
+
+
+def parse_global_id(text: str) -> GlobalId | None:
+    """Return what `text` names, or None where it is not spelled as a global id is."""
+    if len(text) > GLOBAL_ID_LENGTH_MAX:
+        return None
+    prefix, _, rest = text.partition("_")
+    if not prefix.isascii() or not prefix.isalpha():
+        return None
+    root, separator, own = rest.partition("_")
+    if not separator:
+        own = root
+    elif own == root:
+        return None  # one object has one spelling
+    if not (is_ulid(root) and is_ulid(own)):
+        return None
+    return GlobalId(prefix, root, own)

@@ -1,0 +1,1 @@
+"""Composition root: HTTP, identity, execution, configuration, command line."""

@@ -1,0 +1,1 @@
+"""TransUnion credit reports: XML 2.33 over mutual TLS."""

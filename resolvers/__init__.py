@@ -1,0 +1,1 @@
+"""Use cases: plain functions over a request context; they know nothing of GraphQL or HTTP."""

@@ -1,0 +1,1 @@
+"""The public GraphQL schema: declarations only, each field with its access rule."""

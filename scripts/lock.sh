@@ -1,0 +1,12 @@
+#!/bin/sh
+# Renews the hashed locks; they name no index address, so that they hold behind any mirror.
+set -eu
+for lock in run dev; do
+    extra=build
+    if [ "$lock" = dev ]; then extra=dev; fi
+    .venv/bin/uv pip compile pyproject.toml --extra "$extra" --universal --python-version 3.11 --upgrade \
+        --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command 'make lock' \
+        --quiet --output-file "requirements/$lock.txt"
+    sed -i.bak '/^almoner/,/^[a-z]/{/^almoner/d;}' "requirements/$lock.txt" && rm -f "requirements/$lock.txt.bak"
+    echo "almoner: renewed requirements/$lock.txt"
+done

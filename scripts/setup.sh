@@ -1,0 +1,31 @@
+#!/bin/sh
+# Makes .venv inside the checkout and installs what requirements/$1.txt locks, by hash. $1: run | dev.
+set -eu
+lock="$1"
+python="${PYTHON:-python3}"
+venv=.venv
+
+command -v "$python" >/dev/null 2>&1 || {
+    echo "almoner: no $python found. Install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3" >&2
+    exit 1
+}
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+    echo "almoner: $("$python" --version) is too old, Python 3.11 or newer is needed. Name one: make PYTHON=python3.12" >&2
+    exit 1
+}
+if [ ! -x "$venv/bin/python" ]; then
+    echo "almoner: making $venv with $("$python" --version)"
+    "$python" -m venv "$venv" >/dev/null 2>&1 || {
+        rm -rf "$venv"
+        version="$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
+        echo "almoner: this Python has no venv module. On Debian or Ubuntu: sudo apt-get install python$version-venv" >&2
+        exit 1
+    }
+fi
+echo "almoner: installing what requirements/$lock.txt locks (a minute the first time)"
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+    --requirement "requirements/$lock.txt"
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+# A development environment holds everything that running needs.
+touch "$venv/.run"
+if [ "$lock" = dev ]; then touch "$venv/.dev"; fi
