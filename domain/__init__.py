@@ -1,1 +1,1 @@
-"""Records, money, events and errors: what Almoner speaks of, with no import but the standard library."""
+"""Records, money, events and errors: what Almoner speaks of. Imports the standard library alone."""

@@ -110,7 +110,7 @@ def claim_end(at: datetime) -> datetime:
 class ApiKey:
     """An agency's machine credential, as the directory keeps it: never the secret itself.
 
-    prefix: the first characters of the secret, to tell keys apart. hash: SHA-256 of the secret, hex.
+    prefix: the first characters of the secret, to tell keys apart. hash: its SHA-256, in hex.
     """
 
     id: str

@@ -82,14 +82,15 @@ _TEXTS: dict[ConsentPurpose, tuple[str, str]] = {
         "2026-01",
         "I give {agency} my written instructions under the Fair Credit Reporting Act to obtain my "
         "credit report from TransUnion once, in connection with a credit transaction that I asked "
-        "for. I understand that this inquiry is recorded in my credit file and may affect my credit "
-        "score. This instruction ends 30 days from today, or as soon as the report has been "
+        "for. I understand that this inquiry is recorded in my credit file and may affect my "
+        "credit score. This instruction ends 30 days from today, or as soon as the report has been "
         "obtained.",
     ),
     ConsentPurpose.BANK_DATA: (
         "2026-01",
-        "I allow {agency} to read the accounts, balances and transactions of the bank accounts that "
-        "I link, for credit counseling. I can withdraw this at any time by unlinking the account.",
+        "I allow {agency} to read the accounts, balances and transactions of the bank accounts "
+        "that I link, for credit counseling. I can withdraw this at any time by unlinking the "
+        "account.",
     ),
     ConsentPurpose.ELECTRONIC_RECORDS: (
         "2026-01",

@@ -152,8 +152,8 @@ class CreditSummary:
 class CreditFile:
     """A bureau's whole answer. summary and score are None unless hit is HIT and they apply.
 
-    alerts: what a reader must not miss (`FREEZE`, `DISPUTE`, `MINOR`, `SUPPRESSED`, `CONSUMER_STATEMENT`,
-    `ADDRESS_MISMATCH`).
+    alerts: what a reader must not miss (`FREEZE`, `DISPUTE`, `MINOR`, `SUPPRESSED`,
+    `CONSUMER_STATEMENT`, `ADDRESS_MISMATCH`).
     """
 
     hit: FileHit

@@ -1,1 +1,1 @@
-"""Use cases: plain functions over a request context; they know nothing of GraphQL or HTTP."""
+"""Use cases: what a caller may do with an agency's records. They know nothing of GraphQL or HTTP."""

@@ -1,1 +1,1 @@
-"""Isolation: each agency its own encrypted store, behind one port; the directory that names them."""
+"""Isolation: each agency its own encrypted store, and the directory that names the agencies."""

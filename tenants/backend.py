@@ -246,12 +246,15 @@ class StoreBackend(Protocol):
 def check_unit(unit: Unit) -> None:
     """Raise TooLarge for a unit beyond the limits, ValueError for one that makes no sense."""
     operations = unit.operations
-    if len(operations) > UNIT_ITEMS_MAX:
+    uniques = sum(len(operation.uniques) for operation in operations if isinstance(operation, Put))
+    beside = (unit.event, unit.audit, unit.begin, unit.finish)
+    if len(operations) + uniques + sum(item is not None for item in beside) > UNIT_ITEMS_MAX:
         raise TooLarge(f"One change may touch at most {UNIT_ITEMS_MAX} records.")
     keys = [operation.key for operation in operations]
     if len(set(keys)) != len(keys):
         raise ValueError("a unit touches each record at most once")
     sizes = [len(operation.body) for operation in operations if isinstance(operation, Put)]
+    sizes += [len(line[1]) for line in (unit.event, unit.audit) if line is not None]
     if any(size > BODY_BYTES_MAX for size in sizes):
         raise TooLarge(f"One record may hold at most {BODY_BYTES_MAX // 1024} KB.")
     if sum(sizes) > UNIT_BYTES_MAX:

@@ -1,0 +1,90 @@
+"""What the commands share: the home folder, tables or JSON, the reason of an action."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
+
+import click
+
+from domain.agencies import Agency
+from domain.errors import NotFound
+from gateway.config import Config, load_config_here
+from gateway.workspace import Workspace, open_workspace
+
+T = TypeVar("T")
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+reason_option = click.option(
+    "--reason", default=None, help="Why; it goes into the audit log with your user name."
+)
+
+
+def in_workspace(use: Callable[[Workspace], Awaitable[T]], *, create: bool = False) -> T:
+    """Open the configured home folder, run `use` with it, and return what it returns."""
+    config = load_config_here("command")
+
+    async def run() -> T:
+        async with open_workspace(config.home, create=create) as workspace:
+            return await use(workspace)
+
+    return asyncio.run(run())
+
+
+def configured(command: str, overrides: Mapping[str, object] | None = None) -> Config:
+    """Return the effective configuration of a command."""
+    return load_config_here(command, overrides)
+
+
+def reason_or_ask(reason: str | None) -> str:
+    """Return the reason; on a terminal it is asked for, elsewhere its absence is recorded."""
+    if reason is not None and reason.strip():
+        return reason.strip()
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        asked: str = click.prompt("Reason (for the audit log)", err=True)
+        return asked.strip()
+    return "not given"
+
+
+async def agency_named(workspace: Workspace, slug: str) -> Agency:
+    """Return the agency of that slug; raises NotFound, naming those there are."""
+    found = await workspace.directory.agency_by_slug(slug)
+    if found is not None:
+        return found
+    known = ", ".join(sorted(agency.slug for agency in await workspace.directory.agencies()))
+    raise NotFound(f"there is no agency {slug}. There are: {known or 'none yet'}")
+
+
+def print_rows(rows: Sequence[Mapping[str, object]], *, as_json: bool, empty: str) -> None:
+    """Print rows as JSON or as a table with a heading; `empty` is said where there are none."""
+    if as_json:
+        click.echo(json.dumps(list(rows), indent=2, default=str))
+        return
+    if not rows:
+        click.echo(empty, err=True)
+        return
+    names = list(rows[0])
+    cells = [[_cell(row[name]) for name in names] for row in rows]
+    widths = [max(len(name), *(len(line[i]) for line in cells)) for i, name in enumerate(names)]
+    for line in [[name.upper() for name in names], *cells]:
+        padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        click.echo("  ".join(padded).rstrip())
+
+
+def print_record(record: Mapping[str, object], *, as_json: bool) -> None:
+    """Print one thing, a line a field."""
+    if as_json:
+        click.echo(json.dumps(record, indent=2, default=str))
+        return
+    width = max(len(name) for name in record)
+    for name, value in record.items():
+        click.echo(f"{name.ljust(width)}  {_cell(value)}")
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return " ".join(sorted(str(item) for item in value)) or "-"
+    return str(value)

@@ -1,0 +1,198 @@
+"""Reads a GraphQL request off HTTP: method, media types, body and query string, all bounded.
+
+Whatever is not a GraphQL request is refused here, before anybody asked who sent it.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from urllib.parse import parse_qsl
+
+import msgspec
+from starlette.datastructures import Headers
+from starlette.types import Receive, Scope
+
+from domain.errors import MalformedRequest
+from gateway.config import Limits
+from gateway.errors import Refused, malformed
+from gateway.limits import json_depth_exceeds
+from gateway.negotiation import is_json_in_utf8
+
+IDEMPOTENCY_KEY_CHARACTERS_MAX = 255
+OPERATION_NAME_CHARACTERS_MAX = 256
+ALLOWED = "GET, POST, OPTIONS"
+MEMBERS = ("query", "operationName", "variables", "extensions")
+
+UNPARSABLE = "Unable to parse GraphQL query."
+EMPTY = "Request body is empty."
+
+_DECODER = msgspec.json.Decoder()
+_MEMBER = re.compile(rb'"(?:query|operationName|variables|extensions)"|\\u00')
+
+
+class ClientLeft(Exception):
+    """The client went away before it could be answered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the client asks, as it came: a document and what goes with it.
+
+    by_get: queries alone may be asked so.
+    """
+
+    document: str
+    operation_name: str | None = None
+    variables: Mapping[str, object] = field(default_factory=dict)
+    by_get: bool = False
+
+
+async def read_request(scope: Scope, receive: Receive, headers: Headers, limits: Limits) -> Asked:
+    """Return what is asked. Raises Refused, and ClientLeft where the body never ends."""
+    method = scope["method"]
+    if method == "POST":
+        _check_body_headers(headers)
+        body = await read_body(receive, headers, limits.body_bytes)
+        return _read_members(_decode(body, limits.json_depth), by_get=False)
+    if method == "GET":
+        return _read_members(_decode_query(scope["query_string"], limits), by_get=True)
+    raise Refused(
+        MalformedRequest("Ask by POST, or by GET for queries."),
+        status=HTTPStatus.METHOD_NOT_ALLOWED,
+        headers={"allow": ALLOWED},
+    )
+
+
+async def read_body(receive: Receive, headers: Headers, bytes_max: int) -> bytes:
+    """Return a request's body, refused as soon as it is known to be beyond `bytes_max`."""
+    announced = headers.get("content-length", "")
+    if announced.isdecimal() and int(announced[:20]) > bytes_max:
+        raise _too_large(bytes_max)
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientLeft
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > bytes_max:
+            raise _too_large(bytes_max)
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+def idempotency_key(headers: Headers) -> str | None:
+    """Return the Idempotency-Key header; raises Refused for one that cannot be a key."""
+    given = headers.getlist("idempotency-key")
+    if not given:
+        return None
+    key = given[0]
+    if len(given) > 1 or not key or not key.isascii() or not key.isprintable():
+        raise malformed("Idempotency-Key is one printable ASCII text.")
+    if len(key) > IDEMPOTENCY_KEY_CHARACTERS_MAX:
+        raise malformed(f"Idempotency-Key has at most {IDEMPOTENCY_KEY_CHARACTERS_MAX} characters.")
+    return key
+
+
+def _check_body_headers(headers: Headers) -> None:
+    if not is_json_in_utf8(headers.get("content-type")):
+        raise malformed(
+            "Send application/json in UTF-8, and say so by Content-Type.",
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        )
+    if headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise malformed(
+            "Send the body uncompressed: Content-Encoding is not supported.",
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        )
+
+
+def _too_large(bytes_max: int) -> Refused:
+    return Refused(
+        MalformedRequest(f"The request body is larger than {bytes_max} bytes."),
+        status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        headers={"connection": "close"},
+    )
+
+
+def _decode(body: bytes, depth_max: int) -> Mapping[str, object]:
+    """Return the members of a JSON object; strict, so that no other reader sees another text."""
+    if not body.strip():
+        raise malformed(EMPTY)
+    try:
+        value = _DECODER.decode(body)
+        if len(_MEMBER.findall(body)) > len(MEMBERS):
+            _refuse_repeated(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise malformed(UNPARSABLE) from None
+    if isinstance(value, list):
+        raise malformed("Send one operation: lists of operations are not supported.")
+    if not isinstance(value, dict):
+        raise malformed(UNPARSABLE)
+    if body.count(b"{") + body.count(b"[") > depth_max and json_depth_exceeds(value, depth_max):
+        raise malformed(f"The JSON is nested deeper than {depth_max} levels.")
+    return value
+
+
+def _refuse_repeated(body: bytes) -> None:
+    """Raise Refused where a member is named twice: readers differ in which one they take."""
+    objects: list[Sequence[tuple[str, object]]] = []
+    json.loads(body, object_pairs_hook=lambda pairs: objects.append(pairs))
+    outermost = [name for name, _ in objects[-1]] if objects else []
+    if len(set(outermost)) != len(outermost):
+        raise malformed("A member of the request is named twice.")
+
+
+def _decode_query(query_string: bytes, limits: Limits) -> Mapping[str, object]:
+    try:
+        pairs = parse_qsl(
+            query_string.decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=bool(query_string),
+            errors="strict",
+            max_num_fields=20,
+        )
+    except ValueError:  # covers what is not UTF-8
+        raise malformed(UNPARSABLE) from None
+    members: dict[str, object] = {}
+    for name, text in pairs:
+        if name in members:
+            raise malformed("A member of the request is named twice.")
+        if name in ("variables", "extensions"):
+            members[name] = _decode_parameter(text, limits.json_depth)
+        elif name in MEMBERS:
+            members[name] = text or None
+    return members
+
+
+def _decode_parameter(text: str, depth_max: int) -> object:
+    if not text:
+        return None
+    try:
+        value = _DECODER.decode(text.encode())
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        raise malformed(UNPARSABLE) from None
+    if json_depth_exceeds(value, depth_max):
+        raise malformed(f"The JSON is nested deeper than {depth_max} levels.")
+    return value
+
+
+def _read_members(members: Mapping[str, object], *, by_get: bool) -> Asked:
+    document = members.get("query")
+    if not isinstance(document, str) or not document.strip():
+        raise malformed(UNPARSABLE)
+    name = members.get("operationName")
+    if name is not None and not (
+        isinstance(name, str) and len(name) <= OPERATION_NAME_CHARACTERS_MAX
+    ):
+        raise malformed("operationName is a text or null.")
+    for member in ("variables", "extensions"):
+        if not isinstance(members.get(member), dict | None):
+            raise malformed(f"{member} is an object or null.")
+    variables = members.get("variables") or {}
+    assert isinstance(variables, dict)
+    return Asked(document=document, operation_name=name or None, variables=variables, by_get=by_get)

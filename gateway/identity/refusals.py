@@ -1,0 +1,68 @@
+"""Why a credential was refused: said to the log, never to the caller."""
+
+from enum import StrEnum
+
+from domain.errors import Unauthenticated
+
+
+class Reason(StrEnum):
+    """Which check failed. Stable: dashboards and alerts group by these."""
+
+    # the request
+    SEVERAL_CREDENTIALS = "several-credentials"
+    REPEATED_HEADER = "repeated-header"
+    UNKNOWN_SCHEME = "unknown-scheme"
+    # the token's text
+    TOKEN_TOO_LARGE = "token-too-large"  # noqa: S105 - a reason's name, not a password
+    MALFORMED_TOKEN = "malformed-token"  # noqa: S105 - as above
+    NOT_CANONICAL = "not-canonical"
+    MALFORMED_JSON = "malformed-json"
+    DUPLICATE_NAME = "duplicate-name"
+    TOO_DEEP = "too-deep"
+    HEADER_NOT_ALLOWED = "header-not-allowed"
+    WRONG_ALGORITHM = "wrong-algorithm"
+    WRONG_TYPE = "wrong-type"
+    MALFORMED_KEY_ID = "malformed-key-id"
+    # where it comes from
+    UNKNOWN_ISSUER = "unknown-issuer"
+    UNKNOWN_KEY = "unknown-key"
+    KEY_SET_UNAVAILABLE = "key-set-unavailable"
+    WRONG_SIGNATURE = "wrong-signature"
+    # what it claims
+    MALFORMED_CLAIM = "malformed-claim"
+    WRONG_TOKEN_USE = "wrong-token-use"  # noqa: S105 - as above
+    WRONG_CLIENT = "wrong-client"
+    BOUND_TOKEN = "bound-token"  # noqa: S105 - as above
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not-yet-valid"
+    LIFETIME_TOO_LONG = "lifetime-too-long"
+    NO_GROUP = "no-group"
+    SEVERAL_GROUPS = "several-groups"
+    GROUP_OF_ANOTHER_POOL = "group-of-another-pool"
+    # what the directory knows
+    REVOKED = "revoked"
+    INACTIVE_STAFF = "inactive-staff"
+    MALFORMED_API_KEY = "malformed-api-key"
+    UNKNOWN_API_KEY = "unknown-api-key"
+    ENDED_API_KEY = "ended-api-key"
+
+
+class Refusal(Exception):
+    """A check that failed, inside stage 2; leaves it only as the cause of an Unauthenticated."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+
+
+def refused(reason: Reason) -> Unauthenticated:
+    """Return the error to raise where a credential is refused for that reason."""
+    error = Unauthenticated()
+    error.__cause__ = Refusal(reason)
+    return error
+
+
+def reason_of(error: BaseException) -> Reason | None:
+    """Return why the credential was refused, for the log; None where the error is another one."""
+    cause = error.__cause__
+    return cause.reason if isinstance(cause, Refusal) else None

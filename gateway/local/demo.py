@@ -1,0 +1,222 @@
+"""Writes the demo world into a home folder, and keeps its grants and consents fresh.
+
+Records are dated from the seed date; grants and consents from now, renewed at every start of
+`almoner dev`, so that the demo never goes stale.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from domain.access import AccessGrant, GrantScope, claim_end
+from domain.actors import Actor, PrincipalKind
+from domain.agencies import Agency, Pool, Staff
+from domain.applications import Application, ApplicationStatus, Assignment, Note
+from domain.consents import Consent, ConsentPurpose, consent_end, current_text
+from domain.ids import GlobalId, new_ulid, parse_global_id
+from gateway.local.demo_world import (
+    AGENCIES,
+    CLIENT_ID,
+    OPERATOR,
+    OPERATOR_POOL,
+    Applicant,
+    DemoAgency,
+    DemoUser,
+    plan_applicants,
+    users_of,
+)
+from gateway.local.issuer import LocalIssuer
+from gateway.provisioning import add_agency, cli_audit
+from gateway.workspace import Workspace
+from tenants.kinds import Record
+from tenants.store import AgencyStore, Change
+
+_RENEW_BEFORE = timedelta(days=25)
+_APPLICANTS_PER_UNIT = 20
+_REASON = "the demo world"
+
+T = TypeVar("T")
+
+
+async def seed_demo(
+    workspace: Workspace, issuer: LocalIssuer, *, issuer_url: str, at: datetime
+) -> None:
+    """Write agencies, pools, users, staff and applications into an empty home."""
+    issuer.ensure_pool(OPERATOR_POOL, CLIENT_ID)
+    _put_user(issuer, OPERATOR)
+    await workspace.directory.set_operator_pool(
+        Pool(issuer=f"{issuer_url}/{OPERATOR_POOL}", client_ids=(CLIENT_ID,)),
+        cli_audit("dev seed", subject=None, reason=_REASON),
+    )
+    for demo in AGENCIES:
+        issuer.ensure_pool(demo.pool_id, CLIENT_ID)
+        agency = await add_agency(
+            workspace,
+            slug=demo.slug,
+            name=demo.name,
+            states=demo.states,
+            website=f"http://{demo.slug}.localhost:8000/",
+            pools=(Pool(issuer=f"{issuer_url}/{demo.pool_id}", client_ids=(CLIENT_ID,)),),
+            reason=_REASON,
+        )
+        await _seed_people(workspace, issuer, demo, agency)
+        async with workspace.registry.lease(agency) as store:
+            await _seed_applications(store, demo, agency, at)
+
+
+async def renew_demo(workspace: Workspace, *, at: datetime) -> None:
+    """Give the demo's counselors and consents a fresh end, where nobody has taken them away."""
+    for demo in AGENCIES:
+        agency = await workspace.directory.agency_by_slug(demo.slug)
+        if agency is None:
+            continue
+        held = [applicant for applicant in plan_applicants(demo) if applicant.role.counselor]
+        async with workspace.registry.lease(agency) as store:
+            await _renew_grants(store, held, at)
+            consented = [applicant for applicant in held if applicant.role.consented]
+            await _renew_consents(store, agency, consented, at)
+
+
+async def _seed_people(
+    workspace: Workspace, issuer: LocalIssuer, demo: DemoAgency, agency: Agency
+) -> None:
+    for user in users_of(demo).values():
+        _put_user(issuer, user)
+        if user.email.startswith("consumer"):
+            continue
+        staff = Staff(
+            id=f"staff_{new_ulid()}",
+            subject=user.subject,
+            display_name=user.display_name,
+            email=user.email,
+            group=user.group,
+        )
+        audit = cli_audit("dev seed", subject=staff.id, reason=_REASON)
+        await workspace.directory.put_staff(agency.id, staff, audit)
+
+
+def _put_user(issuer: LocalIssuer, user: DemoUser) -> None:
+    issuer.put_user(
+        email=user.email,
+        subject=user.subject,
+        display_name=user.display_name,
+        group=user.group,
+        pool_id=user.pool_id,
+        agency=user.agency,
+    )
+
+
+async def _seed_applications(
+    store: AgencyStore, demo: DemoAgency, agency: Agency, at: datetime
+) -> None:
+    users = users_of(demo)
+    for some in _in_parts(plan_applicants(demo), _APPLICANTS_PER_UNIT):
+        records = tuple(
+            record for applicant in some for record in _records_of(applicant, users, agency, at)
+        )
+        audit = cli_audit("dev seed", subject=None, reason=_REASON)
+        await store.commit(Change(put=records, audit=audit))
+
+
+def _records_of(
+    applicant: Applicant, users: dict[str, DemoUser], agency: Agency, at: datetime
+) -> Iterator[Record]:
+    yield applicant.consumer
+    role, application = applicant.role, applicant.application
+    if role.counselor is None:
+        yield application
+        return
+    counselor = users[role.counselor].actor
+    end = claim_end(at)
+    yield replace(
+        application,
+        assignment=Assignment(counselor=counselor, grant_id=applicant.grant_id, expires_at=end),
+    )
+    yield AccessGrant(
+        id=applicant.grant_id,
+        grantee=counselor,
+        scope=GrantScope.APPLICATION,
+        subject=application.id,
+        reason="claimed from the queue",
+        requested_at=at,
+        approved_by=counselor,
+        expires_at=end,
+    )
+    if role.status is ApplicationStatus.RETURNED:
+        yield Note(
+            id=applicant.note_id,
+            application_id=application.id,
+            text="Asked for the missing pay stubs.",
+            author=counselor,
+            created_at=application.updated_at,
+        )
+    if role.consented:
+        yield _consent(applicant.consent_id, applicant, agency, at)
+
+
+def _consent(consent_id: str, applicant: Applicant, agency: Agency, at: datetime) -> Consent:
+    text = current_text(ConsentPurpose.SOFT_CREDIT_PULL, agency.name)
+    consumer = applicant.consumer
+    return Consent(
+        id=consent_id,
+        application_id=applicant.application.id,
+        purpose=text.purpose,
+        text_version=text.version,
+        text_sha256=text.sha256,
+        given_by=Actor(
+            id=consumer.subject or consumer.id,
+            kind=PrincipalKind.CONSUMER,
+            display_name=consumer.name.display,
+        ),
+        given_at=at,
+        expires_at=consent_end(at),
+        source_ip="127.0.0.1",
+    )
+
+
+async def _renew_grants(store: AgencyStore, applicants: Sequence[Applicant], at: datetime) -> None:
+    grants = await store.get_many(AccessGrant, [item.grant_id for item in applicants])
+    applications = await store.get_many(Application, [item.application.id for item in applicants])
+    stale: list[Record] = []
+    for applicant in applicants:
+        grant = grants.get(applicant.grant_id)
+        application = applications.get(applicant.application.id)
+        if grant is None or application is None or application.assignment is None:
+            continue
+        if grant.revoked_at is not None or grant.expires_at - at > _RENEW_BEFORE:
+            continue
+        if application.assignment.grant_id != grant.id:
+            continue
+        end = claim_end(at)
+        assignment = replace(application.assignment, expires_at=end)
+        stale.append(replace(grant, expires_at=end))
+        stale.append(replace(application, assignment=assignment))
+    for part in _in_parts(stale, _APPLICANTS_PER_UNIT):
+        audit = cli_audit("dev renew", subject=None, reason=_REASON)
+        await store.commit(Change(put=tuple(part), audit=audit))
+
+
+async def _renew_consents(
+    store: AgencyStore,
+    agency: Agency,
+    applicants: Sequence[Applicant],
+    at: datetime,
+) -> None:
+    by_root = await store.children_many(Consent, [item.application.id for item in applicants])
+    for applicant in applicants:
+        consents = by_root[applicant.application.id]
+        later = at + _RENEW_BEFORE
+        if any(consent.is_usable(ConsentPurpose.SOFT_CREDIT_PULL, later) for consent in consents):
+            continue
+        parsed = parse_global_id(applicant.application.id)
+        assert parsed is not None
+        identifier = str(GlobalId("cons", parsed.root, new_ulid(at)))
+        consent = _consent(identifier, applicant, agency, at)
+        audit = cli_audit("dev renew", subject=consent.id, reason=_REASON)
+        await store.commit(Change(put=(consent,), audit=audit))
+
+
+def _in_parts(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

@@ -1,0 +1,146 @@
+"""One HTTP exchange with a vendor over httpx, its troubles told apart by whether anything left.
+
+httpx's trace tells when the request's first byte is written: until then a deadline that passes is
+one of connecting. The answer is read no further than its limit, in the encoding it was asked for
+(identity: a compressed answer could unfold beyond any limit within one read).
+"""
+
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import httpx
+
+from integrations.upstream import Attempt, AttemptFailed, Trouble
+
+RETRY_AFTER_SECONDS_MAX = 3600.0
+
+# In this order: the first that fits an exception or what it stands for.
+_TROUBLES: tuple[tuple[type[BaseException], Trouble], ...] = (
+    (httpx.ConnectTimeout, Trouble.CONNECT_TIMED_OUT),
+    (httpx.PoolTimeout, Trouble.CONNECT_TIMED_OUT),
+    (httpx.ConnectError, Trouble.CONNECT_FAILED),
+    (httpx.ProxyError, Trouble.CONNECT_FAILED),
+    (httpx.TimeoutException, Trouble.TIMED_OUT),
+    (httpx.UnsupportedProtocol, Trouble.REQUEST_UNSENDABLE),
+    (httpx.LocalProtocolError, Trouble.REQUEST_UNSENDABLE),
+    (httpx.InvalidURL, Trouble.REQUEST_UNSENDABLE),
+    (httpx.RemoteProtocolError, Trouble.CONNECTION_LOST),
+    (httpx.DecodingError, Trouble.ANSWER_UNREADABLE),
+)
+# TLS alerts by which a server refuses a client's certificate. Under TLS 1.3 they arrive after the
+# client has begun to send, and the server has thrown away what it sent.
+_REFUSALS = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED", "HANDSHAKE_FAILURE")
+
+
+async def exchange(
+    client: httpx.AsyncClient,
+    attempt: Attempt,
+    *,
+    method: str,
+    url: str,
+    content: bytes,
+    headers: Mapping[str, str],
+    connect_seconds: float,
+    answer_bytes_max: int,
+) -> bytes:
+    """Send one request and return the body of a successful answer. Raises AttemptFailed."""
+
+    async def trace(event: str, _details: Mapping[str, object]) -> None:
+        if event.endswith("send_request_headers.started"):
+            attempt.connecting = False
+        elif event == "connection.connect_tcp.started":
+            attempt.connecting = True
+
+    connect = min(connect_seconds, attempt.seconds)
+    try:
+        request = client.build_request(
+            method,
+            url,
+            content=content,
+            headers={**headers, "Accept-Encoding": "identity"},
+            timeout=httpx.Timeout(attempt.seconds, connect=connect, pool=connect),
+            extensions={"trace": trace},
+        )
+        return await _send(client, request, answer_bytes_max)
+    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError) as error:
+        failed = AttemptFailed(trouble_of(error), detail=_names(error))
+    # Outside of the handler: httpx's errors carry the request, which must not travel as a context.
+    raise failed
+
+
+def trouble_of(error: BaseException) -> Trouble:
+    """Return what an exception of httpx, or of what it lets through, tells of the exchange."""
+    for cause in _chain(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return Trouble.CERTIFICATE_REFUSED
+        if isinstance(cause, ssl.SSLError):
+            reason = cause.reason or ""
+            if "ALERT" in reason and any(word in reason for word in _REFUSALS):
+                return Trouble.CERTIFICATE_REFUSED
+    for kind, trouble in _TROUBLES:
+        if isinstance(error, kind):
+            return trouble
+    return Trouble.CONNECTION_LOST
+
+
+def retry_after_seconds(value: str | None, now: datetime) -> float | None:
+    """Return how long `Retry-After` asks to wait: seconds or a date; None where it says nothing."""
+    if value is None:
+        return None
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text), RETRY_AFTER_SECONDS_MAX)
+    try:
+        until = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if until.tzinfo is None:
+        until = until.replace(tzinfo=UTC)
+    return min(max((until - now).total_seconds(), 0.0), RETRY_AFTER_SECONDS_MAX)
+
+
+async def _send(client: httpx.AsyncClient, request: httpx.Request, bytes_max: int) -> bytes:
+    response = await client.send(request, stream=True, follow_redirects=False)
+    try:
+        if not response.is_success:
+            raise AttemptFailed(
+                response.status_code,
+                retry_after_seconds=retry_after_seconds(
+                    response.headers.get("Retry-After"), datetime.now(UTC)
+                ),
+            )
+        if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise AttemptFailed(Trouble.ANSWER_UNREADABLE, detail="encoded though not asked for")
+        return await _read(response.aiter_raw(), bytes_max)
+    finally:
+        await response.aclose()
+
+
+async def _read(chunks: AsyncIterator[bytes], bytes_max: int) -> bytes:
+    body = bytearray()
+    async for chunk in chunks:
+        body += chunk
+        if len(body) > bytes_max:
+            raise AttemptFailed(Trouble.ANSWER_TOO_LARGE)
+    return bytes(body)
+
+
+def _chain(error: BaseException) -> tuple[BaseException, ...]:
+    chain: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in chain:
+        chain.append(current)
+        current = current.__cause__ or current.__context__
+    return tuple(chain)
+
+
+def _names(error: BaseException) -> str:
+    reasons = (
+        f"{type(cause).__name__}({cause.reason})"
+        if isinstance(cause, ssl.SSLError) and cause.reason
+        else type(cause).__name__
+        for cause in _chain(error)
+    )
+    return " < ".join(reasons)

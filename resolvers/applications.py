@@ -1,0 +1,227 @@
+"""Applications: finding and listing them, and what every change to one begins with."""
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from itertools import islice
+
+from domain.actors import PrincipalKind
+from domain.applications import (
+    EDITED_BY_CONSUMER,
+    EDITED_BY_COUNSELOR,
+    Application,
+    ApplicationStatus,
+    Note,
+    Step,
+    next_status,
+)
+from domain.consents import Consent
+from domain.consumers import Consumer
+from domain.credit import CreditReport
+from domain.errors import InvalidTransition, NotFound, VersionConflict
+from domain.ids import parse_global_id
+from resolvers.context import RequestContext, store_of
+from resolvers.inputs import ApplicationFilter, Maybe, given
+from resolvers.pages import Cut, Listing, Window, read_forward, read_window
+
+READ_AT_ONCE_MAX = 100
+_GRANTED = "applications:granted"
+_NOTHING: Listing[Application] = Cut(
+    items=(), positions=(), has_next=False, has_previous=False, seal=str
+)
+
+Keep = Callable[[Application], bool]
+
+
+async def applications(
+    context: RequestContext,
+    *,
+    first: Maybe[int],
+    after: Maybe[str],
+    last: Maybe[int],
+    before: Maybe[str],
+    where: Maybe[ApplicationFilter],
+) -> Listing[Application]:
+    """Return what the principal may read in full, newest first.
+
+    Consumers: their own. Counselors: those they hold a live grant for. Machines: all.
+    """
+    window = read_window(first, after, last, before)
+    wanted = given(where) or ApplicationFilter()
+    keep = _keeps(wanted)
+    if context.principal.kind is PrincipalKind.COUNSELOR:
+        return await _granted(context, window, keep)
+    if context.principal.kind is PrincipalKind.CONSUMER:
+        own = await context.guard.own_consumer()
+        return _NOTHING if own is None else await _of_consumer(context, own.id, window, keep)
+    if (consumer_id := given(wanted.consumer_id)) is not None:
+        return await _of_consumer(context, consumer_id, window, keep)
+    statuses = frozenset(given(wanted.statuses) or ())
+    if len(statuses) == 1:
+        (status,) = statuses
+        return await _listed(context, "application_by_status", status.value, window, keep)
+    return await _listed(context, "application_all", "", window, keep)
+
+
+async def applications_of(
+    context: RequestContext, consumer: Consumer, *, first: Maybe[int], after: Maybe[str]
+) -> Listing[Application]:
+    """Return the consumer's applications that the principal may read, newest first."""
+    window = read_forward(first, after)
+    if context.principal.kind is PrincipalKind.COUNSELOR:
+        grants = await context.guard.grants()
+        return await _of_consumer(context, consumer.id, window, lambda one: one.id in grants)
+    return await _of_consumer(context, consumer.id, window, lambda one: True)  # noqa: ARG005
+
+
+async def application_counts(context: RequestContext) -> list[tuple[ApplicationStatus, int]]:
+    """Return how many applications there are of each status, in the order of the statuses."""
+    store = store_of(context)
+    return [
+        (status, await store.count("application_by_status", status.value))
+        for status in ApplicationStatus
+    ]
+
+
+async def consumer_of(context: RequestContext, application: Application) -> Consumer | None:
+    """Return whose application it is; who reaches the one reaches the other."""
+    return await context.loaders.consumers.load(application.consumer_id)
+
+
+async def notes_of(context: RequestContext, application: Application) -> list[Note]:
+    """Return the application's notes, oldest first."""
+    return await context.loaders.notes.load(application.id) or []
+
+
+async def consents_of(context: RequestContext, application: Application) -> list[Consent]:
+    """Return the application's consents, oldest first."""
+    return await context.loaders.consents.load(application.id) or []
+
+
+async def credit_reports_of(
+    context: RequestContext, application: Application
+) -> list[CreditReport]:
+    """Return the application's credit reports, oldest first."""
+    return await context.loaders.credit_reports.load(application.id) or []
+
+
+async def application_named(
+    context: RequestContext, global_id: str, expected_version: int | None = None
+) -> Application:
+    """Return the application that a mutation names; raises NotFound, or VersionConflict."""
+    application = await context.guard.application(global_id)
+    if application is None:
+        raise NotFound
+    check_version(application.version, expected_version)
+    return application
+
+
+def check_version(current: int, expected: int | None) -> None:
+    """Raise VersionConflict where the caller has not seen the current version."""
+    if expected is not None and expected != current:
+        raise VersionConflict(current_version=current)
+
+
+def status_after_edit(context: RequestContext, application: Application) -> ApplicationStatus:
+    """Return the status after an edit; raises InvalidTransition where the principal may not edit.
+
+    Counselors edit while they work on it; consumers, and machines in their place, before.
+    """
+    counselor = context.principal.kind is PrincipalKind.COUNSELOR
+    editable = EDITED_BY_COUNSELOR if counselor else EDITED_BY_CONSUMER
+    if application.status not in editable:
+        raise InvalidTransition(
+            f"An application that is {application.status} cannot be edited by "
+            f"{'a counselor' if counselor else 'its consumer'}."
+        )
+    return next_status(application.status, Step.EDIT)
+
+
+def _keeps(wanted: ApplicationFilter) -> Keep:
+    statuses = given(wanted.statuses)
+    earliest, latest = given(wanted.submitted_from), given(wanted.submitted_to)
+    consumer_id = given(wanted.consumer_id)
+
+    def keep(application: Application) -> bool:
+        return (
+            (statuses is None or application.status in statuses)
+            and (consumer_id is None or application.consumer_id == consumer_id)
+            and _is_submitted_between(application, earliest, latest)
+        )
+
+    return keep
+
+
+def _is_submitted_between(
+    application: Application, earliest: date | None, latest: date | None
+) -> bool:
+    if earliest is None and latest is None:
+        return True
+    if application.submitted_at is None:
+        return False
+    day = application.submitted_at.date()
+    return (earliest is None or day >= earliest) and (latest is None or day <= latest)
+
+
+async def _of_consumer(
+    context: RequestContext, consumer_id: str, window: Window, keep: Keep
+) -> Listing[Application]:
+    parsed = parse_global_id(consumer_id)
+    if parsed is None:
+        return _NOTHING
+    return await _listed(context, "application_by_consumer", parsed.root, window, keep)
+
+
+async def _listed(
+    context: RequestContext, index: str, part: str, window: Window, keep: Keep
+) -> Listing[Application]:
+    if window.size == 0:
+        return _NOTHING
+    store = store_of(context)
+    if window.from_tail:
+        return await store.query(
+            Application, index, part, last=window.size, before=window.before, desc=True, keep=keep
+        )
+    return await store.query(
+        Application, index, part, first=window.size, after=window.after, desc=True, keep=keep
+    )
+
+
+async def _granted(context: RequestContext, window: Window, keep: Keep) -> Listing[Application]:
+    store = store_of(context)
+
+    def seal(position: str) -> str:
+        return store.seal_cursor(_GRANTED, position)
+
+    newest_first = sorted((id_ for id_ in await context.guard.grants()), reverse=True)
+    if window.after is not None:
+        after = store.open_cursor(_GRANTED, window.after)
+        newest_first = [id_ for id_ in newest_first if id_ < after]
+    if window.before is not None:
+        before = store.open_cursor(_GRANTED, window.before)
+        newest_first = [id_ for id_ in newest_first if id_ > before]
+    walked = newest_first[::-1] if window.from_tail else newest_first
+    found = await _first_kept(context, walked, keep, window.size + 1)
+    items = found[: window.size]
+    more, come_from = len(found) > window.size, (window.after or window.before) is not None
+    if window.from_tail:
+        items = items[::-1]
+    return Cut(
+        items=tuple(items),
+        positions=tuple(one.id for one in items),
+        has_next=come_from if window.from_tail else more,
+        has_previous=more if window.from_tail else come_from,
+        seal=seal,
+    )
+
+
+async def _first_kept(
+    context: RequestContext, ids: Sequence[str], keep: Keep, count: int
+) -> list[Application]:
+    """Return the first `count` applications that are kept, in the order of `ids`."""
+    store = store_of(context)
+    kept: list[Application] = []
+    remaining = iter(ids)
+    while len(kept) < count and (chunk := list(islice(remaining, READ_AT_ONCE_MAX))):
+        found = await store.get_many(Application, chunk)
+        kept.extend(found[id_] for id_ in chunk if id_ in found and keep(found[id_]))
+    return kept[:count]

@@ -1,0 +1,34 @@
+"""Assignments: who works on an application, and the grant that lets them."""
+
+from domain.access import AccessGrant, GrantScope, claim_end
+from domain.actors import Actor
+from domain.applications import Application, Assignment
+from domain.errors import VersionConflict
+from domain.ids import new_ulid, parse_global_id
+from resolvers.context import RequestContext, store_of
+
+
+def new_assignment(
+    context: RequestContext, application_id: str, *, to: Actor | None = None, reason: str
+) -> tuple[Assignment, AccessGrant]:
+    """Return an assignment from now on and its grant; to the principal, where `to` is None.
+
+    The assignment names the one grant that a counselor has over the application, and both end
+    together, so that whether it is in the queue can be told from the application alone.
+    """
+    at = context.request.at
+    counselor = to or context.principal.actor
+    parsed = parse_global_id(application_id)
+    assert parsed is not None, "applications are named by us"
+    grant = AccessGrant(
+        id=f"grant_{parsed.root}_{new_ulid(at)}",
+        grantee=counselor,
+        scope=GrantScope.APPLICATION,
+        subject=application_id,
+        reason=reason,
+        requested_at=at,
+        approved_by=context.principal.actor,
+        expires_at=claim_end(at),
+    )
+    assignment = Assignment(counselor=counselor, grant_id=grant.id, expires_at=grant.expires_at)
+    return assignment, grant

@@ -1,0 +1,119 @@
+"""Consumers: finding them, changing what is known of them, reading the one number kept closest."""
+
+from domain.consumers import Consumer
+from domain.errors import NotFound
+from domain.events import EventName
+from domain.validation import (
+    PURPOSE_CHARACTERS_MAX,
+    PURPOSE_CHARACTERS_MIN,
+    Faults,
+    clean_email,
+    clean_phone,
+    clean_ssn,
+    clean_text,
+)
+from resolvers.applications import check_version
+from resolvers.context import RequestContext, store_of
+from resolvers.inputs import ConsumerMatch, Maybe, UpdateConsumerInput, given
+from resolvers.once import Attempt, once
+from resolvers.pages import Cut, Listing, read_forward
+from resolvers.people import changed, clean_person
+from resolvers.trail import audited, commit, happened
+from tenants.kinds import normalize
+
+_NOBODY: Listing[Consumer] = Cut(
+    items=(), positions=(), has_next=False, has_previous=False, seal=str
+)
+
+
+async def consumers(
+    context: RequestContext, match: ConsumerMatch, *, first: Maybe[int], after: Maybe[str]
+) -> Listing[Consumer]:
+    """Return whom all given values match exactly, as far as the principal reaches them."""
+    window = read_forward(first, after)
+    wanted = _wanted(match)
+    within = await context.guard.consumer_ids()
+
+    def keep(consumer: Consumer) -> bool:
+        return (within is None or consumer.id in within) and all(
+            value is not None and normalize(name, value) == wanted[name]
+            for name, value in _held(consumer).items()
+            if name in wanted
+        )
+
+    if window.size == 0:
+        return _NOBODY
+    store = store_of(context)
+    name = next(name for name in ("ssn", "email", "phone") if name in wanted)
+    part = store.blind(name, wanted[name])
+    return await store.query(
+        Consumer, f"consumer_by_{name}", part, first=window.size, after=window.after, keep=keep
+    )
+
+
+async def update_consumer(context: RequestContext, input: UpdateConsumerInput) -> Consumer:
+    """Change what is given; what is given as null is cleared, a name excepted."""
+
+    async def perform(attempt: Attempt) -> Consumer:
+        consumer = await _named(context, input.id)
+        check_version(consumer.version, given(input.expected_version))
+        faults = Faults()
+        clean = clean_person(context, faults, input)
+        faults.raise_any()
+        updated, names = changed(context, consumer, clean)
+        return await commit(
+            context,
+            updated,
+            event=happened(
+                context, EventName.CONSUMER_UPDATED, consumer.id, consumer.version + 1
+            ),
+            audit=audited(context, "updateConsumer", consumer.id, fields=names),
+            begin=attempt.done(consumer.id),
+        )
+
+    async def replay(reference: str) -> Consumer:
+        return await _named(context, reference)
+
+    return await once(context, "updateConsumer", input, perform=perform, replay=replay)
+
+
+async def read_ssn(context: RequestContext, consumer: Consumer, purpose: str) -> str | None:
+    """Return the whole Social Security number; the audit line is written before it is."""
+    faults = Faults()
+    why = clean_text(
+        faults,
+        "purpose",
+        purpose,
+        characters_min=PURPOSE_CHARACTERS_MIN,
+        characters_max=PURPOSE_CHARACTERS_MAX,
+    )
+    faults.raise_any()
+    line = audited(context, "Consumer.ssn", consumer.id, purpose=why, fields=("ssn",))
+    await store_of(context).record_audit(line)
+    return consumer.ssn
+
+
+async def _named(context: RequestContext, global_id: str) -> Consumer:
+    consumer = await context.guard.consumer(global_id)
+    if consumer is None:
+        raise NotFound
+    return consumer
+
+
+def _held(consumer: Consumer) -> dict[str, str | None]:
+    return {"ssn": consumer.ssn, "email": consumer.email, "phone": consumer.phone}
+
+
+def _wanted(match: ConsumerMatch) -> dict[str, str]:
+    faults = Faults()
+    wanted: dict[str, str] = {}
+    if (ssn := given(match.ssn)) is not None:
+        wanted["ssn"] = clean_ssn(faults, "match.ssn", ssn, allow_test=True)
+    if (email := given(match.email)) is not None:
+        wanted["email"] = clean_email(faults, "match.email", email)
+    if (phone := given(match.phone)) is not None:
+        wanted["phone"] = clean_phone(faults, "match.phone", phone)
+    if not wanted:
+        faults.add("match", "REQUIRED", "Give at least one of email, phone and ssn.")
+    faults.raise_any()
+    return {name: normalize(name, value) for name, value in wanted.items()}

@@ -1,0 +1,85 @@
+"""The context of one request: who asks, for which agency, with which store, and when."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.access import Principal
+from domain.agencies import Agency
+from domain.credit import CreditBureau
+from domain.errors import Forbidden
+from resolvers.guard import Guard
+from resolvers.loaders import Loaders
+from tenants.directory import AgencyDirectory
+from tenants.store import AgencyStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestMeta:
+    """What is known of the request itself.
+
+    at: the moment that the whole request is judged by, UTC. allow_test_ssn: Social Security numbers
+    of the never-issued ranges are accepted, which development alone allows.
+    """
+
+    id: str
+    at: datetime
+    source_ip: str | None = None
+    idempotency_key: str | None = None
+    allow_test_ssn: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestContext:
+    """All that a resolver gets. Without an agency, `agency`, `store` and `directory` are None."""
+
+    principal: Principal
+    agency: Agency | None
+    store: AgencyStore | None
+    directory: AgencyDirectory | None
+    credit: CreditBureau | None
+    request: RequestMeta
+    guard: Guard
+    loaders: Loaders
+
+
+def open_context(
+    principal: Principal,
+    agency: Agency | None,
+    store: AgencyStore | None,
+    directory: AgencyDirectory | None,
+    credit: CreditBureau | None,
+    request: RequestMeta,
+) -> RequestContext:
+    """Return the context of a request, with a guard and loaders of its own."""
+    loaders = Loaders(store)
+    return RequestContext(
+        principal=principal,
+        agency=agency,
+        store=store,
+        directory=directory,
+        credit=credit,
+        request=request,
+        guard=Guard(principal, store, loaders, request.at),
+        loaders=loaders,
+    )
+
+
+def agency_of(context: RequestContext) -> Agency:
+    """Return the agency of the request; raises Forbidden where there is none."""
+    if context.agency is None:
+        raise Forbidden
+    return context.agency
+
+
+def store_of(context: RequestContext) -> AgencyStore:
+    """Return the agency's store; raises Forbidden where there is none."""
+    if context.store is None:
+        raise Forbidden
+    return context.store
+
+
+def directory_of(context: RequestContext) -> AgencyDirectory:
+    """Return the directory bound to the agency; raises Forbidden where there is none."""
+    if context.directory is None:
+        raise Forbidden
+    return context.directory

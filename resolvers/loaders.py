@@ -1,0 +1,92 @@
+"""Data loaders: reads that many fields ask for one by one, made in one call to the store.
+
+Made anew for each request, so that nothing one principal read is ever answered to another.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Generic, TypeVar
+
+from domain.applications import Application, Note
+from domain.consents import Consent
+from domain.consumers import Consumer
+from domain.credit import CreditReport
+from tenants.store import AgencyStore
+
+V = TypeVar("V")
+
+
+class Batcher(Generic[V]):
+    """Gathers the keys asked for in one turn of the event loop, and remembers the answers."""
+
+    def __init__(self, read: Callable[[list[str]], Awaitable[Mapping[str, V]]]) -> None:
+        self._read = read
+        self._known: dict[str, asyncio.Future[V | None]] = {}
+        self._waiting: list[str] = []
+        self._batch: asyncio.Task[None] | None = None
+
+    def load(self, key: str) -> asyncio.Future[V | None]:
+        """Return a future of what is there under the key, None where nothing is."""
+        future = self._known.get(key)
+        if future is None:
+            loop = asyncio.get_running_loop()
+            future = self._known[key] = loop.create_future()
+            if not self._waiting:
+                loop.call_soon(self._start)
+            self._waiting.append(key)
+        return future
+
+    def forget(self) -> None:
+        """Forget what was read: it may have changed. Reads under way are still answered."""
+        self._known = {key: self._known[key] for key in self._waiting}
+
+    def _start(self) -> None:
+        keys, self._waiting = self._waiting, []
+        asked = {key: self._known[key] for key in keys}
+        self._batch = asyncio.get_running_loop().create_task(self._answer(asked))
+
+    async def _answer(self, asked: dict[str, "asyncio.Future[V | None]"]) -> None:
+        try:
+            found = await self._read(list(asked))
+        except Exception as error:  # noqa: BLE001 -- it belongs to whoever asked, and goes there
+            for future in asked.values():
+                if not future.done():
+                    future.set_exception(error)
+            return
+        for key, future in asked.items():
+            if not future.done():
+                future.set_result(found.get(key))
+
+
+class Loaders:
+    """The data loaders of one request."""
+
+    def __init__(self, store: AgencyStore | None) -> None:
+        async def applications(ids: list[str]) -> Mapping[str, Application]:
+            return await store.get_many(Application, ids) if store else {}
+
+        async def consumers(ids: list[str]) -> Mapping[str, Consumer]:
+            return await store.get_many(Consumer, ids) if store else {}
+
+        async def notes(ids: list[str]) -> Mapping[str, list[Note]]:
+            return await store.children_many(Note, ids) if store else {}
+
+        async def consents(ids: list[str]) -> Mapping[str, list[Consent]]:
+            return await store.children_many(Consent, ids) if store else {}
+
+        async def credit_reports(ids: list[str]) -> Mapping[str, list[CreditReport]]:
+            return await store.children_many(CreditReport, ids) if store else {}
+
+        self.applications = Batcher(applications)
+        self.consumers = Batcher(consumers)
+        self.notes = Batcher(notes)
+        self.consents = Batcher(consents)
+        self.credit_reports = Batcher(credit_reports)
+
+    def forget(self) -> None:
+        """Forget everything read so far: a unit has been committed."""
+        self.applications.forget()
+        self.consumers.forget()
+        self.notes.forget()
+        self.consents.forget()
+        self.credit_reports.forget()

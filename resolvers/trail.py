@@ -1,0 +1,75 @@
+"""Commits, and what every unit leaves behind: its event and its audit line."""
+
+from typing import TypeVar, cast
+
+from domain.audit import AuditLine
+from domain.events import Event, EventName
+from domain.ids import new_ulid
+from resolvers.context import RequestContext, store_of
+from tenants.backend import Once
+from tenants.kinds import Record
+from tenants.store import Change
+
+R = TypeVar("R", bound=Record)
+
+
+async def commit(
+    context: RequestContext,
+    record: R,
+    *others: Record,
+    check: tuple[Record, ...] = (),
+    event: Event,
+    audit: AuditLine,
+    begin: Once | None = None,
+    finish: Once | None = None,
+) -> R:
+    """Write the records as one unit with their event and audit line; return the first as written.
+
+    What the guard and the loaders had read is forgotten, whether the unit was kept or refused.
+    """
+    try:
+        written = await store_of(context).commit(
+            Change(
+                put=(record, *others),
+                check=check,
+                event=event,
+                audit=audit,
+                begin=begin,
+                finish=finish,
+            )
+        )
+    finally:
+        context.guard.forget()
+        context.loaders.forget()
+    return cast("R", written[0])
+
+
+def happened(
+    context: RequestContext, name: EventName, subject: str, version: int, **ids: str
+) -> Event:
+    """Return the event of what has happened to `subject`, now in `version`; `ids` are ids alone."""
+    at = context.request.at
+    return Event(id=new_ulid(at), name=name, at=at, subject=subject, version=version, data=ids)
+
+
+def audited(
+    context: RequestContext,
+    action: str,
+    subject: str | None = None,
+    *,
+    purpose: str | None = None,
+    fields: tuple[str, ...] = (),
+) -> AuditLine:
+    """Return the audit line of what the principal does now; `fields` are names, never values."""
+    at = context.request.at
+    return AuditLine(
+        id=new_ulid(at),
+        at=at,
+        actor=context.principal.actor,
+        action=action,
+        subject=subject,
+        purpose=purpose,
+        fields=fields,
+        request_id=context.request.id,
+        source_ip=context.request.source_ip,
+    )

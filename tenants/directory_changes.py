@@ -1,0 +1,202 @@
+"""What each change of the SQLite directory writes, inside a transaction that the caller holds."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from domain.access import KEYS_PER_AGENCY_MAX, ApiKey
+from domain.agencies import Agency, Pool, Staff
+from domain.audit import AuditLine
+from domain.errors import (
+    IdempotencyMismatch,
+    NotFound,
+    StoreUnavailable,
+    TooLarge,
+    VersionConflict,
+)
+from tenants.backend import Once, Replayed
+from tenants.directory import Revocation, WrappedKey
+from tenants.directory_rows import (
+    FORMAT,
+    KEY_BY_ID,
+    LIVE_KEYS,
+    ONCE,
+    TABLES,
+    key_row,
+    micros,
+    narrow_key,
+    read_key,
+    read_once,
+)
+
+if TYPE_CHECKING:  # the driver has the standard library's interface, and no types of its own
+    from sqlite3 import Connection, Cursor
+else:
+    from sqlcipher3.dbapi2 import Connection, Cursor
+
+KEY_USE_RECORDED_EACH = timedelta(minutes=1)
+
+
+def set_up(connection: Connection) -> None:
+    """Make the tables of a new file; raise StoreUnavailable for a format newer than this one."""
+    found = connection.execute("PRAGMA user_version").fetchall()[0][0]
+    if found > FORMAT:
+        raise StoreUnavailable(
+            f"The directory has format {found}, this program knows {FORMAT}: use a newer one."
+        )
+    if found == 0:
+        for statement in TABLES:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {FORMAT}")
+
+
+def finish(connection: Connection, scope: str, audit: AuditLine) -> None:
+    """Write what every change ends with: its audit line and the next epoch."""
+    connection.execute(
+        "INSERT INTO epoch (scope, value) VALUES (?, 1)"
+        " ON CONFLICT (scope) DO UPDATE SET value = value + 1",
+        (scope,),
+    )
+    write_audit(connection, scope, audit)
+
+
+def write_audit(connection: Connection, scope: str, line: AuditLine) -> None:
+    """Write an audit line."""
+    row = (scope, line.id, msgspec.json.encode(line))
+    connection.execute("INSERT INTO audit (scope, id, body) VALUES (?, ?, ?)", row)
+
+
+def put_operator_pool(connection: Connection, pool: Pool) -> None:
+    """Write the operators' pool in place of the one there was."""
+    connection.execute("DELETE FROM issuer WHERE agency_id IS NULL")
+    _put_pools(connection, None, (pool,))
+
+
+def insert_agency(connection: Connection, agency: Agency) -> None:
+    """Write a new agency with its issuers."""
+    row = (agency.id, agency.slug, msgspec.json.encode(agency))
+    connection.execute("INSERT INTO agency (id, slug, body) VALUES (?, ?, ?)", row)
+    _put_pools(connection, agency.id, agency.pools)
+
+
+def replace_agency(connection: Connection, agency: Agency) -> None:
+    """Write an agency and its issuers in place of what there was."""
+    row = (agency.slug, msgspec.json.encode(agency), agency.id)
+    _demand(connection.execute("UPDATE agency SET slug = ?, body = ? WHERE id = ?", row))
+    connection.execute("DELETE FROM issuer WHERE agency_id = ?", (agency.id,))
+    _put_pools(connection, agency.id, agency.pools)
+
+
+def delete_agency(connection: Connection, agency_id: str) -> None:
+    """Remove an agency with its keys, staff, API keys and revocations."""
+    _demand(connection.execute("DELETE FROM agency WHERE id = ?", (agency_id,)))
+    connection.execute("DELETE FROM revocation WHERE scope = ?", (agency_id,))
+
+
+def insert_wrapped(connection: Connection, agency_id: str, wrapped: Iterable[WrappedKey]) -> None:
+    """Write wrapped keys."""
+    for key in wrapped:
+        connection.execute(
+            "INSERT INTO wrapped_key (agency_id, purpose, key_id, wrapped, created_at)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (agency_id, key.purpose, key.key_id, key.wrapped, micros(key.created_at)),
+        )
+
+
+def put_staff(connection: Connection, agency_id: str, staff: Staff) -> None:
+    """Write a member of staff, new or in place of what there was."""
+    connection.execute(
+        "INSERT INTO staff (agency_id, id, subject, body) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (agency_id, id)"
+        " DO UPDATE SET subject = excluded.subject, body = excluded.body",
+        (agency_id, staff.id, staff.subject, msgspec.json.encode(staff)),
+    )
+
+
+def begin_once(connection: Connection, agency_id: str, once: Once | None, at: datetime) -> None:
+    """Write an idempotency record; an unexpired one under the same key refuses the change."""
+    if once is None:
+        return
+    connection.execute("DELETE FROM once WHERE expires_at <= ?", (micros(at),))
+    rows = connection.execute(ONCE, (agency_id, once.key, micros(at))).fetchall()
+    if rows:
+        earlier = read_once(rows[0])
+        if earlier.digest != once.digest:
+            raise IdempotencyMismatch
+        raise Replayed(earlier.reference)
+    connection.execute(
+        "INSERT INTO once (agency_id, key, digest, reference, expires_at) VALUES (?, ?, ?, ?, ?)",
+        (agency_id, once.key, once.digest, once.reference, micros(once.expires_at)),
+    )
+
+
+def insert_key(connection: Connection, agency_id: str, key: ApiKey, at: datetime) -> None:
+    """Write a new API key, while the agency has fewer live ones than it may have."""
+    live = connection.execute(LIVE_KEYS, (agency_id, micros(at))).fetchall()[0][0]
+    if live >= KEYS_PER_AGENCY_MAX:
+        raise TooLarge(
+            f"An agency has at most {KEYS_PER_AGENCY_MAX} live API keys. Revoke one first."
+        )
+    connection.execute(
+        "INSERT INTO api_key (agency_id, id, hash, expires_at, revoked_at, last_used_at, body)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (agency_id, key.id, key.hash, *key_row(key)),
+    )
+
+
+def narrow(connection: Connection, agency_id: str, key: ApiKey) -> ApiKey:
+    """Write what `key` takes away from the one there is, and return that one as it was."""
+    rows = connection.execute(KEY_BY_ID, (agency_id, key.id)).fetchall()
+    if not rows:
+        raise NotFound
+    before = read_key(rows[0])
+    connection.execute(
+        "UPDATE api_key SET expires_at = ?, revoked_at = ?, last_used_at = ?, body = ?"
+        " WHERE agency_id = ? AND id = ?",
+        (*key_row(narrow_key(before, key)), agency_id, key.id),
+    )
+    return before
+
+
+def rotate(connection: Connection, agency_id: str, old: ApiKey, new: ApiKey, at: datetime) -> None:
+    """Narrow `old` and write `new`, which must not do more than `old` did a moment ago."""
+    before = narrow(connection, agency_id, old)
+    if not before.is_live(at) or not new.scopes <= before.scopes:
+        raise VersionConflict
+    insert_key(connection, agency_id, new, at)
+
+
+def touch_key(connection: Connection, agency_id: str, key_id: str, at: datetime) -> None:
+    """Write a key's last use, unless one was written within the minute by whichever process."""
+    connection.execute(
+        "UPDATE api_key SET last_used_at = ?1 WHERE agency_id = ?2 AND id = ?3"
+        " AND (last_used_at IS NULL OR last_used_at <= ?4)",
+        (micros(at), agency_id, key_id, micros(at - KEY_USE_RECORDED_EACH)),
+    )
+
+
+def insert_revocation(connection: Connection, scope: str, revocation: Revocation) -> None:
+    """Write a revocation, and forget those whose tokens have all expired."""
+    at = micros(revocation.at)
+    connection.execute("DELETE FROM revocation WHERE expires_at <= ?", (at,))
+    connection.execute(
+        "INSERT INTO revocation (scope, kind, value, at, expires_at) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (scope, kind, value) DO UPDATE SET at = max(at, excluded.at),"
+        " expires_at = max(expires_at, excluded.expires_at)",
+        (scope, revocation.kind, revocation.value, at, micros(revocation.expires_at)),
+    )
+
+
+def _put_pools(connection: Connection, agency_id: str | None, pools: Iterable[Pool]) -> None:
+    for pool in pools:
+        connection.execute(
+            "INSERT INTO issuer (issuer, agency_id, body) VALUES (?, ?, ?)",
+            (pool.issuer, agency_id, msgspec.json.encode(pool)),
+        )
+
+
+def _demand(cursor: Cursor) -> None:
+    if cursor.rowcount == 0:
+        raise NotFound

@@ -1,0 +1,177 @@
+"""The one table of record kinds: names, schema numbers, index and unique entries, sealed fields.
+
+A new kind of record touches its record in `domain/` and this table, never a backend.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+from domain.access import AccessGrant
+from domain.applications import IN_COUNSELING, Application, Note
+from domain.consents import Consent
+from domain.consumers import Consumer
+from domain.credit import CreditReport
+from domain.ids import GlobalId, parse_global_id
+from tenants.backend import IndexEntry, Key, UniqueEntry
+
+Record = Consumer | Application | Note | Consent | CreditReport | AccessGrant
+R = TypeVar("R", bound=Record)
+Body = dict[str, Any]
+Blind = Callable[[str, str], str]
+"""Turns (field, value) into the agency's keyed blind index of it."""
+
+
+def _no_indexes(record: Any, blind: Blind) -> tuple[IndexEntry, ...]:  # noqa: ARG001 -- the shape
+    return ()
+
+
+def _no_uniques(record: Any, blind: Blind) -> tuple[UniqueEntry, ...]:  # noqa: ARG001 -- the shape
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KindSpec(Generic[R]):
+    """What the store knows of one kind of record.
+
+    schema: the number that bodies are written with now. upcasts: for each older number, what turns
+    its body into one of the next number. sealed: attributes that are encrypted under the agency's
+    data key within the body, as one group.
+    """
+
+    record: type[R]
+    kind: str
+    prefix: str
+    schema: int = 1
+    upcasts: Mapping[int, Callable[[Body], Body]] = field(default_factory=dict)
+    indexes: Callable[[R, Blind], tuple[IndexEntry, ...]] = _no_indexes
+    uniques: Callable[[R, Blind], tuple[UniqueEntry, ...]] = _no_uniques
+    sealed: frozenset[str] = frozenset()
+
+    def key(self, global_id: str) -> Key | None:
+        """Return where the record of that global id lives; None where it is not of this kind."""
+        parsed = parse_global_id(global_id)
+        if parsed is None or parsed.prefix != self.prefix:
+            return None
+        return Key(parsed.root, self.kind, parsed.id)
+
+    def global_id(self, key: Key) -> str:
+        """Return the id that clients see for the record at `key`."""
+        return str(GlobalId(self.prefix, key.root, key.id))
+
+
+def sort_time(moment: datetime) -> str:
+    """Return the moment in UTC with microseconds, fixed in width, so that text orders as time."""
+    if moment.tzinfo is None:
+        raise ValueError("a moment without a time zone cannot be ordered")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def normalize(name: str, value: str) -> str:
+    """Return the form under which a personal value is looked up; normalizing twice changes nothing.
+
+    email: trimmed, lower case. phone: E.164, North American where no country is given. ssn: digits.
+    """
+    return _NORMALIZERS[name](value)
+
+
+def _normalize_email(value: str) -> str:
+    return value.strip().lower()
+
+
+def _normalize_phone(value: str) -> str:
+    digits = _digits(value)
+    national = len(digits) == _NANP_DIGITS and not value.strip().startswith("+")
+    return f"+1{digits}" if national else f"+{digits}"
+
+
+def _digits(value: str) -> str:
+    return "".join(sign for sign in value if sign in "0123456789")
+
+
+_NANP_DIGITS = 10
+_NORMALIZERS: dict[str, Callable[[str], str]] = {
+    "email": _normalize_email,
+    "phone": _normalize_phone,
+    "ssn": _digits,
+}
+
+
+def _own_id(global_id: str) -> str:
+    return global_id.rpartition("_")[2]
+
+
+def _application_indexes(application: Application, blind: Blind) -> tuple[IndexEntry, ...]:  # noqa: ARG001 -- the shape
+    own = _own_id(application.id)
+    entries = [
+        IndexEntry("application_all", "", own),
+        IndexEntry("application_by_status", application.status.value, own),
+        IndexEntry("application_by_consumer", _own_id(application.consumer_id), own),
+    ]
+    if application.status in IN_COUNSELING:
+        if application.assignment is not None:
+            lapse = sort_time(application.assignment.expires_at)
+            entries.append(IndexEntry("application_lapse", "", lapse))
+        elif application.submitted_at is not None:
+            entries.append(IndexEntry("application_queue", "", sort_time(application.submitted_at)))
+    return tuple(entries)
+
+
+def _consumer_indexes(consumer: Consumer, blind: Blind) -> tuple[IndexEntry, ...]:
+    own = _own_id(consumer.id)
+    held = (("email", consumer.email), ("phone", consumer.phone), ("ssn", consumer.ssn))
+    return tuple(
+        IndexEntry(f"consumer_by_{name}", blind(name, normalize(name, value)), own)
+        for name, value in held
+        if value
+    )
+
+
+def _consumer_uniques(consumer: Consumer, blind: Blind) -> tuple[UniqueEntry, ...]:  # noqa: ARG001 -- the shape
+    if consumer.subject is None:
+        return ()
+    return (UniqueEntry("consumer_subject", consumer.subject),)
+
+
+def _grant_indexes(grant: AccessGrant, blind: Blind) -> tuple[IndexEntry, ...]:  # noqa: ARG001 -- the shape
+    if grant.revoked_at is not None:
+        return ()
+    return (IndexEntry("grant_by_grantee", grant.grantee.id, sort_time(grant.expires_at)),)
+
+
+KINDS: tuple[KindSpec[Any], ...] = (
+    KindSpec(
+        record=Consumer,
+        kind="consumer",
+        prefix="con",
+        indexes=_consumer_indexes,
+        uniques=_consumer_uniques,
+        sealed=frozenset({"name", "email", "phone", "date_of_birth", "address", "ssn"}),
+    ),
+    KindSpec(
+        record=Application,
+        kind="application",
+        prefix="app",
+        indexes=_application_indexes,
+    ),
+    KindSpec(record=Note, kind="note", prefix="note"),
+    KindSpec(record=Consent, kind="consent", prefix="cons"),
+    KindSpec(record=CreditReport, kind="credit_report", prefix="rep"),
+    KindSpec(record=AccessGrant, kind="access_grant", prefix="grant", indexes=_grant_indexes),
+)
+
+_BY_RECORD: dict[type[Any], KindSpec[Any]] = {spec.record: spec for spec in KINDS}
+
+
+def spec_of(record_type: type[R]) -> KindSpec[R]:
+    """Return what the store knows of a record class; raises KeyError for one it does not keep."""
+    return _BY_RECORD[record_type]
+
+
+def key_of(record: Record) -> Key:
+    """Return where the record lives; raises ValueError where its id is not one of its kind."""
+    key = _BY_RECORD[type(record)].key(record.id)
+    if key is None:
+        raise ValueError(f"not the global id of a {type(record).__name__}: {record.id!r}")
+    return key

@@ -1,0 +1,397 @@
+"""The directory in one encrypted SQLite file, for any number of processes on one machine.
+
+Reads go straight to the file on the event loop: they take microseconds, a thread takes a hundred.
+A write is one hop to the one writer thread and one transaction under BEGIN IMMEDIATE. What is
+cached here holds until `PRAGMA data_version` says that anybody has committed anything.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+from sqlcipher3 import dbapi2 as driver
+
+from domain.access import ApiKey
+from domain.agencies import Agency, Pool, Staff
+from domain.audit import AuditLine
+from domain.errors import Duplicate, NotFound, StoreUnavailable
+from tenants import directory_changes as changes
+from tenants import directory_rows as rows
+from tenants.backend import Once
+from tenants.directory import AUDIT_LINES_PER_PAGE_MAX, Directory, Revocation, WrappedKey
+from tenants.directory_rows import OPERATORS, micros
+from tenants.sqlcipher import is_busy, open_encrypted, translate
+
+if TYPE_CHECKING:  # the driver has the standard library's interface, and no types of its own
+    from sqlite3 import Connection
+else:
+    from sqlcipher3.dbapi2 import Connection
+
+APPLICATION_ID = int.from_bytes(b"AlDr", "big")
+READ_BUSY_TIMEOUT_MS = 20  # on the event loop; a read that would wait longer goes to the thread
+
+_T = TypeVar("_T")
+_AGENCY_TAKEN = "The slug or an issuer belongs to another agency or to the operators."
+
+
+def utc_now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
+
+def open_directory(
+    path: Path, key: bytes, *, create: bool, clock: Callable[[], datetime] = utc_now
+) -> "SqliteDirectory":
+    """Open the directory in a file; with `create`, a new one where there is no file.
+
+    Raises StoreUnavailable where the file is missing, foreign, damaged or of a newer format.
+    """
+    writing = open_encrypted(path, key, application_id=APPLICATION_ID, create=create)
+    try:
+        # What is removed leaves no trace in the file, even for somebody who has the key.
+        writing.execute("PRAGMA secure_delete = ON").fetchall()
+        _transact(writing, changes.set_up)
+        reading = open_encrypted(
+            path,
+            key,
+            application_id=APPLICATION_ID,
+            create=False,
+            read_only=True,
+            busy_timeout_ms=READ_BUSY_TIMEOUT_MS,
+        )
+    except driver.Error as error:
+        writing.close()
+        raise translate(error) from error
+    except BaseException:
+        writing.close()
+        raise
+    return SqliteDirectory(path, reading, writing, clock)
+
+
+class SqliteDirectory(Directory):
+    """The directory in a file; see Directory for what each method promises."""
+
+    def __init__(
+        self,
+        path: Path,
+        reading: Connection,
+        writing: Connection,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Take the two connections: one for the event loop's thread, one for the writer thread."""
+        self._path = path
+        self._reading = reading
+        self._writing = writing
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="directory")
+        self._clock = clock
+        self._closed = False
+        self._ask = reading.cursor().execute
+        self._version = -1
+        self._epochs: dict[str, int] = {}
+        self._agencies: dict[tuple[str, str], Agency] = {}
+
+    def epoch(self, agency_id: str | None) -> int:
+        """Return the agency's epoch; costs one pragma while nobody has committed anything."""
+        scope = agency_id or OPERATORS
+        try:
+            self._see_changes()
+            value = self._epochs.get(scope)
+            if value is None:
+                found = self._ask(rows.EPOCH, (scope,)).fetchall()
+                value = self._epochs[scope] = int(found[0][0]) if found else 0
+        except driver.Error as error:
+            raise translate(error) from error
+        return value
+
+    async def agencies(self) -> list[Agency]:
+        """Return all agencies by slug."""
+        found = await self._read(rows.AGENCIES)
+        return [msgspec.json.decode(body, type=Agency) for (body,) in found]
+
+    async def agency(self, agency_id: str) -> Agency | None:
+        """Return the agency, or None."""
+        return await self._agency(rows.AGENCY_BY_ID, agency_id)
+
+    async def agency_by_slug(self, slug: str) -> Agency | None:
+        """Return the agency of that slug, or None."""
+        return await self._agency(rows.AGENCY_BY_SLUG, slug)
+
+    async def agency_by_issuer(self, issuer: str) -> Agency | None:
+        """Return the agency with a pool of that issuer, or None."""
+        return await self._agency(rows.AGENCY_BY_ISSUER, issuer)
+
+    async def operator_pool(self) -> Pool | None:
+        """Return the operators' pool, or None."""
+        found = await self._read(rows.OPERATOR_POOL)
+        return msgspec.json.decode(found[0][0], type=Pool) if found else None
+
+    async def set_operator_pool(self, pool: Pool, audit: AuditLine) -> None:
+        """Make this the operators' pool."""
+        rows.check_pool(pool)
+
+        def change(connection: Connection) -> None:
+            changes.put_operator_pool(connection, pool)
+            changes.finish(connection, OPERATORS, audit)
+
+        await self._write(change, taken="An agency has this issuer.")
+
+    async def add_agency(
+        self, agency: Agency, wrapped: Sequence[WrappedKey], audit: AuditLine
+    ) -> None:
+        """Add an agency with its keys."""
+        rows.check_agency(agency)
+
+        def change(connection: Connection) -> None:
+            changes.insert_agency(connection, agency)
+            changes.insert_wrapped(connection, agency.id, wrapped)
+            changes.finish(connection, agency.id, audit)
+
+        await self._write(change, taken=_AGENCY_TAKEN)
+
+    async def update_agency(self, agency: Agency, audit: AuditLine) -> None:
+        """Replace what is known of the agency."""
+        rows.check_agency(agency)
+
+        def change(connection: Connection) -> None:
+            changes.replace_agency(connection, agency)
+            changes.finish(connection, agency.id, audit)
+
+        await self._write(change, taken=_AGENCY_TAKEN)
+
+    async def remove_agency(self, agency_id: str, audit: AuditLine) -> None:
+        """Forget the agency with all that hangs on it; its audit lines and its epoch stay."""
+
+        def change(connection: Connection) -> None:
+            changes.delete_agency(connection, agency_id)
+            changes.finish(connection, agency_id, audit)
+
+        await self._write(change)
+        # The keys are out of the file; this takes them out of the write-ahead log too.
+        await self._in_thread(lambda: _ask(self._writing, "PRAGMA wal_checkpoint(TRUNCATE)"))
+
+    async def wrapped_keys(self, agency_id: str) -> list[WrappedKey]:
+        """Return the agency's wrapped keys, oldest first."""
+        return [rows.read_wrapped(row) for row in await self._read(rows.WRAPPED_KEYS, agency_id)]
+
+    async def add_wrapped_keys(
+        self, agency_id: str, wrapped: Sequence[WrappedKey], audit: AuditLine
+    ) -> None:
+        """Add further keys."""
+
+        def change(connection: Connection) -> None:
+            changes.insert_wrapped(connection, agency_id, wrapped)
+            changes.finish(connection, agency_id, audit)
+
+        await self._write(change, taken="The agency has a key of that purpose and id.")
+
+    async def staff(self, agency_id: str) -> list[Staff]:
+        """Return everybody who works for the agency, by id."""
+        found = await self._read(rows.STAFF, agency_id)
+        return [msgspec.json.decode(body, type=Staff) for (body,) in found]
+
+    async def staff_by_subject(self, agency_id: str, subject: str) -> Staff | None:
+        """Return who has that `sub`, or None."""
+        found = await self._read(rows.STAFF_BY_SUBJECT, agency_id, subject)
+        return msgspec.json.decode(found[0][0], type=Staff) if found else None
+
+    async def put_staff(self, agency_id: str, staff: Staff, audit: AuditLine) -> None:
+        """Add or replace a member of staff."""
+
+        def change(connection: Connection) -> None:
+            changes.put_staff(connection, agency_id, staff)
+            changes.finish(connection, agency_id, audit)
+
+        await self._write(change, taken="The subject belongs to another member of staff.")
+
+    async def api_keys(self, agency_id: str) -> list[ApiKey]:
+        """Return the agency's keys, oldest first."""
+        return [rows.read_key(row) for row in await self._read(rows.KEYS, agency_id)]
+
+    async def api_key(self, agency_id: str, key_id: str) -> ApiKey | None:
+        """Return the agency's key, or None."""
+        found = await self._read(rows.KEY_BY_ID, agency_id, key_id)
+        return rows.read_key(found[0]) if found else None
+
+    async def api_key_by_hash(self, key_hash: str) -> tuple[str, ApiKey] | None:
+        """Return whose key hashes so, and the key; None where there is none."""
+        found = await self._read(rows.KEY_BY_HASH, key_hash)
+        return (found[0][2], rows.read_key(found[0])) if found else None
+
+    async def add_api_key(
+        self, agency_id: str, key: ApiKey, audit: AuditLine, once: Once | None = None
+    ) -> None:
+        """Add a key."""
+
+        def change(connection: Connection) -> None:
+            changes.begin_once(connection, agency_id, once, audit.at)
+            changes.insert_key(connection, agency_id, key, audit.at)
+            changes.finish(connection, agency_id, audit)
+
+        await self._write(change)
+
+    async def replace_api_key(self, agency_id: str, key: ApiKey, audit: AuditLine) -> None:
+        """Narrow a key."""
+
+        def change(connection: Connection) -> None:
+            changes.narrow(connection, agency_id, key)
+            changes.finish(connection, agency_id, audit)
+
+        await self._write(change)
+
+    async def rotate_api_key(
+        self,
+        agency_id: str,
+        old: ApiKey,
+        new: ApiKey,
+        audit: AuditLine,
+        once: Once | None = None,
+    ) -> None:
+        """Add `new` and narrow `old`."""
+
+        def change(connection: Connection) -> None:
+            changes.begin_once(connection, agency_id, once, audit.at)
+            changes.rotate(connection, agency_id, old, new, audit.at)
+            changes.finish(connection, agency_id, audit)
+
+        await self._write(change)
+
+    async def touch_api_key(self, agency_id: str, key_id: str, at: datetime) -> None:
+        """Record the key's last use, to the minute."""
+        await self._write(lambda connection: changes.touch_key(connection, agency_id, key_id, at))
+
+    async def once(self, agency_id: str, key: str) -> Once | None:
+        """Return the agency's unexpired idempotency record, or None."""
+        found = await self._read(rows.ONCE, agency_id, key, micros(self._clock()))
+        return rows.read_once(found[0]) if found else None
+
+    async def revoke(self, agency_id: str | None, revocation: Revocation, audit: AuditLine) -> None:
+        """Refuse from now on what the revocation names."""
+        scope = agency_id or OPERATORS
+
+        def change(connection: Connection) -> None:
+            changes.insert_revocation(connection, scope, revocation)
+            changes.finish(connection, scope, audit)
+
+        await self._write(change)
+
+    async def is_revoked(
+        self,
+        agency_id: str | None,
+        *,
+        subject: str,
+        issued_at: datetime,
+        jti: str | None,
+        origin_jti: str | None,
+    ) -> bool:
+        """Say whether a token with these claims has been revoked."""
+        scope = agency_id or OPERATORS
+        return bool(
+            await self._read(rows.REVOKED, scope, jti, origin_jti, subject, micros(issued_at))
+        )
+
+    async def record_audit(self, agency_id: str | None, line: AuditLine) -> None:
+        """Write an audit line alone."""
+        scope = agency_id or OPERATORS
+        await self._write(lambda connection: changes.write_audit(connection, scope, line))
+
+    async def audit_lines(
+        self, agency_id: str | None, after: str | None, limit: int
+    ) -> list[AuditLine]:
+        """Return audit lines by id, oldest first, strictly after `after`."""
+        bounded = max(0, min(limit, AUDIT_LINES_PER_PAGE_MAX))
+        found = await self._read(rows.AUDIT_LINES, agency_id or OPERATORS, after or "", bounded)
+        return [msgspec.json.decode(body, type=AuditLine) for (body,) in found]
+
+    async def snapshot(self) -> bytes:
+        """Return the whole directory at one moment, encrypted as it lies."""
+
+        def copy() -> bytes:
+            parent = self._path.parent
+            with tempfile.TemporaryDirectory(dir=parent, prefix=".snapshot-") as directory:
+                target = Path(directory) / "directory.db"
+                _ask(self._writing, "VACUUM INTO ?", str(target))
+                return target.read_bytes()
+
+        return await self._in_thread(copy)
+
+    async def aclose(self) -> None:
+        """Close both connections, after the writes that are under way."""
+        if self._closed:
+            return
+        closing = asyncio.get_running_loop().run_in_executor(self._writer, self._writing.close)
+        self._closed = True
+        self._reading.close()
+        await asyncio.shield(closing)
+        self._writer.shutdown(wait=False)
+
+    async def _agency(self, question: str, value: str) -> Agency | None:
+        try:
+            self._see_changes()
+            agency = self._agencies.get((question, value))
+        except driver.Error:
+            agency = None
+        if agency is not None:
+            return agency
+        version = self._version
+        found = await self._read(question, value)
+        if not found:
+            return None  # not cached: anybody can make up issuers and slugs
+        agency = msgspec.json.decode(found[0][0], type=Agency)
+        if version == self._version:  # else this may be older than what the caches promise
+            self._agencies[question, value] = agency
+        return agency
+
+    def _see_changes(self) -> None:
+        """Forget what is cached where any process has committed since it was read."""
+        version = self._ask("PRAGMA data_version").fetchall()[0][0]
+        if version != self._version:
+            self._epochs.clear()
+            self._agencies.clear()
+            self._version = version
+
+    async def _read(self, question: str, *parameters: object) -> list[tuple[Any, ...]]:
+        try:
+            return self._ask(question, parameters).fetchall()
+        except driver.Error as error:
+            if not is_busy(error):
+                raise translate(error) from error
+        return await self._in_thread(lambda: _ask(self._writing, question, *parameters))
+
+    async def _write(self, change: Callable[[Connection], None], *, taken: str = "") -> None:
+        """Make a change in one transaction; `taken` says what a uniqueness fault means."""
+        try:
+            await self._in_thread(lambda: _transact(self._writing, change))
+        except driver.IntegrityError as error:
+            if error.sqlite_errorcode == driver.SQLITE_CONSTRAINT_FOREIGNKEY:
+                raise NotFound from error
+            raise Duplicate(taken) from error
+
+    async def _in_thread(self, work: Callable[[], _T]) -> _T:
+        if self._closed:
+            raise StoreUnavailable("The directory is closed.")
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._writer, work)
+        except driver.IntegrityError:
+            raise
+        except (driver.Error, OSError) as error:
+            raise translate(error) from error
+
+
+def _ask(connection: Connection, question: str, *parameters: object) -> list[tuple[Any, ...]]:
+    return connection.execute(question, parameters).fetchall()
+
+
+def _transact(connection: Connection, change: Callable[[Connection], None]) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        change(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

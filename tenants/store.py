@@ -1,0 +1,276 @@
+"""One agency's store, in records: what resolvers read from and commit to.
+
+It is born with its agency and has no parameter to name another. Rows become records here, through
+the codec; listings become Relay pages with cursors that only this agency's store accepts.
+"""
+
+import hashlib
+import hmac
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TypeVar, cast
+
+from domain.audit import AuditLine
+from domain.errors import Duplicate, OutcomeUnknown, StoreUnavailable, VersionConflict
+from domain.events import Event
+from domain.ids import parse_global_id
+from tenants.backend import (
+    Check,
+    Conflict,
+    Delete,
+    NotUnique,
+    Once,
+    Put,
+    Replayed,
+    Row,
+    StoreBackend,
+    Unit,
+)
+from tenants.codec import (
+    FieldSealer,
+    decode,
+    decode_audit,
+    decode_event,
+    encode,
+    encode_audit,
+    encode_event,
+)
+from tenants.cursors import CursorSigner
+from tenants.keyring import AgencyKeys, derive_key
+from tenants.kinds import R, Record, key_of, normalize, spec_of
+from tenants.paging import Listing, Page, read_page
+
+__all__ = ["AgencyStore", "Change", "Page"]
+
+T = TypeVar("T")
+_BLIND_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What one commit does: records as they shall be, each with the version it was read with."""
+
+    put: tuple[Record, ...] = ()
+    delete: tuple[Record, ...] = ()
+    check: tuple[Record, ...] = ()
+    event: Event | None = None
+    audit: AuditLine | None = None
+    begin: Once | None = None
+    finish: Once | None = None
+
+
+class AgencyStore:
+    """One agency's records. Any method may raise domain.errors.StoreUnavailable."""
+
+    def __init__(
+        self,
+        backend: StoreBackend,
+        keys: AgencyKeys,
+        agency_id: str,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._backend = backend
+        self._agency_id = agency_id
+        self._clock = clock
+        self._sealer = FieldSealer(agency_id, keys)
+        self._cursors = CursorSigner(derive_key(keys.index_key, "cursors"))
+        self._blind_keys = {
+            name: derive_key(keys.index_key, f"blind {agency_id} {name}")
+            for name in ("email", "phone", "ssn")
+        }
+
+    @property
+    def agency_id(self) -> str:
+        """Return the id of the agency whose store this is."""
+        return self._agency_id
+
+    async def get(self, record_type: type[R], global_id: str) -> R | None:
+        """Return the record; None where there is none, or the id is not one of such a record."""
+        key = spec_of(record_type).key(global_id)
+        row = None if key is None else await self._backend.get(key)
+        return None if row is None else self._record(record_type, row)
+
+    async def get_many(self, record_type: type[R], global_ids: Sequence[str]) -> dict[str, R]:
+        """Return the records there are by global id, in one round trip."""
+        spec = spec_of(record_type)
+        keys = {global_id: spec.key(global_id) for global_id in global_ids}
+        asked = [key for key in keys.values() if key is not None]
+        rows = await self._backend.get_many(asked) if asked else {}
+        return {
+            global_id: self._record(record_type, rows[key])
+            for global_id, key in keys.items()
+            if key is not None and key in rows
+        }
+
+    async def find(self, record_type: type[R], unique_name: str, value: str) -> R | None:
+        """Return the record that holds a unique value, or None."""
+        row = await self._backend.find_unique(unique_name, value)
+        return None if row is None else self._record(record_type, row)
+
+    async def children(self, record_type: type[R], root_global_id: str) -> list[R]:
+        """Return all records of a class under a root, oldest first."""
+        parsed = parse_global_id(root_global_id)
+        if parsed is None:
+            return []
+        rows = await self._backend.children(parsed.root, spec_of(record_type).kind)
+        return [self._record(record_type, row) for row in rows]
+
+    async def children_many(
+        self, record_type: type[R], root_global_ids: Sequence[str]
+    ) -> dict[str, list[R]]:
+        """Return the children of many roots by the roots' global ids; every root asked is there."""
+        parsed = {global_id: parse_global_id(global_id) for global_id in root_global_ids}
+        roots = [one.root for one in parsed.values() if one is not None]
+        found: Mapping[str, list[Row]] = {}
+        if roots:
+            found = await self._backend.children_many(roots, spec_of(record_type).kind)
+        return {
+            global_id: [
+                self._record(record_type, row) for row in (found.get(one.root, ()) if one else ())
+            ]
+            for global_id, one in parsed.items()
+        }
+
+    async def query(
+        self,
+        record_type: type[R],
+        index: str,
+        part: str,
+        *,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+        desc: bool = False,
+        lo: str | None = None,
+        hi: str | None = None,
+        keep: Callable[[R], bool] | None = None,
+    ) -> Page[R]:
+        """Return a page of an index's part: lo ≤ sort < hi, paged as Relay does it.
+
+        Exactly one of first and last is given. `keep` drops records that a page shall not show; at
+        most SCAN_ROWS_MAX rows are looked at, then the page comes short, with has_next (going
+        backward: has_previous) and a cursor from where to go on.
+        """
+        listing = Listing(
+            backend=self._backend,
+            cursors=self._cursors,
+            index=index,
+            part=part,
+            desc=desc,
+            lo=lo,
+            hi=hi,
+        )
+        return await read_page(
+            listing,
+            lambda row: self._record(record_type, row),
+            first=first,
+            after=after,
+            last=last,
+            before=before,
+            keep=keep,
+        )
+
+    async def count(self, index: str, part: str) -> int:
+        """Return how many records a part of an index lists."""
+        return await self._backend.count(index, part)
+
+    async def once(self, key: str) -> Once | None:
+        """Return the idempotency record under a key that has not expired."""
+        return await self._backend.once(key, self._clock())
+
+    async def commit(self, change: Change) -> tuple[Record, ...]:
+        """Write a change, all or nothing, and return what was put, with the new versions.
+
+        Raises VersionConflict, Duplicate, IdempotencyMismatch, TooLarge; OutcomeUnknown where the
+        idempotency key's attempt is still open, and tenants.backend.Replayed with the reference
+        where it is done.
+        """
+        written = tuple(replace(record, version=record.version + 1) for record in change.put)
+        operations: tuple[Put | Delete | Check, ...] = (
+            *(self._put(record) for record in written),
+            *(Delete(key=key_of(record), expected=record.version) for record in change.delete),
+            *(Check(key=key_of(record), expected=record.version) for record in change.check),
+        )
+        event, audit = change.event, change.audit
+        unit = Unit(
+            operations=operations,
+            event=None if event is None else (event.id, encode_event(event)),
+            audit=None if audit is None else (audit.id, encode_audit(audit)),
+            begin=change.begin,
+            finish=change.finish,
+        )
+        try:
+            await self._backend.commit(unit, at=self._clock())
+        except Conflict as conflict:
+            raise VersionConflict(current_version=conflict.current or None) from conflict
+        except NotUnique as taken:
+            raise Duplicate from taken
+        except Replayed as replayed:
+            if replayed.reference is None:
+                raise OutcomeUnknown from replayed
+            raise
+        return written
+
+    async def record_audit(self, line: AuditLine) -> None:
+        """Write an audit line by itself: for what is read and not changed."""
+        await self.commit(Change(audit=line))
+
+    async def scan(
+        self, record_type: type[R], segment: int = 0, segments: int = 1
+    ) -> AsyncIterator[R]:
+        """Iterate over all records of a class; segments split the work without overlap."""
+        async for row in self._backend.scan(spec_of(record_type).kind, segment, segments):
+            yield self._record(record_type, row)
+
+    def blind(self, field: str, value: str) -> str:
+        """Return the keyed blind index of a personal value (email, phone, ssn), normalized."""
+        digest = hmac.digest(
+            self._blind_keys[field], normalize(field, value).encode(), hashlib.sha256
+        )
+        return digest[:_BLIND_BYTES].hex()
+
+    def seal_cursor(self, listing: str, position: str) -> str:
+        """Return a cursor for a position in a listing that is not one of an index."""
+        return self._cursors.seal(listing, position)
+
+    def open_cursor(self, listing: str, cursor: str) -> str:
+        """Return the position in such a cursor; raises InvalidInput for anything else."""
+        return self._cursors.open(listing, cursor)
+
+    async def outbox_pending(self, limit: int) -> list[Event]:
+        """Return events that were not delivered yet, oldest first."""
+        return [decode_event(stored.body) for stored in await self._backend.outbox_pending(limit)]
+
+    async def outbox_done(self, ids: Sequence[str]) -> None:
+        """Remove delivered events."""
+        await self._backend.outbox_done(ids)
+
+    async def audit_lines(self, after: str | None, limit: int) -> list[AuditLine]:
+        """Return audit lines, oldest first, strictly after the line of that id."""
+        stored = await self._backend.audit_lines(after=after, limit=limit)
+        return [decode_audit(line.body) for line in stored]
+
+    async def aclose(self) -> None:
+        """Close the backend; further calls raise StoreUnavailable."""
+        await self._backend.aclose()
+
+    def _put(self, record: Record) -> Put:
+        spec = spec_of(type(record))
+        return Put(
+            key=key_of(record),
+            expected=record.version - 1,
+            body=encode(record, self._sealer),
+            indexes=spec.indexes(record, self.blind),
+            uniques=spec.uniques(record, self.blind),
+        )
+
+    def _record(self, record_type: type[R], row: Row) -> R:
+        spec = spec_of(record_type)
+        record = decode(spec.kind, row.body, self._sealer)
+        if row.key.kind != spec.kind or record.id != spec.global_id(row.key):
+            raise StoreUnavailable("A stored record is not where it belongs.")
+        if record.version != row.version:
+            raise StoreUnavailable("A stored record is not of the version that its row says.")
+        return cast("R", record)

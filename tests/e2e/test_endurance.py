@@ -1,0 +1,259 @@
+"""What survives: kill -9, restarts, taken ports, foreign keys; and what is in the files."""
+
+import json
+import secrets
+import shutil
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.platform_process import (
+    Running,
+    code_of,
+    data_of,
+    dev_environment,
+    free_ports,
+    run_almoner,
+)
+
+pytestmark = pytest.mark.slow
+
+NOTE = "mutation ($id: ID!, $text: String!) { addNote(applicationId: $id, text: $text) { id } }"
+PULL = """mutation ($input: PullCreditReportInput!) { pullCreditReport(input: $input) { id } }"""
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Running:
+    """Give a platform that the test may hurt."""
+    return Running(["dev"], dev_environment(tmp_path / "home"), tmp_path / "log")
+
+
+def first_application(running: Running, token: str, status: str = "IN_REVIEW") -> str:
+    document = """query ($s: [ApplicationStatus!]) {
+      applications(first: 1, filter: {statuses: $s}) { edges { node { id } } } }"""
+    edges = data_of(running.ask(document, {"s": [status]}, token=token))["applications"]["edges"]
+    identifier: str = edges[0]["node"]["id"]
+    return identifier
+
+
+def test_every_acknowledged_mutation_survives_kill_9(own: Running) -> None:
+    """Killed in a stream of mutations and started again, it has each one that was answered."""
+    own.start()
+    token = own.token("counselor@harbor.test")
+    application = first_application(own, token)
+    acknowledged: list[str] = []
+
+    def write(thread: int) -> None:
+        with httpx.Client(timeout=5) as client:
+            for number in range(10_000):
+                text = f"note {thread}-{number}"
+                body = {"query": NOTE, "variables": {"id": application, "text": text}}
+                try:
+                    answer = client.post(own.url, json=body, headers={"Authorization": token})
+                except httpx.TransportError:
+                    return
+                assert "errors" not in answer.json(), answer.text
+                acknowledged.append(answer.json()["data"]["addNote"]["id"])
+
+    writers = [threading.Thread(target=write, args=(i,)) for i in range(4)]
+    for writer in writers:
+        writer.start()
+    time.sleep(1.5)
+    own.kill()
+    for writer in writers:
+        writer.join()
+    started = time.monotonic()
+    own.start()
+    seconds = time.monotonic() - started
+
+    document = "query ($id: ID!) { application(id: $id) { notes { id } } }"
+    notes = data_of(own.ask(document, {"id": application}, token=token))["application"]["notes"]
+    assert len(acknowledged) > 20
+    assert set(acknowledged) <= {note["id"] for note in notes}
+    assert seconds < 5
+    assert own.stop() == 0
+
+
+def test_a_pull_that_was_killed_is_never_repeated(own: Running) -> None:
+    """Killed between the vendor's answer and the commit, a retry says OUTCOME_UNKNOWN."""
+    own.start()
+    token = own.token("counselor@harbor.test")
+    document = """{ applications(first: 40) { edges { node { id consumer { name { family } }
+      consents { id } } } } }"""
+    edges = data_of(own.ask(document, token=token))["applications"]["edges"]
+    slow = next(e["node"] for e in edges if e["node"]["consumer"]["name"]["family"] == "Slow")
+    wanted = {
+        "applicationId": slow["id"],
+        "consentId": slow["consents"][0]["id"],
+        "idempotencyKey": secrets.token_hex(8),
+    }
+
+    def pull() -> None:
+        try:
+            own.ask(PULL, {"input": wanted}, token=token)
+        except httpx.TransportError:
+            return
+
+    puller = threading.Thread(target=pull)
+    puller.start()
+    time.sleep(1)
+    own.kill()
+    puller.join()
+    own.start()
+
+    assert code_of(own.ask(PULL, {"input": wanted}, token=token)) == "OUTCOME_UNKNOWN"
+    fresh = wanted | {"idempotencyKey": secrets.token_hex(8)}
+    assert code_of(own.ask(PULL, {"input": fresh}, token=token)) == "CONSENT_REQUIRED"
+    own.stop()
+
+
+def test_nothing_of_the_demo_is_readable_in_the_files(own: Running) -> None:
+    """No name, address, number or text of the demo world is in any file under the home folder."""
+    own.start()
+    token = own.token("counselor@harbor.test")
+    document = """{ applications(first: 40) { edges { node { hardshipReason
+      consumer { name { family } email phone dateOfBirth address { line1 city } }
+      incomes { description } debts { creditor } } } } }"""
+    edges = data_of(own.ask(document, token=token))["applications"]["edges"]
+    planted = {"counselor@harbor.test", "Nora Quist", "Harbor Credit Counseling", "666484418"}
+    for edge in edges:
+        consumer = edge["node"]["consumer"]
+        planted |= {consumer["email"], consumer["address"]["line1"], edge["node"]["hardshipReason"]}
+        planted |= {debt["creditor"] for debt in edge["node"]["debts"]}
+    while_running = files_with(Path(own.environment["ALMONER_HOME"]), planted)
+    own.kill()
+
+    assert len(planted) > 60
+    assert while_running == {}
+    assert files_with(Path(own.environment["ALMONER_HOME"]), planted) == {}
+
+
+def files_with(home: Path, planted: set[str]) -> dict[str, str]:
+    """Return the files that hold one of the texts, and which."""
+    found = {}
+    for path in home.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            for text in planted:
+                if text.encode() in content or text.encode("utf-16-le") in content:
+                    found[str(path)] = text
+    return found
+
+
+def test_a_second_platform_says_which_port_is_taken(dev: Running, tmp_path: Path) -> None:
+    """A taken port is one clear line, exit 1, and nothing half-made."""
+    environment = dev_environment(tmp_path / "home")
+    environment["ALMONER_PORT"] = dev.environment["ALMONER_PORT"]
+
+    done = run_almoner(environment, "dev")
+
+    assert done.returncode == 1
+    assert environment["ALMONER_PORT"] in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "home" / "directory.db").exists()
+
+
+def test_an_unwritable_home_is_one_clear_line(tmp_path: Path) -> None:
+    """A home that cannot be made: one line naming it, exit 1."""
+    (tmp_path / "file").write_text("not a folder")
+
+    done = run_almoner(dev_environment(tmp_path / "file" / "home"), "dev")
+
+    assert done.returncode == 1
+    assert "ALMONER_HOME" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_wrong_key_is_one_clear_line(own: Running, tmp_path: Path) -> None:
+    """Another installation's keyring opens nothing: one line, exit 1, files as they were."""
+    own.start()
+    own.stop()
+    home = Path(own.environment["ALMONER_HOME"])
+    other = Running(["dev"], dev_environment(tmp_path / "other"), tmp_path / "log2")
+    other.start()
+    other.stop()
+    before = (home / "directory.db").read_bytes()
+    shutil.copy(tmp_path / "other" / "keyring.json", home / "keyring.json")
+
+    done = run_almoner(own.environment, "dev")
+
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert "key" in done.stderr
+    assert (home / "directory.db").read_bytes() == before
+
+
+def test_no_orphan_keeps_a_port_after_kill_9(own: Running) -> None:
+    """After kill -9 every port is free again at once."""
+    own.start()
+    own.kill()
+    time.sleep(0.5)
+
+    for name in ("ALMONER_PORT", "ALMONER_ISSUER_PORT", "ALMONER_OPERATIONS_PORT"):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", int(own.environment[name])))
+
+
+def test_reset_starts_anew(own: Running) -> None:
+    """`--reset` forgets what was written since the first start."""
+    own.start()
+    token = own.token("counselor@harbor.test")
+    application = first_application(own, token)
+    data_of(own.ask(NOTE, {"id": application, "text": "to be forgotten"}, token=token))
+    own.stop()
+    own.command = ["dev", "--reset"]
+    own.start()
+
+    document = "query ($id: ID!) { application(id: $id) { notes { text } } }"
+    token = own.token("counselor@harbor.test")
+    notes = data_of(own.ask(document, {"id": application}, token=token))["application"]["notes"]
+    assert "to be forgotten" not in json.dumps(notes)
+    own.stop()
+
+
+def test_sigterm_drops_no_request_of_a_stream(serve: Running, dev: Running, tmp_path: Path) -> None:
+    """Workers that are told to stop answer every request that they accepted."""
+    environment = dict(serve.environment)
+    port, operations = free_ports(2)
+    environment |= {"ALMONER_PORT": str(port), "ALMONER_OPERATIONS_PORT": str(operations)}
+    own = Running(["serve", "--workers", "2"], environment, tmp_path / "log").start()
+    token = dev.token("counselor@harbor.test")
+    refused: list[str] = []
+    answered: list[int] = []
+    stopping = threading.Event()
+
+    def read() -> None:
+        document = "{ applications(first: 50) { edges { node { id debts { id } } } } }"
+        with httpx.Client(timeout=20) as client:
+            while True:
+                body = {"query": document}
+                try:
+                    response = client.post(own.url, json=body, headers={"Authorization": token})
+                except httpx.ConnectError:
+                    if stopping.is_set():
+                        return
+                    raise
+                except httpx.TransportError as error:
+                    refused.append(repr(error))
+                    return
+                answered.append(response.status_code)
+
+    readers = [threading.Thread(target=read) for _ in range(8)]
+    for reader in readers:
+        reader.start()
+    time.sleep(1)
+    stopping.set()
+    own.process.send_signal(signal.SIGTERM)
+    status = own.process.wait(timeout=40)
+    for reader in readers:
+        reader.join()
+
+    assert status == 0
+    assert set(answered) == {200}
+    assert refused == []

@@ -1,0 +1,5 @@
+"""The running platform that the isolation test asks."""
+
+from tests.e2e.conftest import dev
+
+__all__ = ["dev"]

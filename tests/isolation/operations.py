@@ -1,0 +1,238 @@
+"""Every query and mutation field, each with an operation that names another agency's objects."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ids:
+    """One object of each kind, of the other agency or of nobody."""
+
+    agency: str
+    application: str
+    consumer: str
+    consent: str
+    debt: str
+    grant: str
+    key: str
+    note: str
+    queue: str
+    report: str
+    staff: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """A document, and its variables once it is known whose ids to name."""
+
+    document: str
+    variables: Callable[[Ids], dict[str, Any]] = lambda _: {}
+
+
+def _input(make: Callable[[Ids], dict[str, Any]]) -> Callable[[Ids], dict[str, Any]]:
+    return lambda ids: {"input": make(ids)}
+
+
+APPLICATION = """id version status state hardshipReason consumer { id name { given family } }
+  counselor { id displayName } incomes { id } expenses { id } debts { id creditor }
+  consents { id } creditReports { id } notes { id text }"""
+CONSUMER = """id name { given family } email phone dateOfBirth ssnLast4 address { line1 city }
+  ssn(purpose: "isolation test") applications { edges { node { id } } }"""
+
+QUERIES: dict[str, list[Operation]] = {
+    "me": [
+        Operation(document="{ me { subject displayName agency { slug name } grants { id } } }"),
+    ],
+    "agency": [Operation(document="{ agency { id slug name states website } }")],
+    "node": [
+        Operation(
+            document="""query ($a: ID!, $b: ID!, $c: ID!, $d: ID!, $e: ID!, $f: ID!, $g: ID!,
+              $h: ID!, $i: ID!, $j: ID!, $k: ID!) {
+              a: node(id: $a) { id } b: node(id: $b) { id } c: node(id: $c) { id }
+              d: node(id: $d) { id } e: node(id: $e) { id } f: node(id: $f) { id }
+              g: node(id: $g) { id } h: node(id: $h) { id } i: node(id: $i) { id }
+              j: node(id: $j) { id } k: node(id: $k) { id } }""",
+            variables=lambda ids: {
+                "a": ids.agency,
+                "b": ids.application,
+                "c": ids.consumer,
+                "d": ids.consent,
+                "e": ids.debt,
+                "f": ids.grant,
+                "g": ids.key,
+                "h": ids.note,
+                "i": ids.queue,
+                "j": ids.report,
+                "k": ids.staff,
+            },
+        )
+    ],
+    "consumer": [
+        Operation(
+            document=f"query ($id: ID!) {{ consumer(id: $id) {{ {CONSUMER} }} }}",
+            variables=lambda ids: {"id": ids.consumer},
+        ),
+        Operation(
+            document="query ($id: ID!) { consumer(id: $id) { id } }",
+            variables=lambda ids: {"id": ids.application},
+        ),
+    ],
+    "consumers": [
+        Operation(
+            document="""{ consumers(match: {email: "canary@mail.test"}) {
+              edges { cursor node { id name { family } } } } }"""
+        ),
+        Operation(
+            document="""{ consumers(match: {ssn: "900-77-1234"}) { edges { node { id } } } }"""
+        ),
+    ],
+    "application": [
+        Operation(
+            document=f"query ($id: ID!) {{ application(id: $id) {{ {APPLICATION} }} }}",
+            variables=lambda ids: {"id": ids.application},
+        )
+    ],
+    "applications": [
+        Operation(
+            document="""{ applications(first: 100) {
+              edges { cursor node { id hardshipReason state } } } }"""
+        ),
+        Operation(
+            document="""query ($id: ID!) { applications(first: 10, filter: {consumerId: $id}) {
+              edges { node { id } } } }""",
+            variables=lambda ids: {"id": ids.consumer},
+        ),
+    ],
+    "queue": [Operation(document="{ queue(first: 100) { edges { node { id applicationId } } } }")],
+    "applicationCounts": [Operation(document="{ applicationCounts { status count } }")],
+    "consentText": [
+        Operation(document="{ consentText(purpose: SOFT_CREDIT_PULL) { version text sha256 } }")
+    ],
+    "creditReport": [
+        Operation(
+            document="query ($id: ID!) { creditReport(id: $id) { id tradelines { creditor } } }",
+            variables=lambda ids: {"id": ids.report},
+        )
+    ],
+    "staff": [Operation(document="{ staff { id displayName email groups active } }")],
+    "apiKeys": [Operation(document="{ apiKeys { id name prefix scopes } }")],
+}
+
+MUTATIONS: dict[str, list[Operation]] = {
+    "startApplication": [
+        Operation(
+            document="""mutation ($input: StartApplicationInput!) {
+              startApplication(input: $input) { id consumer { id } } }""",
+            variables=_input(lambda ids: {"consumerId": ids.consumer, "householdSize": 2}),
+        )
+    ],
+    "updateApplication": [
+        Operation(
+            document="""mutation ($input: UpdateApplicationInput!) {
+              updateApplication(input: $input) { id hardshipReason } }""",
+            variables=_input(lambda ids: {"id": ids.application, "householdSize": 2}),
+        )
+    ],
+    "updateConsumer": [
+        Operation(
+            document="""mutation ($input: UpdateConsumerInput!) {
+              updateConsumer(input: $input) { id name { family } } }""",
+            variables=_input(lambda ids: {"id": ids.consumer, "phone": "+1 303 555 0199"}),
+        )
+    ],
+    "saveBudget": [
+        Operation(
+            document="""mutation ($input: SaveBudgetInput!) {
+              saveBudget(input: $input) { id debts { creditor } } }""",
+            variables=_input(
+                lambda ids: {
+                    "applicationId": ids.application,
+                    "incomes": [{"source": "WAGES", "net": "1.00", "frequency": "WEEKLY"}],
+                    "remove": [ids.debt],
+                }
+            ),
+        )
+    ],
+    **{
+        name: [
+            Operation(
+                document=f"mutation ($id: ID!) {{ {name}(id: $id{extra}) {selection} }}",
+                variables=lambda ids: {"id": ids.application},
+            )
+        ]
+        for name, extra, selection in (
+            ("submitApplication", "", "{ id }"),
+            ("withdrawApplication", ', reason: "no"', "{ id }"),
+            ("claimApplication", "", "{ id hardshipReason }"),
+            ("releaseApplication", "", ""),
+            ("returnApplication", ', reason: "no"', "{ id }"),
+            ("closeApplication", ', reason: "no"', "{ id }"),
+        )
+    },
+    "reassignApplication": [
+        Operation(
+            document="mutation ($id: ID!, $to: ID!) { reassignApplication(id: $id, to: $to) }",
+            variables=lambda ids: {"id": ids.application, "to": ids.staff},
+        )
+    ],
+    "addNote": [
+        Operation(
+            document="""mutation ($id: ID!) {
+              addNote(applicationId: $id, text: "x") { id text author { displayName } } }""",
+            variables=lambda ids: {"id": ids.application},
+        )
+    ],
+    "recordConsent": [
+        Operation(
+            document="""mutation ($input: RecordConsentInput!) {
+              recordConsent(input: $input) { id } }""",
+            variables=_input(
+                lambda ids: {
+                    "applicationId": ids.application,
+                    "purpose": "SOFT_CREDIT_PULL",
+                    "textVersion": "2026-01",
+                    "textSha256": "0" * 64,
+                }
+            ),
+        )
+    ],
+    "pullCreditReport": [
+        Operation(
+            document="""mutation ($input: PullCreditReportInput!) {
+              pullCreditReport(input: $input) { id tradelines { creditor } } }""",
+            variables=_input(
+                lambda ids: {
+                    "applicationId": ids.application,
+                    "consentId": ids.consent,
+                    "idempotencyKey": "isolation",
+                }
+            ),
+        )
+    ],
+    "importDebts": [
+        Operation(
+            document="mutation ($id: ID!) { importDebts(creditReportId: $id) { id } }",
+            variables=lambda ids: {"id": ids.report},
+        )
+    ],
+    "createApiKey": [
+        Operation(
+            document="""mutation { createApiKey(input: {
+              name: "x", scopes: ["agency:read"], expiresInDays: 1, idempotencyKey: "isolation"
+              }) { apiKey { name createdBy { displayName } } } }"""
+        )
+    ],
+    "rotateApiKey": [
+        Operation(
+            document="mutation ($id: ID!) { rotateApiKey(id: $id) { apiKey { id name } secret } }",
+            variables=lambda ids: {"id": ids.key},
+        )
+    ],
+    "revokeApiKey": [
+        Operation(
+            document="mutation ($id: ID!) { revokeApiKey(id: $id) { id name } }",
+            variables=lambda ids: {"id": ids.key},
+        )
+    ],
+}
