@@ -72,10 +72,12 @@ class Tradeline:
 
     ecoa: the bureau's word for the consumer's relation to the account. payment_pattern: newest
     month first, 1 current, 2-5 thirty to 120+ days late, X unknown. source_key: identifies the
-    account within the file's life, to match it again; never shown.
+    account within the file's life, to match it again; never shown. original_creditor: of a
+    collection, to whom it was owed first.
     """
 
     creditor: str
+    original_creditor: str | None = None
     portfolio: PortfolioType
     account_type: str | None = None
     account_last4: str | None = None
@@ -153,7 +155,8 @@ class CreditFile:
     """A bureau's whole answer. summary and score are None unless hit is HIT and they apply.
 
     alerts: what a reader must not miss (`FREEZE`, `DISPUTE`, `MINOR`, `SUPPRESSED`,
-    `CONSUMER_STATEMENT`, `ADDRESS_MISMATCH`).
+    `CONSUMER_STATEMENT`, `ADDRESS_MISMATCH`, and `MULTIPLE_FILES` where the bureau found more than
+    one file and the first is shown).
     """
 
     hit: FileHit

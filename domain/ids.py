@@ -63,3 +63,11 @@ def parse_global_id(text: str) -> GlobalId | None:
     if not (is_ulid(root) and is_ulid(own)):
         return None
     return GlobalId(prefix, root, own)
+
+
+def new_child_id(prefix: str, parent: str, at: datetime | None = None) -> str:
+    """Return a fresh global id for what lives under the root that `parent` names."""
+    named = parse_global_id(parent)
+    if named is None:
+        raise ValueError(f"not a global id: {parent!r}")
+    return f"{prefix}_{named.root}_{new_ulid(at)}"

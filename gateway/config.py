@@ -112,27 +112,40 @@ class TransUnionConfig:
     """The bureau's address, the subscriber and the client certificate; no url: no bureau."""
 
     url: str | None = setting(None, "Address that requests are posted to.")
-    environment: str = setting(
+    processing_environment: str = setting(
         "standardTest",
         "Processing environment named in requests.",
         choices=("standardTest", "production"),
     )
-    system_id: str = setting("", "System id of the subscriber.")
+    request_form: str = setting(
+        "ENVELOPE",
+        "With system id and password around the request, or without.",
+        choices=("ENVELOPE", "BARE"),
+    )
+    system_id: str = setting("", "System id.")
     system_password: str = setting("", "Password of the system id.", secret=True)
     industry_code: str = setting("", "Industry code of the subscriber.")
     member_code_soft: str = setting("", "Member code for soft pulls.")
     member_code_hard: str = setting("", "Member code for hard pulls.")
-    prefix_code: str = setting("", "Inquiry subscriber prefix: market and submarket.")
-    subscriber_password: str = setting("", "Password of the subscriber.", secret=True)
+    inquiry_prefix: str = setting("", "Inquiry subscriber prefix: market and submarket.")
+    password: str = setting("", "Password of the subscriber.", secret=True)
+    permissible_purpose: str = setting("CI", "Permissible purpose named in requests.")
+    end_user: str | None = setting(None, "End user named in requests.")
     product_code: str = setting("07000", "Product asked for.")
+    score_model: str | None = setting("00V60", "Score asked for with it; empty for none.")
+    frozen_error_codes: tuple[str, ...] = setting((), "Error codes that mean a frozen file.")
+    no_hit_error_codes: tuple[str, ...] = setting((), "Error codes that mean that there is none.")
     certificate_file: Path | None = setting(None, "Client certificate, PEM.")
     key_file: Path | None = setting(None, "Private key of the client certificate, PEM.")
     key_passphrase: str | None = setting(None, "Passphrase of the private key.", secret=True)
     ca_file: Path | None = setting(
         None, "Authorities that the bureau's certificate is checked against; the system's if empty."
     )
-    timeout_ms: int = setting(
-        10_000, "How long one attempt may take.", at_least=100, at_most=60_000
+    deadline_seconds: int = setting(
+        20, "How long one pull may take, repetitions included.", at_least=1, at_most=28
+    )
+    concurrency: int = setting(
+        4, "Pulls of one agency at the same time, per process.", at_least=1, at_most=100
     )
 
 

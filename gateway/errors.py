@@ -65,6 +65,7 @@ class Refused(Exception):
     """The request as a whole is refused before anything of it was done.
 
     status and error_type stand in for the table's where the request's own form is at fault.
+    unread: the client may still be sending what nobody will read.
     """
 
     def __init__(
@@ -74,12 +75,14 @@ class Refused(Exception):
         status: int | None = None,
         error_type: str | None = None,
         headers: Mapping[str, str] | None = None,
+        unread: bool = False,
     ) -> None:
         super().__init__(error.code)
         self.error = error
         self.error_type = error_type or kind_of(error.code).error_type
         self.status = int(status or kind_of(error.code).status)
         self.headers = dict(headers or {})
+        self.unread = unread
 
 
 class DocumentRefused(Exception):
@@ -167,11 +170,13 @@ def masked(request_id: str) -> GatewayError:
 class FieldErrors:
     """The errors of an executed operation, in both the shapes that are needed of them.
 
-    entries: as answered. codes: one per entry. failures: what was masked, for the log alone.
+    entries: as answered. codes: one per entry. retry_after: the longest wait that one asks for.
+    failures: what was masked, for the log alone.
     """
 
     entries: tuple[Entry, ...] = ()
     codes: tuple[str, ...] = ()
+    retry_after: int | None = None
     failures: tuple[BaseException, ...] = field(default=(), repr=False)
 
 
@@ -183,6 +188,7 @@ def field_errors(errors: Iterable[GraphQLError], request_id: str) -> FieldErrors
     """
     entries: list[Entry] = []
     codes: list[str] = []
+    waits: list[int] = []
     failures: list[BaseException] = []
     for error in errors:
         cause = error.original_error
@@ -193,7 +199,15 @@ def field_errors(errors: Iterable[GraphQLError], request_id: str) -> FieldErrors
             failures.append(cause or error)
         entries.append(entry_of(known, path=error.path, locations=locations_of(error)))
         codes.append(known.code)
-    return FieldErrors(entries=tuple(entries), codes=tuple(codes), failures=tuple(failures))
+        wait = known.details().get("retryAfter")
+        if isinstance(wait, int):
+            waits.append(wait)
+    return FieldErrors(
+        entries=tuple(entries),
+        codes=tuple(codes),
+        retry_after=max(waits, default=None),
+        failures=tuple(failures),
+    )
 
 
 def status_of_answer(codes: Sequence[str], *, answered: bool, mutation: bool) -> int:

@@ -66,7 +66,10 @@ async def read_request(scope: Scope, receive: Receive, headers: Headers, limits:
 
 
 async def read_body(receive: Receive, headers: Headers, bytes_max: int) -> bytes:
-    """Return a request's body, refused as soon as it is known to be beyond `bytes_max`."""
+    """Return a request's body, refused as soon as it is known to be beyond `bytes_max`.
+
+    Content-Length is believed only where it admits to too much.
+    """
     announced = headers.get("content-length", "")
     if announced.isdecimal() and int(announced[:20]) > bytes_max:
         raise _too_large(bytes_max)
@@ -116,6 +119,7 @@ def _too_large(bytes_max: int) -> Refused:
         MalformedRequest(f"The request body is larger than {bytes_max} bytes."),
         status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         headers={"connection": "close"},
+        unread=True,
     )
 
 
@@ -125,11 +129,12 @@ def _decode(body: bytes, depth_max: int) -> Mapping[str, object]:
         raise malformed(EMPTY)
     try:
         value = _DECODER.decode(body)
-        if len(_MEMBER.findall(body)) > len(MEMBERS):
+        named = _MEMBER.findall(body)
+        if len(set(named)) != len(named) or b"\\u00" in named:
             _refuse_repeated(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise malformed(UNPARSABLE) from None
-    if isinstance(value, list):
+    if isinstance(value, list) and value:
         raise malformed("Send one operation: lists of operations are not supported.")
     if not isinstance(value, dict):
         raise malformed(UNPARSABLE)
@@ -141,7 +146,7 @@ def _decode(body: bytes, depth_max: int) -> Mapping[str, object]:
 def _refuse_repeated(body: bytes) -> None:
     """Raise Refused where a member is named twice: readers differ in which one they take."""
     objects: list[Sequence[tuple[str, object]]] = []
-    json.loads(body, object_pairs_hook=lambda pairs: objects.append(pairs))
+    json.loads(body, object_pairs_hook=objects.append)
     outermost = [name for name, _ in objects[-1]] if objects else []
     if len(set(outermost)) != len(outermost):
         raise malformed("A member of the request is named twice.")

@@ -8,6 +8,7 @@ late, from before the breaker last changed, is not counted: it says nothing abou
 from collections.abc import Callable
 from enum import StrEnum
 from types import TracebackType
+from typing import Self
 
 
 class BreakerState(StrEnum):
@@ -76,15 +77,13 @@ class Permit:
         self._breaker = breaker
         self._settled = False
 
-    def succeeded(self) -> None:
-        """Say that the vendor is there."""
-        self._settle(good=True)
+    def settle(self, *, good: bool | None) -> None:
+        """Say whether the vendor is there and in order; the first word counts."""
+        if not self._settled:
+            self._settled = True
+            self._breaker.settle(self, good=good)
 
-    def failed(self) -> None:
-        """Say that the vendor is not there, or not in order."""
-        self._settle(good=False)
-
-    def __enter__(self) -> "Permit":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -93,9 +92,4 @@ class Permit:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._settle(good=None)
-
-    def _settle(self, *, good: bool | None) -> None:
-        if not self._settled:
-            self._settled = True
-            self._breaker.settle(self, good=good)
+        self.settle(good=None)

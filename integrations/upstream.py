@@ -22,7 +22,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from opentelemetry import trace
-from opentelemetry.trace import Span, SpanKind, StatusCode
+from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
 
 from domain.errors import Upstream, UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable
 from integrations.breaker import BreakerState, CircuitBreaker
@@ -253,6 +253,7 @@ class UpstreamLine:
         policy: CallPolicy,
         verdicts: Verdicts,
         timing: Timing | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         self.vendor = vendor
         self.agency_id = agency_id
@@ -265,7 +266,7 @@ class UpstreamLine:
             open_seconds=policy.breaker_open_seconds,
             clock=self._timing.clock,
         )
-        self._tracer = trace.get_tracer("almoner.integrations")
+        self._tracer = tracer or trace.get_tracer("almoner.integrations")
 
     @property
     def breaker_state(self) -> BreakerState:
@@ -335,13 +336,12 @@ class UpstreamLine:
                 except AttemptFailed as error:
                     failed = error
                 except Upstream as judged:
-                    (permit.failed if judged.may_have_acted else permit.succeeded)()
+                    permit.settle(good=not judged.may_have_acted)
                     raise
                 else:
-                    permit.succeeded()
+                    permit.settle(good=True)
                     return answer
-                counts = self._verdicts.of(failed.trouble).counts
-                (permit.failed if counts else permit.succeeded)()
+                permit.settle(good=not self._verdicts.of(failed.trouble).counts)
                 raise failed
 
     @asynccontextmanager

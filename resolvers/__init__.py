@@ -1,1 +1,1 @@
-"""Use cases: what a caller may do with an agency's records. They know nothing of GraphQL or HTTP."""
+"""Use cases: what a caller may do with an agency's records; no word of GraphQL or HTTP."""

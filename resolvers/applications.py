@@ -1,6 +1,7 @@
 """Applications: finding and listing them, and what every change to one begins with."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from itertools import islice
 
@@ -17,7 +18,7 @@ from domain.applications import (
 from domain.consents import Consent
 from domain.consumers import Consumer
 from domain.credit import CreditReport
-from domain.errors import InvalidTransition, NotFound, VersionConflict
+from domain.errors import InvalidInput, InvalidTransition, NotFound, VersionConflict
 from domain.ids import parse_global_id
 from resolvers.context import RequestContext, store_of
 from resolvers.inputs import ApplicationFilter, Maybe, given
@@ -174,8 +175,6 @@ async def _of_consumer(
 async def _listed(
     context: RequestContext, index: str, part: str, window: Window, keep: Keep
 ) -> Listing[Application]:
-    if window.size == 0:
-        return _NOTHING
     store = store_of(context)
     if window.from_tail:
         return await store.query(
@@ -194,10 +193,10 @@ async def _granted(context: RequestContext, window: Window, keep: Keep) -> Listi
 
     newest_first = sorted((id_ for id_ in await context.guard.grants()), reverse=True)
     if window.after is not None:
-        after = store.open_cursor(_GRANTED, window.after)
+        after = _position(context, window.after, "after")
         newest_first = [id_ for id_ in newest_first if id_ < after]
     if window.before is not None:
-        before = store.open_cursor(_GRANTED, window.before)
+        before = _position(context, window.before, "before")
         newest_first = [id_ for id_ in newest_first if id_ > before]
     walked = newest_first[::-1] if window.from_tail else newest_first
     found = await _first_kept(context, walked, keep, window.size + 1)
@@ -212,6 +211,13 @@ async def _granted(context: RequestContext, window: Window, keep: Keep) -> Listi
         has_previous=more if window.from_tail else come_from,
         seal=seal,
     )
+
+
+def _position(context: RequestContext, cursor: str, path: str) -> str:
+    try:
+        return store_of(context).open_cursor(_GRANTED, cursor)
+    except InvalidInput as refused:
+        raise InvalidInput([replace(fault, path=path) for fault in refused.fields]) from refused
 
 
 async def _first_kept(

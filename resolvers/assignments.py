@@ -2,10 +2,9 @@
 
 from domain.access import AccessGrant, GrantScope, claim_end
 from domain.actors import Actor
-from domain.applications import Application, Assignment
-from domain.errors import VersionConflict
-from domain.ids import new_ulid, parse_global_id
-from resolvers.context import RequestContext, store_of
+from domain.applications import Assignment
+from domain.ids import new_child_id
+from resolvers.context import RequestContext
 
 
 def new_assignment(
@@ -18,10 +17,8 @@ def new_assignment(
     """
     at = context.request.at
     counselor = to or context.principal.actor
-    parsed = parse_global_id(application_id)
-    assert parsed is not None, "applications are named by us"
     grant = AccessGrant(
-        id=f"grant_{parsed.root}_{new_ulid(at)}",
+        id=new_child_id("grant", application_id, at),
         grantee=counselor,
         scope=GrantScope.APPLICATION,
         subject=application_id,

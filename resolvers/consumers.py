@@ -16,14 +16,10 @@ from resolvers.applications import check_version
 from resolvers.context import RequestContext, store_of
 from resolvers.inputs import ConsumerMatch, Maybe, UpdateConsumerInput, given
 from resolvers.once import Attempt, once
-from resolvers.pages import Cut, Listing, read_forward
+from resolvers.pages import Listing, read_forward
 from resolvers.people import changed, clean_person
 from resolvers.trail import audited, commit, happened
 from tenants.kinds import normalize
-
-_NOBODY: Listing[Consumer] = Cut(
-    items=(), positions=(), has_next=False, has_previous=False, seal=str
-)
 
 
 async def consumers(
@@ -41,8 +37,6 @@ async def consumers(
             if name in wanted
         )
 
-    if window.size == 0:
-        return _NOBODY
     store = store_of(context)
     name = next(name for name in ("ssn", "email", "phone") if name in wanted)
     part = store.blind(name, wanted[name])
@@ -64,9 +58,7 @@ async def update_consumer(context: RequestContext, input: UpdateConsumerInput) -
         return await commit(
             context,
             updated,
-            event=happened(
-                context, EventName.CONSUMER_UPDATED, consumer.id, consumer.version + 1
-            ),
+            event=happened(context, EventName.CONSUMER_UPDATED, consumer.id, consumer.version + 1),
             audit=audited(context, "updateConsumer", consumer.id, fields=names),
             begin=attempt.done(consumer.id),
         )

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TypeVar
 
-from domain.access import AccessGrant, GrantScope, Principal, Scope
+from domain.access import AccessGrant, Principal
 from domain.actors import PrincipalKind
 from domain.applications import Application, Note
 from domain.consents import Consent
@@ -22,10 +22,10 @@ from domain.consumers import Consumer
 from domain.credit import CreditReport
 from domain.ids import GlobalId, parse_global_id
 from resolvers.loaders import Loaders
-from tenants.backend import PAGE_ROWS_MAX
 from tenants.kinds import sort_time
 from tenants.store import AgencyStore
 
+GRANTS_AT_ONCE = 500
 Child = TypeVar("Child", Note, Consent, CreditReport)
 
 
@@ -114,25 +114,17 @@ class Guard:
     async def child(self, record_type: type[Child], global_id: str) -> Child | None:
         """Return what lives under an application, or None where there is none within reach.
 
-        Notes are counselors' own, and a machine reads credit reports under `credit:read` alone,
-        whatever way it comes by.
+        Notes are counselors' own.
         """
         parsed = parse_global_id(global_id)
         if parsed is None or self._store is None:
             return None
         if record_type is Note and self._principal.kind is not PrincipalKind.COUNSELOR:
             return None
-        if record_type is CreditReport and not self._reads_credit():
-            return None
         root = str(GlobalId("app", parsed.root, parsed.root))
         if await self.application(root) is None:
             return None
         return await self._store.get(record_type, global_id)
-
-    def _reads_credit(self) -> bool:
-        if self._principal.kind is not PrincipalKind.INTEGRATION:
-            return True
-        return Scope.CREDIT_READ in self._principal.scopes
 
     async def _read_grants(self) -> Mapping[str, AccessGrant]:
         if self._store is None or self._principal.kind is not PrincipalKind.COUNSELOR:
@@ -144,12 +136,12 @@ class Guard:
                 AccessGrant,
                 "grant_by_grantee",
                 self._principal.subject,
-                first=PAGE_ROWS_MAX,
+                first=GRANTS_AT_ONCE,
                 after=after,
                 lo=sort_time(self._at),
             )
             for grant in page.items:
-                if grant.scope is GrantScope.APPLICATION and grant.is_live(self._at):
+                if grant.is_live(self._at):
                     live[grant.subject] = grant
             if not page.has_next:
                 return live

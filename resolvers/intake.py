@@ -5,8 +5,7 @@ from typing import Any
 
 from domain.access import AccessGrant
 from domain.actors import PrincipalKind
-from domain.applications import Application, next_status
-from domain.applications import Step as lifecycle
+from domain.applications import Application, Step, next_status
 from domain.consumers import Consumer
 from domain.errors import Duplicate, NotFound
 from domain.events import EventName
@@ -32,7 +31,7 @@ from resolvers.inputs import (
 )
 from resolvers.once import Attempt, once
 from resolvers.people import changed, clean_person
-from resolvers.steps import Moved, Step, take_step
+from resolvers.steps import Intent, Moved, take_step
 from resolvers.trail import audited, commit, happened
 
 _SITUATION_NAMES = {"household_size": "householdSize", "hardship_reason": "hardshipReason"}
@@ -58,9 +57,7 @@ async def start_application(context: RequestContext, input: StartApplicationInpu
         return await application_named(context, reference)
 
     key = given(input.idempotency_key)
-    return await once(
-        context, "startApplication", input, key=key, perform=perform, replay=replay
-    )
+    return await once(context, "startApplication", input, key=key, perform=perform, replay=replay)
 
 
 async def update_application(context: RequestContext, input: UpdateApplicationInput) -> Application:
@@ -74,14 +71,14 @@ async def update_application(context: RequestContext, input: UpdateApplicationIn
         updated = replace(application, **clean, status=status)
         return Moved(application=updated, fields=tuple(_SITUATION_NAMES[name] for name in clean))
 
-    step = Step(
+    intent = Intent(
         action="updateApplication",
         event=EventName.APPLICATION_UPDATED,
         id=input.id,
         body=input,
         expected_version=given(input.expected_version),
     )
-    return await take_step(context, step, move)
+    return await take_step(context, intent, move)
 
 
 async def submit_application(
@@ -95,7 +92,7 @@ async def submit_application(
     """
 
     async def move(application: Application) -> Moved:
-        status = next_status(application.status, lifecycle.SUBMIT)
+        status = next_status(application.status, Step.SUBMIT)
         consumer = await context.loaders.consumers.load(application.consumer_id)
         at = context.request.at
         submitted = replace(
@@ -108,23 +105,21 @@ async def submit_application(
         )
         return Moved(application=submitted)
 
-    step = Step(
+    intent = Intent(
         action="submitApplication",
         event=EventName.APPLICATION_SUBMITTED,
         id=id,
         body={"id": id, "expectedVersion": given(expected_version)},
         expected_version=given(expected_version),
     )
-    return await take_step(context, step, move)
+    return await take_step(context, intent, move)
 
 
-async def withdraw_application(
-    context: RequestContext, id: str, reason: Maybe[str]
-) -> Application:
+async def withdraw_application(context: RequestContext, id: str, reason: Maybe[str]) -> Application:
     """Take the application back; the consumer's right from anywhere before a plan is enrolled."""
 
     async def move(application: Application) -> Moved:
-        status = next_status(application.status, lifecycle.WITHDRAW)
+        status = next_status(application.status, Step.WITHDRAW)
         faults = Faults()
         why = clean_optional_text(
             faults, "reason", given(reason), characters_max=REASON_CHARACTERS_MAX, line_breaks=True
@@ -132,13 +127,13 @@ async def withdraw_application(
         faults.raise_any()
         return Moved(application=replace(application, status=status, status_reason=why))
 
-    step = Step(
+    intent = Intent(
         action="withdrawApplication",
         event=EventName.APPLICATION_WITHDRAWN,
         id=id,
         body={"id": id, "reason": given(reason)},
     )
-    return await take_step(context, step, move)
+    return await take_step(context, intent, move)
 
 
 async def _start(
@@ -180,9 +175,7 @@ async def _start(
     )
 
 
-async def _known_consumer(
-    context: RequestContext, input: StartApplicationInput
-) -> Consumer | None:
+async def _known_consumer(context: RequestContext, input: StartApplicationInput) -> Consumer | None:
     """Return the record that the application is for, None where one has to be created."""
     named = given(input.consumer_id)
     if _is_consumer(context):
@@ -232,8 +225,12 @@ def _clean_situation(
 ) -> dict[str, Any]:
     clean: dict[str, Any] = {}
     if household_size is not ABSENT:
-        clean["household_size"] = None if household_size is None else clean_integer(
-            faults, "input.householdSize", household_size, least=1, greatest=HOUSEHOLD_SIZE_MAX
+        clean["household_size"] = (
+            None
+            if household_size is None
+            else clean_integer(
+                faults, "input.householdSize", household_size, least=1, greatest=HOUSEHOLD_SIZE_MAX
+            )
         )
     if hardship_reason is not ABSENT:
         clean["hardship_reason"] = clean_optional_text(

@@ -31,8 +31,18 @@ class Listing(Protocol[R_co]):
         """Whether there is more before the first of them."""
         ...
 
-    def cursor(self, index: int) -> str:
-        """Return the cursor of the item at that place."""
+    @property
+    def start_cursor(self) -> str | None:
+        """The cursor to page backward from."""
+        ...
+
+    @property
+    def end_cursor(self) -> str | None:
+        """The cursor to page forward from."""
+        ...
+
+    def cursor(self, number: int) -> str:
+        """Return the cursor of the item of that number, counted from 0."""
         ...
 
 
@@ -56,9 +66,19 @@ class Cut(Generic[R_co]):
     has_previous: bool
     seal: Callable[[str], str]
 
-    def cursor(self, index: int) -> str:
-        """Return the cursor of the item at that place."""
-        return self.seal(self.positions[index])
+    @property
+    def start_cursor(self) -> str | None:
+        """Return the cursor to page backward from."""
+        return self.cursor(0) if self.positions else None
+
+    @property
+    def end_cursor(self) -> str | None:
+        """Return the cursor to page forward from."""
+        return self.cursor(-1) if self.positions else None
+
+    def cursor(self, number: int) -> str:
+        """Return the cursor of the item of that number, counted from 0."""
+        return self.seal(self.positions[number])
 
 
 def read_window(

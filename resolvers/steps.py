@@ -32,8 +32,11 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """A step to take. action: the mutation's name; body: its input, for the idempotency key."""
+class Intent:
+    """What a caller wants done.
+
+    action: the mutation's name. body: its input, which an idempotency key is bound to.
+    """
 
     action: str
     event: EventName
@@ -45,7 +48,7 @@ class Step:
 
 async def take_step(
     context: RequestContext,
-    step: Step,
+    intent: Intent,
     move: Callable[[Application], Awaitable[Moved]],
     *,
     find: Find = application_named,
@@ -53,48 +56,48 @@ async def take_step(
     """Take the step and return the application as written; a replay returns it as it is now."""
 
     async def perform(attempt: Attempt) -> Application:
-        return await _perform(context, step, move, find, attempt)
+        return await _perform(context, intent, move, find, attempt)
 
     async def replay(reference: str) -> Application:
         return await application_named(context, reference)
 
     return await once(
-        context, step.action, step.body, key=step.key, perform=perform, replay=replay
+        context, intent.action, intent.body, key=intent.key, perform=perform, replay=replay
     )
 
 
 async def take_last_step(
-    context: RequestContext, step: Step, move: Callable[[Application], Awaitable[Moved]]
+    context: RequestContext, intent: Intent, move: Callable[[Application], Awaitable[Moved]]
 ) -> bool:
     """Take a step after which the principal no longer reaches the application; return True."""
 
     async def perform(attempt: Attempt) -> bool:
-        await _perform(context, step, move, application_named, attempt)
+        await _perform(context, intent, move, application_named, attempt)
         return True
 
     async def replay(reference: str) -> bool:  # noqa: ARG001 -- there is nothing left to read
         return True
 
     return await once(
-        context, step.action, step.body, key=step.key, perform=perform, replay=replay
+        context, intent.action, intent.body, key=intent.key, perform=perform, replay=replay
     )
 
 
 async def _perform(
     context: RequestContext,
-    step: Step,
+    intent: Intent,
     move: Callable[[Application], Awaitable[Moved]],
     find: Find,
     attempt: Attempt,
 ) -> Application:
-    application = await find(context, step.id)
-    check_version(application.version, step.expected_version)
+    application = await find(context, intent.id)
+    check_version(application.version, intent.expected_version)
     moved = await move(application)
     return await commit(
         context,
         replace(moved.application, updated_at=context.request.at),
         *moved.others,
-        event=happened(context, step.event, application.id, application.version + 1),
-        audit=audited(context, step.action, application.id, fields=moved.fields),
+        event=happened(context, intent.event, application.id, application.version + 1),
+        audit=audited(context, intent.action, application.id, fields=moved.fields),
         begin=attempt.done(application.id),
     )

@@ -44,6 +44,11 @@ async def commit(
     return cast("R", written[0])
 
 
+async def leave_trail(context: RequestContext, event: Event, audit: AuditLine) -> None:
+    """Write an event and an audit line by themselves: something happened, and no record changed."""
+    await store_of(context).commit(Change(event=event, audit=audit))
+
+
 def happened(
     context: RequestContext, name: EventName, subject: str, version: int, **ids: str
 ) -> Event:

@@ -19,6 +19,7 @@ from domain.errors import (
 from tenants.backend import Once, Replayed
 from tenants.directory import Revocation, WrappedKey
 from tenants.directory_rows import (
+    AGENCY_BY_ID,
     FORMAT,
     KEY_BY_ID,
     LIVE_KEYS,
@@ -66,6 +67,12 @@ def write_audit(connection: Connection, scope: str, line: AuditLine) -> None:
     """Write an audit line."""
     row = (scope, line.id, msgspec.json.encode(line))
     connection.execute("INSERT INTO audit (scope, id, body) VALUES (?, ?, ?)", row)
+
+
+def demand_agency(connection: Connection, agency_id: str) -> None:
+    """Raise NotFound where there is no such agency; the driver cannot tell which rule it broke."""
+    if not connection.execute(AGENCY_BY_ID, (agency_id,)).fetchall():
+        raise NotFound
 
 
 def put_operator_pool(connection: Connection, pool: Pool) -> None:

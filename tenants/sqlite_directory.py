@@ -19,7 +19,7 @@ from sqlcipher3 import dbapi2 as driver
 from domain.access import ApiKey
 from domain.agencies import Agency, Pool, Staff
 from domain.audit import AuditLine
-from domain.errors import Duplicate, NotFound, StoreUnavailable
+from domain.errors import Duplicate, StoreUnavailable
 from tenants import directory_changes as changes
 from tenants import directory_rows as rows
 from tenants.backend import Once
@@ -184,6 +184,7 @@ class SqliteDirectory(Directory):
         """Add further keys."""
 
         def change(connection: Connection) -> None:
+            changes.demand_agency(connection, agency_id)
             changes.insert_wrapped(connection, agency_id, wrapped)
             changes.finish(connection, agency_id, audit)
 
@@ -203,6 +204,7 @@ class SqliteDirectory(Directory):
         """Add or replace a member of staff."""
 
         def change(connection: Connection) -> None:
+            changes.demand_agency(connection, agency_id)
             changes.put_staff(connection, agency_id, staff)
             changes.finish(connection, agency_id, audit)
 
@@ -228,6 +230,7 @@ class SqliteDirectory(Directory):
         """Add a key."""
 
         def change(connection: Connection) -> None:
+            changes.demand_agency(connection, agency_id)
             changes.begin_once(connection, agency_id, once, audit.at)
             changes.insert_key(connection, agency_id, key, audit.at)
             changes.finish(connection, agency_id, audit)
@@ -367,8 +370,6 @@ class SqliteDirectory(Directory):
         try:
             await self._in_thread(lambda: _transact(self._writing, change))
         except driver.IntegrityError as error:
-            if error.sqlite_errorcode == driver.SQLITE_CONSTRAINT_FOREIGNKEY:
-                raise NotFound from error
             raise Duplicate(taken) from error
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:

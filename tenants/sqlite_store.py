@@ -27,38 +27,22 @@ from tenants.backend import (
     check_unit,
     group_by_root,
 )
-from tenants.sqlcipher import Connection, DatabaseError, is_busy, open_encrypted, translate
-from tenants.sqlite_units import read_once, roll_back, write_units
+from tenants.sqlcipher import (
+    Connection,
+    DatabaseError,
+    is_busy,
+    open_encrypted,
+    sync_directory,
+    translate,
+)
+from tenants.sqlite_formats import APPLICATION_ID, bring_forward, check_agency
+from tenants.sqlite_units import read_once, write_units
 
 T = TypeVar("T")
-APPLICATION_ID = 0x416C6D53  # "AlmS"
 LOOP_ROWS_MAX = 100
 UNITS_PER_FLUSH_MAX = 32
 SCAN_BATCH_ROWS = 200
 WRITER_CACHE_SHARE = 4  # the thread's connection has a quarter of the store's page cache
-
-FORMATS: tuple[tuple[str, ...], ...] = (
-    (
-        "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
-        # Rows of 3 KB: a table without rowid would keep them in its index pages and read slower.
-        "CREATE TABLE entity (seq INTEGER PRIMARY KEY, root TEXT NOT NULL, kind TEXT NOT NULL, "
-        "id TEXT NOT NULL, version INTEGER NOT NULL, entries BLOB NOT NULL, body BLOB NOT NULL) "
-        "STRICT",
-        "CREATE UNIQUE INDEX entity_key ON entity (root, kind, id)",
-        "CREATE TABLE idx (name TEXT NOT NULL, part TEXT NOT NULL, sort TEXT NOT NULL, "
-        "root TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, "
-        "PRIMARY KEY (name, part, sort, root, kind, id)) STRICT, WITHOUT ROWID",
-        "CREATE TABLE uniq (name TEXT NOT NULL, value TEXT NOT NULL, root TEXT NOT NULL, "
-        "kind TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (name, value)) STRICT, WITHOUT ROWID",
-        "CREATE TABLE outbox (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, "
-        "body BLOB NOT NULL) STRICT",
-        "CREATE TABLE once (key TEXT PRIMARY KEY, digest TEXT NOT NULL, reference TEXT, "
-        "expires_at INTEGER NOT NULL) STRICT",
-        "CREATE INDEX once_expiry ON once (expires_at)",
-        "CREATE TABLE audit (id TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT",
-    ),
-)
-"""What brings a file from format n to n + 1. Files only move forward, and no step changes."""
 
 _GET = "SELECT root, kind, id, version, body FROM entity WHERE root = ? AND kind = ? AND id = ?"
 _GET_MANY = (
@@ -238,7 +222,11 @@ class SqliteBackend:
         loop = asyncio.get_running_loop()
         closing = loop.run_in_executor(self._thread, self._writer.close)
         closing.add_done_callback(lambda _: self._thread.shutdown(wait=False))
-        await asyncio.shield(closing)
+        closing.add_done_callback(_retrieve)
+        try:
+            await asyncio.shield(closing)
+        except DatabaseError as error:
+            raise translate(error) from error
 
     async def _read(
         self, statement: str, bounds: Sequence[Any], *, rows_max: int = 1
@@ -292,8 +280,8 @@ def open_sqlite(path: Path, key: bytes, agency_id: str, *, create: bool = False)
     """
     writer = open_encrypted(path, key, application_id=APPLICATION_ID, create=create)
     try:
-        _bring_forward(writer, agency_id, create=create)
-        _check_agency(writer, agency_id)
+        bring_forward(writer, agency_id, create=create)
+        check_agency(writer, agency_id)
         reader = open_encrypted(
             path, key, application_id=APPLICATION_ID, create=False, read_only=True
         )
@@ -307,43 +295,12 @@ def open_sqlite(path: Path, key: bytes, agency_id: str, *, create: bool = False)
     return SqliteBackend(reader, writer)
 
 
-def _bring_forward(connection: Connection, agency_id: str, *, create: bool) -> None:
-    """Bring the file to the newest format, each step whole or not at all."""
-    if _format_of(connection) == len(FORMATS):
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        number = _format_of(connection)
-        _check_format(number, create=create)
-        for statement in (line for step in FORMATS[number:] for line in step):
-            connection.execute(statement)
-        if number == 0:
-            connection.execute("INSERT INTO meta VALUES ('agency_id', ?)", (agency_id,))
-        connection.execute(f"PRAGMA user_version = {len(FORMATS)}")
-        connection.execute("COMMIT")
-    except BaseException:
-        roll_back(connection)
-        raise
-
-
-def _check_format(number: int, *, create: bool) -> None:
-    if number > len(FORMATS):
-        raise StoreUnavailable(
-            f"The agency's store has format {number}, and this version of Almoner knows up to "
-            f"{len(FORMATS)}. Upgrade this process."
-        )
-    if number == 0 and not create:
-        raise StoreUnavailable("The agency's store was never set up to the end.")
-
-
-def _format_of(connection: Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchall()[0][0])
-
-
-def _check_agency(connection: Connection, agency_id: str) -> None:
-    rows = connection.execute("SELECT value FROM meta WHERE name = 'agency_id'").fetchall()
-    if rows != [(agency_id,)]:
-        raise StoreUnavailable("The data file belongs to another agency.")
+def delete_sqlite(path: Path) -> None:
+    """Remove an agency's file with its log; one that is not there is no error."""
+    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
+        path.with_name(name).unlink(missing_ok=True)
+    if path.parent.is_dir():
+        sync_directory(path.parent)
 
 
 def _reading(

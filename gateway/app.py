@@ -1,0 +1,263 @@
+"""The composition root: builds the gateway out of its parts, and holds the order of its stages.
+
+Importing this module opens nothing. `create_app` builds; what has to be opened is opened in the
+application's lifespan and closed at its end.
+"""
+
+import gc
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+import strawberry
+from graphql import OperationType
+from opentelemetry.trace import TracerProvider
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from domain.errors import MalformedRequest, StoreUnavailable, Unauthenticated
+from gateway.agency import settle_agency
+from gateway.bureaus import Bureaus, transunion_settings
+from gateway.config import Config
+from gateway.cors import CorsPolicy
+from gateway.endpoint import Exchange, GraphQLEndpoint
+from gateway.engine.documents import Operation
+from gateway.engine.execute import Engine, Result
+from gateway.errors import Refused, kind_of, malformed, status_of_answer
+from gateway.front import Front
+from gateway.health import Drain, health_routes
+from gateway.http import idempotency_key, read_request
+from gateway.identity.authenticator import Authenticator
+from gateway.identity.credentials import read_credential
+from gateway.identity.jwks import KeySets
+from gateway.metrics import Metrics, new_metrics
+from gateway.negotiation import MediaType
+from gateway.replies import Reply, refusal
+from gateway.telemetry import TRACER_NAME
+from gateway.workspace import Workspace, open_workspace
+from resolvers.context import RequestMeta, open_context
+from schema.build import create_schema
+from tenants.directory import AgencyDirectory, Directory
+from tenants.registry import StoreRegistry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the stages work with, opened for as long as the application runs."""
+
+    config: Config
+    authenticator: Authenticator
+    directory: Directory
+    stores: StoreRegistry
+    bureaus: Bureaus
+    engine: Engine
+
+
+async def answer(parts: Parts, exchange: Exchange) -> Reply:
+    """Answer one request. This is the order of its stages, each timed under its own name."""
+    clock, headers, config = exchange.clock, exchange.headers, parts.config
+
+    # 1 limits    Request → Asked            bytes, JSON and members; before anybody asks who it is
+    with clock.stage("limits"):
+        asked = await read_request(exchange.scope, exchange.receive, headers, config.limits)
+        exchange.work.listening.set()
+        meta = RequestMeta(
+            id=exchange.id,
+            at=exchange.at,
+            source_ip=exchange.source_ip,
+            idempotency_key=idempotency_key(headers),
+            allow_test_ssn=config.allow_test_ssn,
+        )
+
+    # 2 identity  credential → Principal
+    with clock.stage("identity"):
+        credential = read_credential(headers)
+        if credential is None:
+            raise Unauthenticated
+        principal = await parts.authenticator.authenticate(credential)
+
+    # 3 agency    Principal → Agency         issuer, key and grant must agree
+    with clock.stage("agency"):
+        agency = await settle_agency(
+            principal, credential.agency_hint, parts.directory, only=config.agency
+        )
+        exchange.agency = None if agency is None else agency.slug
+
+    async with AsyncExitStack() as leases:
+        # 4 store     Agency → AgencyStore       from here on, the store is the agency
+        with clock.stage("store"):
+            store = directory = credit = None
+            if agency is not None:
+                store = await leases.enter_async_context(parts.stores.lease(agency))
+                directory = AgencyDirectory(parts.directory, agency)
+                credit = parts.bureaus.of(agency)
+
+        # 5 context   all of the above → RequestContext, frozen
+        with clock.stage("context"):
+            context = open_context(principal, agency, store, directory, credit, meta)
+
+        # 6 document  text → Operation           tokens, depth, aliases, directives, validation
+        with clock.stage("document"):
+            operation = parts.engine.find(asked.document, asked.operation_name)
+            exchange.operation = operation
+            permit(operation, by_get=asked.by_get)
+
+        # 7 execute   Operation → Result         resolvers and adapters run in here
+        with clock.stage("execute"):
+            exchange.work.shielded = operation.kind is OperationType.MUTATION
+            result = await parts.engine.execute(operation, asked.variables, context)
+            exchange.failures = result.failures
+
+    # 8 response  Result → Reply             status by what was answered
+    with clock.stage("response"):
+        return reply_to(result, operation, exchange.media_type)
+
+
+def permit(operation: Operation, *, by_get: bool) -> None:
+    """Raise Refused where GET carries anything but a query."""
+    if by_get and operation.kind is not OperationType.QUERY:
+        raise Refused(
+            MalformedRequest("GET is for queries; ask for this by POST."),
+            status=HTTPStatus.METHOD_NOT_ALLOWED,
+            headers={"allow": "POST"},
+        )
+
+
+def reply_to(result: Result, operation: Operation, media_type: MediaType) -> Reply:
+    """Return the reply to an operation that was run."""
+    mutation = operation.kind is OperationType.MUTATION
+    status = status_of_answer(result.codes, answered=result.answered, mutation=mutation)
+    headers: list[tuple[bytes, bytes]] = []
+    if status != HTTPStatus.OK:
+        headers.append((b"x-amzn-errortype", kind_of(result.codes[0]).error_type.encode()))
+        if result.retry_after is not None:
+            headers.append((b"retry-after", str(result.retry_after).encode()))
+    return Reply(
+        status=status,
+        body=result.body,
+        media_type=media_type,
+        headers=tuple(headers),
+        codes=result.codes,
+        executed=True,
+    )
+
+
+OpenWorkspace = Callable[[Config], Any]
+
+
+def create_app(
+    config: Config,
+    *,
+    schema: strawberry.Schema | None = None,
+    metrics: Metrics | None = None,
+    tracer_provider: TracerProvider | None = None,
+    drain: Drain | None = None,
+    workspace: OpenWorkspace | None = None,
+    http_client: Callable[[], httpx.AsyncClient] | None = None,
+    routes: Sequence[BaseRoute] = (),
+) -> Starlette:
+    """Return the gateway as an ASGI application; nothing is opened before its lifespan begins.
+
+    Each keyword stands in for a part that is otherwise made from the configuration. routes: more
+    paths to serve. `app.state.drain` tells the application that it is about to stop.
+    """
+    counters = metrics or new_metrics()
+    stopping = drain or Drain()
+    tracer = tracer_provider.get_tracer(TRACER_NAME) if tracer_provider is not None else None
+    engine = Engine(
+        schema or create_schema(),
+        config.limits,
+        suggestions=config.development,
+        introspection=config.introspection,
+        seen=counters.document_seen,
+    )
+
+    def run_stages(exchange: Exchange) -> Coroutine[Any, Any, Reply]:
+        return answer(app.state.parts, exchange)
+
+    async def reachable() -> bool:
+        try:
+            await app.state.parts.directory.operator_pool()
+        except StoreUnavailable:
+            return False
+        return True
+
+    endpoint = GraphQLEndpoint(run_stages, config, counters, tracer=tracer)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            open_home = workspace or _open_home
+            home: Workspace = await stack.enter_async_context(open_home(config))
+            bureaus = Bureaus(transunion_settings(config.transunion), counters.vendor_called)
+            stack.push_async_callback(bureaus.aclose)
+            client = await stack.enter_async_context((http_client or _http_client)())
+            key_sets = KeySets(client)
+            stack.push_async_callback(key_sets.aclose)
+            authenticator = Authenticator(home.directory, key_sets)
+            stack.push_async_callback(authenticator.aclose)
+            app.state.parts = Parts(
+                config=config,
+                authenticator=authenticator,
+                directory=home.directory,
+                stores=home.registry,
+                bureaus=bureaus,
+                engine=engine,
+            )
+            stack.push_async_callback(endpoint.in_flight.drain, config.drain_seconds)
+            gc.collect()
+            gc.freeze()  # what lives now lives for good: the collector need not look at it again
+            yield
+
+    app = Starlette(
+        routes=[
+            Route("/graphql", endpoint),
+            *health_routes(stopping, reachable),
+            *routes,
+        ],
+        middleware=[Middleware(Front, limits=config.limits, cors=cors_policy(config))],
+        exception_handlers={HTTPException: _unknown_path},
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False  # one address has one spelling
+    app.state.drain = stopping
+    app.state.metrics = counters
+    return app
+
+
+def cors_policy(config: Config) -> CorsPolicy:
+    """Return which web pages may call: those configured, and under `almoner dev` all local ones."""
+    return CorsPolicy(origins=config.cors_origins, loopback=config.development)
+
+
+def _open_home(config: Config) -> Any:
+    return open_workspace(config.home)
+
+
+def _http_client() -> httpx.AsyncClient:
+    return httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=5.0)
+
+
+async def _unknown_path(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    refused = malformed(
+        "There is nothing at this address.", error.status_code, error_type="UnknownOperation"
+    )
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        refused = malformed("This address does not take that method.", error.status_code)
+    reply = refusal(refused, MediaType.JSON)
+    del request
+    headers = {name.decode(): value.decode() for name, value in reply.headers}
+    return Response(
+        reply.body,
+        status_code=reply.status,
+        headers=headers | dict(error.headers or {}),
+        media_type=reply.media_type.header.decode(),
+    )

@@ -1,0 +1,172 @@
+"""Turns a document's text into a checked operation, and remembers the documents it has checked."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import strawberry
+from cachetools import LRUCache
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    parse,
+    specified_rules,
+    validate,
+)
+from graphql.validation import (
+    ASTValidationRule,
+    NoSchemaIntrospectionCustomRule,
+    OverlappingFieldsCanBeMergedRule,
+    ValidationContext,
+)
+from graphql.validation.specified_rules import recommended_rules
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+
+from gateway.config import Limits
+from gateway.errors import (
+    PARSE_FAILED,
+    VALIDATION_FAILED,
+    DocumentRefused,
+    document_entry,
+    malformed,
+)
+from gateway.limits import check_document, check_text
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of a checked document: what the client wants done."""
+
+    document: DocumentNode
+    node: OperationDefinitionNode
+
+    @property
+    def kind(self) -> OperationType:
+        """Return whether it reads, changes or subscribes."""
+        return self.node.operation
+
+    @property
+    def name(self) -> str | None:
+        """Return the name that the document gives it."""
+        return self.node.name.value if self.node.name else None
+
+
+class Documents:
+    """Checked documents by their text, the least recently used forgotten first.
+
+    Bounded twice: every document weighs at least its share of the greatest number of documents, so
+    that many short ones and few long ones reach the same bound. Refused documents are not kept.
+    """
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        limits: Limits,
+        *,
+        suggestions: bool,
+        introspection: bool,
+        seen: Callable[[bool], None] = lambda _hit: None,
+    ) -> None:
+        self._schema = schema
+        self._limits = limits
+        self._suggestions = suggestions
+        self._rules = validation_rules(limits.validation_steps, introspection=introspection)
+        self._seen = seen
+        share = max(1, limits.cached_characters // limits.cached_documents)
+        self._checked: LRUCache[str, DocumentNode] = LRUCache(
+            maxsize=limits.cached_characters,
+            getsizeof=lambda document: max(share, _length(document)),
+        )
+
+    def find(self, text: str, operation_name: str | None) -> Operation:
+        """Return the operation to run.
+
+        Raises DocumentTooComplex, DocumentRefused, and Refused for an operation not named well.
+        """
+        document = self._checked.get(text)
+        self._seen(document is not None)
+        if document is None:
+            document = self._check(text)
+            if _length(document) <= self._checked.maxsize:
+                self._checked[text] = document
+        return Operation(document, choose_operation(document, operation_name))
+
+    def __len__(self) -> int:
+        """Return how many documents are kept."""
+        return len(self._checked)
+
+    def _check(self, text: str) -> DocumentNode:
+        check_text(text, self._limits)
+        try:
+            document = parse(text, max_lexical_tokens=self._limits.tokens)
+        except GraphQLError as error:
+            raise DocumentRefused([document_entry(error, PARSE_FAILED)]) from None
+        check_document(document, self._limits)
+        faults = validate(
+            self._schema,
+            document,
+            self._rules,
+            max_errors=self._limits.errors,
+            hide_suggestions=not self._suggestions,
+        )
+        if faults:
+            entries = [document_entry(fault, VALIDATION_FAILED) for fault in faults]
+            raise DocumentRefused(entries[: self._limits.errors])
+        return document
+
+
+def choose_operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
+    """Return the named operation, or the only one; raises Refused where there is no such one."""
+    operations = [
+        definition
+        for definition in document.definitions
+        if isinstance(definition, OperationDefinitionNode)
+    ]
+    if name is None:
+        if len(operations) == 1:
+            return operations[0]
+        message = "Missing operation name." if operations else "The document has no operation."
+        raise malformed(message, HTTPStatus.BAD_REQUEST, error_type="BadRequestException")
+    for operation in operations:
+        if operation.name is not None and operation.name.value == name:
+            return operation
+    raise malformed(
+        "The document has no operation of that name.",
+        HTTPStatus.BAD_REQUEST,
+        error_type="BadRequestException",
+    )
+
+
+def validation_rules(steps_max: int, *, introspection: bool) -> tuple[type[ASTValidationRule], ...]:
+    """Return the rules that documents are held to.
+
+    The check for overlapping fields is quadratic; graphql-core's own bound on it lets a request of
+    4 KB take most of a second, so a subclass spends less.
+    """
+
+    class OverlappingFields(OverlappingFieldsCanBeMergedRule):
+        def __init__(self, context: ValidationContext) -> None:
+            super().__init__(context)
+            self.rule_context.remaining_complexity_budget = steps_max
+
+    rules: list[type[ASTValidationRule]] = [
+        OverlappingFields if rule is OverlappingFieldsCanBeMergedRule else rule
+        for rule in (*specified_rules, *recommended_rules)
+    ]
+    rules += [MaybeNullValidationRule, OneOfInputValidationRule]
+    if not introspection:
+        rules.append(NoSchemaIntrospectionCustomRule)
+    return tuple(rules)
+
+
+def core_schema(schema: strawberry.Schema) -> GraphQLSchema:
+    """Return the graphql-core schema under Strawberry's, which has no public name for it."""
+    return schema._schema  # noqa: SLF001 - the documented way to it is this attribute
+
+
+def _length(document: DocumentNode) -> int:
+    return document.loc.end if document.loc is not None else 0

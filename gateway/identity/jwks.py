@@ -1,0 +1,206 @@
+"""The public keys of user pools: fetched from their issuers, checked, cached, and rarely asked for.
+
+Who asks is not verified yet, so nothing in a token may make this module busy: an issuer's keys are
+asked for at most once in ten seconds, whatever key ids are made up, and only issuers that the
+directory names are ever asked. What has been fetched outlives an outage of the issuer.
+"""
+
+import asyncio
+import ipaddress
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import httpx
+import structlog
+from cachetools import LRUCache
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
+
+from gateway.identity.claims import NAME_CHARACTERS_MAX, decode_base64url
+from gateway.identity.refusals import Reason, Refusal
+from gateway.identity.strict_json import read_object
+
+FETCH_EACH_SECONDS = 10
+FETCH_TIMEOUT_SECONDS = 5
+FRESH_SECONDS = 60 * 60
+# No token lives longer than a day: an issuer that was silent for so long has no honest bearer left.
+KEPT_SECONDS = 24 * 60 * 60
+BODY_BYTES_MAX = 64 * 1024
+KEYS_PER_SET_MAX = 32
+KEY_SETS_MAX = 2000
+RSA_BITS_MIN, RSA_BITS_MAX = 2048, 4096
+_EXPONENT_MIN, _EXPONENT_MAX = 65537, 2**32
+_PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Source:
+    """What is known of one issuer; `fetching` is the request under way, shared by all who wait."""
+
+    keys: Mapping[str, RSAPublicKey] = field(default_factory=dict)
+    fetched_at: float | None = None
+    attempted_at: float | None = None
+    fetching: asyncio.Task[None] | None = None
+
+
+class KeySets:
+    """The key sets of all pools; `client` is shared with nobody who would follow redirects."""
+
+    def __init__(
+        self, client: httpx.AsyncClient, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Take the client to fetch with, and a clock in seconds that never goes back."""
+        self._client = client
+        self._clock = clock
+        self._sources: LRUCache[str, _Source] = LRUCache(maxsize=KEY_SETS_MAX)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def key(self, issuer: str, key_id: str) -> RSAPublicKey:
+        """Return the issuer's key of that id.
+
+        Raises Refusal: UNKNOWN_KEY where the issuer has no such key, KEY_SET_UNAVAILABLE where
+        nothing is known of its keys. The issuer must be one that the directory names.
+        """
+        source = self._sources.get(issuer)
+        if source is None:
+            source = self._sources[issuer] = _Source()
+        self._forget_what_is_too_old(source)
+        key = source.keys.get(key_id)
+        if key is not None:
+            if self._age(source.fetched_at) > FRESH_SECONDS:
+                self._fetch(issuer, source)  # for the next ones; this one need not wait
+            return key
+        task = self._fetch(issuer, source)
+        if task is not None:
+            await asyncio.shield(task)  # a caller that goes away does not spoil it for the others
+            key = source.keys.get(key_id)
+            if key is not None:
+                return key
+        raise Refusal(Reason.UNKNOWN_KEY if source.keys else Reason.KEY_SET_UNAVAILABLE)
+
+    async def aclose(self) -> None:
+        """End the requests under way."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _fetch(self, issuer: str, source: _Source) -> asyncio.Task[None] | None:
+        """Return the request under way, a new one, or None where it is too early to ask again."""
+        if source.fetching is not None:
+            return source.fetching
+        if self._age(source.attempted_at) < FETCH_EACH_SECONDS:
+            return None
+        source.attempted_at = self._clock()
+        task = asyncio.create_task(self._refresh(issuer, source), name=f"keys of {issuer}")
+        source.fetching = task
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _refresh(self, issuer: str, source: _Source) -> None:
+        try:
+            async with asyncio.timeout(FETCH_TIMEOUT_SECONDS):
+                source.keys = _read_keys(await self._download(key_set_address(issuer)))
+            source.fetched_at = self._clock()
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError, Refusal) as error:
+            _log.warning("key set not fetched", issuer=issuer, why=type(error).__name__)
+        finally:
+            source.fetching = None
+
+    async def _download(self, address: str) -> bytes:
+        """Return the body, read no further than allowed and never unpacked."""
+        async with self._client.stream(
+            "GET",
+            address,
+            headers={"accept": "application/json", "accept-encoding": "identity"},
+            follow_redirects=False,
+            timeout=httpx.Timeout(FETCH_TIMEOUT_SECONDS),
+        ) as answer:
+            if answer.status_code != httpx.codes.OK or "content-encoding" in answer.headers:
+                raise ValueError("not a plain answer")
+            body = bytearray()
+            async for part in answer.aiter_raw():
+                body += part
+                if len(body) > BODY_BYTES_MAX:
+                    raise ValueError("key set too large")
+            return bytes(body)
+
+    def _forget_what_is_too_old(self, source: _Source) -> None:
+        if source.keys and self._age(source.fetched_at) > KEPT_SECONDS:
+            source.keys, source.fetched_at = {}, None
+
+    def _age(self, moment: float | None) -> float:
+        return float("inf") if moment is None else self._clock() - moment
+
+
+def key_set_address(issuer: str) -> str:
+    """Return where an issuer's keys are; raises ValueError for what must not be asked.
+
+    Plain HTTP is for the local issuer on this machine alone.
+    """
+    parts = urlsplit(issuer)
+    if parts.username is not None or parts.query or parts.fragment or not parts.hostname:
+        raise ValueError("not an issuer's address")
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname)):
+        raise ValueError("not an address to fetch keys from")
+    return f"{issuer.rstrip('/')}/.well-known/jwks.json"
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _read_keys(body: bytes) -> dict[str, RSAPublicKey]:
+    """Return the usable keys of a set; raises Refusal for what is not a set, or has none."""
+    listed = read_object(body).get("keys")
+    if not isinstance(listed, list) or len(listed) > KEYS_PER_SET_MAX:
+        raise Refusal(Reason.MALFORMED_JSON)
+    keys: dict[str, RSAPublicKey] = {}
+    ambiguous: set[str] = set()
+    for one in listed:
+        found = _read_key(one)
+        if found is None:
+            continue
+        key_id, key = found
+        if key_id in keys:
+            ambiguous.add(key_id)
+        keys[key_id] = key
+    usable = {key_id: key for key_id, key in keys.items() if key_id not in ambiguous}
+    if not usable:
+        raise Refusal(Reason.KEY_SET_UNAVAILABLE)
+    return usable
+
+
+def _read_key(member: object) -> tuple[str, RSAPublicKey] | None:
+    """Return a key that may verify tokens, None for any other: sets hold keys for other uses too.
+
+    A key published with its private part is everybody's, and verifies nothing.
+    """
+    if not isinstance(member, dict) or not _PRIVATE_MEMBERS.isdisjoint(member):
+        return None
+    if (member.get("kty"), member.get("alg"), member.get("use")) != ("RSA", "RS256", "sig"):
+        return None
+    key_id = member.get("kid")
+    if not (isinstance(key_id, str) and 0 < len(key_id) <= NAME_CHARACTERS_MAX):
+        return None
+    try:
+        n, e = _read_number(member.get("n")), _read_number(member.get("e"))
+        fits = RSA_BITS_MIN <= n.bit_length() <= RSA_BITS_MAX and _EXPONENT_MIN <= e < _EXPONENT_MAX
+        return (key_id, RSAPublicNumbers(e, n).public_key()) if fits else None
+    except (ValueError, Refusal):  # not a number, or not an RSA key's
+        return None
+
+
+def _read_number(value: object) -> int:
+    if not isinstance(value, str):
+        raise Refusal(Reason.MALFORMED_JSON)
+    return int.from_bytes(decode_base64url(value), "big")

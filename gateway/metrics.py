@@ -1,0 +1,144 @@
+"""What is counted, and how the counts of several processes are added up.
+
+Labels hold outcomes, codes, stages, vendors and agencies' slugs: never a person, a query or a key.
+"""
+
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+METRICS_FOLDER = "metrics"
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+NO_AGENCY = "none"
+
+_STAGE_BUCKETS = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10, 30)
+_REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metrics:
+    """The gateway's own counters. Build with `new_metrics`."""
+
+    registry: CollectorRegistry
+    requests: Counter
+    request_seconds: Histogram
+    stage_seconds: Histogram
+    in_flight: Gauge
+    errors: Counter
+    vendor_calls: Counter
+    vendor_seconds: Histogram
+    store_errors: Counter
+    documents: Counter
+
+    def stage_ended(self, stage: str, seconds: float) -> None:
+        """Note that a stage of a request has ended."""
+        self.stage_seconds.labels(stage).observe(seconds)
+
+    def document_seen(self, hit: bool) -> None:
+        """Note that a document was asked for: checked before, or to be checked now."""
+        self.documents.labels("hit" if hit else "miss").inc()
+
+    def request_ended(
+        self, *, outcome: str, seconds: float, agency: str | None, codes: Iterable[str]
+    ) -> None:
+        """Note that a request has ended: how, after how long, for which agency (its slug)."""
+        self.requests.labels(outcome, agency or NO_AGENCY).inc()
+        self.request_seconds.observe(seconds)
+        for code in codes:
+            self.errors.labels(code).inc()
+            if code == "STORE_UNAVAILABLE":
+                self.store_errors.labels(agency or NO_AGENCY).inc()
+
+    def vendor_called(self, vendor: str, outcome: str, seconds: float) -> None:
+        """Note that a vendor was called: `ok`, or the code of the error it ended with."""
+        self.vendor_calls.labels(vendor, outcome).inc()
+        self.vendor_seconds.labels(vendor).observe(seconds)
+
+
+def new_metrics() -> Metrics:
+    """Return counters at zero, in a registry of their own."""
+    registry = CollectorRegistry()
+    return Metrics(
+        registry=registry,
+        requests=Counter(
+            "almoner_requests",
+            "GraphQL requests by outcome: ok, partial, refused, failed, left.",
+            ["outcome", "agency"],
+            registry=registry,
+        ),
+        request_seconds=Histogram(
+            "almoner_request_seconds",
+            "From a request's arrival to its answer.",
+            buckets=_REQUEST_BUCKETS,
+            registry=registry,
+        ),
+        stage_seconds=Histogram(
+            "almoner_stage_seconds",
+            "Each stage of a request.",
+            ["stage"],
+            buckets=_STAGE_BUCKETS,
+            registry=registry,
+        ),
+        in_flight=Gauge(
+            "almoner_requests_in_flight",
+            "Requests that are being answered.",
+            registry=registry,
+            multiprocess_mode="livesum",
+        ),
+        errors=Counter("almoner_errors", "Errors answered, by code.", ["code"], registry=registry),
+        vendor_calls=Counter(
+            "almoner_vendor_calls",
+            "Calls to vendors: ok, or the code of the error.",
+            ["vendor", "outcome"],
+            registry=registry,
+        ),
+        vendor_seconds=Histogram(
+            "almoner_vendor_seconds",
+            "Each call to a vendor, its repetitions included.",
+            ["vendor"],
+            buckets=_REQUEST_BUCKETS,
+            registry=registry,
+        ),
+        store_errors=Counter(
+            "almoner_store_errors",
+            "Answers that an unavailable store cost, by agency.",
+            ["agency"],
+            registry=registry,
+        ),
+        documents=Counter(
+            "almoner_documents",
+            "Documents asked for: hit where checked before, miss else.",
+            ["result"],
+            registry=registry,
+        ),
+    )
+
+
+def clean_folder(run_folder: Path) -> Path:
+    """Return the folder that processes count in, made anew: counts begin at the start."""
+    folder = run_folder / METRICS_FOLDER
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True)
+    return folder
+
+
+def exposition(registry: CollectorRegistry) -> bytes:
+    """Return this process's counters in Prometheus' text format."""
+    return generate_latest(registry)
+
+
+def exposition_of_folder(folder: Path) -> bytes:
+    """Return the counters of all processes that count in `folder`, added up."""
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call]
+    return generate_latest(registry)
+
+
+def process_ended(folder: Path, process_id: int) -> None:
+    """Forget the gauges of a process that has ended; its counters stay."""
+    mark_process_dead(process_id, path=str(folder))  # type: ignore[no-untyped-call]

@@ -1,0 +1,282 @@
+"""Credit reports: pulled once under a consent, kept, read, and turned into debts.
+
+A pull is two units with the bureau between them. The first marks the consent as used and begins
+the attempt; the second keeps the report and completes it. Whatever happens in between (a crash,
+a time-out, a lost store) leaves an open attempt and a used consent: a retry is answered
+OUTCOME_UNKNOWN and does not pull again, and neither does a new key under the same consent.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from domain.access import AccessGrant, Scope
+from domain.actors import PrincipalKind
+from domain.applications import ENDED, LINES_PER_KIND_MAX, Application
+from domain.consents import Consent, ConsentPurpose
+from domain.consumers import Consumer
+from domain.credit import CreditBureau, CreditFile, CreditReport, CreditSubject, PullKind
+from domain.errors import (
+    ConsentRequired,
+    InvalidTransition,
+    NotFound,
+    OutcomeUnknown,
+    StoreUnavailable,
+    TooLarge,
+    Upstream,
+    UpstreamUnavailable,
+    VersionConflict,
+)
+from domain.events import EventName
+from domain.ids import new_child_id
+from domain.validation import Faults
+from resolvers.applications import application_named, status_after_edit
+from resolvers.budget import with_lines
+from resolvers.context import RequestContext
+from resolvers.inputs import PullCreditReportInput
+from resolvers.once import Attempt, once
+from resolvers.steps import Intent, Moved, take_step
+from resolvers.tradelines import import_debts as debts_of
+from resolvers.trail import audited, commit, happened, leave_trail
+
+KEEP_ATTEMPTS_MAX = 3
+KEEP_WAIT_SECONDS = 0.2
+_PURPOSES = {
+    PullKind.SOFT: ConsentPurpose.SOFT_CREDIT_PULL,
+    PullKind.HARD: ConsentPurpose.HARD_CREDIT_PULL,
+}
+_REFERENCE_CHARACTERS = 24
+_UNDER_WAY: set[asyncio.Task[CreditReport]] = set()
+
+
+async def credit_report(context: RequestContext, id: str) -> CreditReport | None:
+    """Return the report, or None where there is none within reach."""
+    return await context.guard.child(CreditReport, id)
+
+
+async def pull_credit_report(context: RequestContext, input: PullCreditReportInput) -> CreditReport:
+    """Pull a report under a live, unused, matching consent, and keep it.
+
+    Raises ConsentRequired, InvalidInput for a consumer of whom too little is known, and Upstream
+    for the bureau's troubles; where it certainly did nothing, consent and key can be used again.
+    """
+
+    async def perform(attempt: Attempt) -> CreditReport:
+        application = await application_named(context, input.application_id)
+        if application.status in ENDED:
+            raise InvalidTransition(f"An application that is {application.status} has ended.")
+        consent = await _usable_consent(context, application, input)
+        subject = _subject(await context.loaders.consumers.load(application.consumer_id))
+        if context.credit is None:
+            raise UpstreamUnavailable(
+                "This agency has no credit bureau.",
+                vendor="credit bureau",
+                retryable=False,
+                may_have_acted=False,
+            )
+        pull = _Pull(context, application, input.kind, attempt, context.credit)
+        return await _shielded(_pull(pull, subject, consent))
+
+    async def replay(reference: str) -> CreditReport:
+        report = await context.guard.child(CreditReport, reference)
+        if report is None:
+            raise NotFound
+        return report
+
+    return await once(
+        context,
+        "pullCreditReport",
+        input,
+        key=input.idempotency_key,
+        perform=perform,
+        replay=replay,
+    )
+
+
+async def import_debts(context: RequestContext, credit_report_id: str) -> Application:
+    """Make the report's open accounts debts of its application, matched with those there are."""
+    report = await credit_report(context, credit_report_id)
+    if report is None or not _reads_credit(context):
+        raise NotFound
+
+    async def move(application: Application) -> Moved:
+        status = status_after_edit(context, application)
+        debts = debts_of(application.debts, report.file, application.id)
+        if len(debts) > LINES_PER_KIND_MAX:
+            raise TooLarge(f"An application holds at most {LINES_PER_KIND_MAX} debts.")
+        return Moved(application=replace(with_lines(application, debts=debts), status=status))
+
+    intent = Intent(
+        action="importDebts",
+        event=EventName.DEBTS_IMPORTED,
+        id=report.application_id,
+        body={"creditReportId": credit_report_id},
+    )
+    return await take_step(context, intent, move)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pull:
+    """One pull: for which application, of which kind, under which attempt, from whom."""
+
+    context: RequestContext
+    application: Application
+    kind: PullKind
+    attempt: Attempt
+    bureau: CreditBureau
+
+
+async def _pull(pull: _Pull, subject: CreditSubject, consent: Consent) -> CreditReport:
+    used = await _begin(pull, consent)
+    # What the bureau sees of us: enough to find the attempt again, nothing of the consumer.
+    reference = (pull.attempt.key or "")[:_REFERENCE_CHARACTERS]
+    try:
+        file = await pull.bureau.pull(subject, pull.kind, reference=reference)
+    except Upstream as trouble:
+        with suppress(StoreUnavailable, VersionConflict):  # the bureau's trouble is the answer
+            await _fail(pull, used, trouble)
+        raise
+    return await _keep(pull, used, file)
+
+
+async def _begin(pull: _Pull, consent: Consent) -> Consent:
+    """Mark the consent as used and begin the attempt; of two pulls at once, one gets through."""
+    context = pull.context
+    try:
+        return await commit(
+            context,
+            replace(consent, used_at=context.request.at),
+            check=await _grounds(pull),
+            event=happened(
+                context,
+                EventName.CREDIT_REPORT_REQUESTED,
+                consent.id,
+                consent.version + 1,
+                applicationId=pull.application.id,
+            ),
+            audit=audited(context, "pullCreditReport", consent.id, purpose=consent.purpose.value),
+            begin=pull.attempt.begun(),
+        )
+    except VersionConflict as conflict:
+        raise ConsentRequired from conflict
+
+
+async def _grounds(pull: _Pull) -> tuple[AccessGrant, ...]:
+    """Return the counselor's grant, so that one revoked meanwhile refuses the pull."""
+    grant = (await pull.context.guard.grants()).get(pull.application.id)
+    return () if grant is None else (grant,)
+
+
+async def _fail(pull: _Pull, used: Consent, trouble: Upstream) -> None:
+    """Record the failure; where the bureau certainly did nothing, undo what the pull began."""
+    context = pull.context
+    event = happened(
+        context,
+        EventName.CREDIT_REPORT_FAILED,
+        used.id,
+        used.version + 1,
+        applicationId=pull.application.id,
+    )
+    audit = audited(context, "pullCreditReport.failed", used.id, purpose=trouble.code)
+    if trouble.may_have_acted:
+        await leave_trail(context, event, audit)
+        return
+    await commit(
+        context,
+        replace(used, used_at=None),
+        event=event,
+        audit=audit,
+        finish=pull.attempt.begun(),
+    )
+
+
+async def _keep(pull: _Pull, used: Consent, file: CreditFile) -> CreditReport:
+    """Keep what the bureau answered and complete the attempt.
+
+    It was asked for and paid for, so a store that is busy is tried again; after that, only the open
+    attempt tells of it.
+    """
+    context = pull.context
+    report = CreditReport(
+        id=new_child_id("rep", pull.application.id, context.request.at),
+        application_id=pull.application.id,
+        bureau=pull.bureau.name,
+        kind=pull.kind,
+        pulled_at=context.request.at,
+        consent_id=used.id,
+        file=file,
+    )
+    event = happened(
+        context,
+        EventName.CREDIT_REPORT_PULLED,
+        report.id,
+        1,
+        applicationId=pull.application.id,
+        consentId=used.id,
+    )
+    audit = audited(context, "pullCreditReport.answered", report.id, purpose=file.hit.value)
+    for number in range(KEEP_ATTEMPTS_MAX):
+        await asyncio.sleep(number * KEEP_WAIT_SECONDS)
+        with suppress(StoreUnavailable):
+            finish = pull.attempt.done(report.id)
+            return await commit(context, report, event=event, audit=audit, finish=finish)
+    raise OutcomeUnknown
+
+
+async def _usable_consent(
+    context: RequestContext, application: Application, input: PullCreditReportInput
+) -> Consent:
+    consent = await context.guard.child(Consent, input.consent_id)
+    if consent is None:
+        raise NotFound
+    matches = consent.application_id == application.id
+    if not matches or not consent.is_usable(_PURPOSES[input.kind], context.request.at):
+        raise ConsentRequired
+    return consent
+
+
+def _subject(consumer: Consumer | None) -> CreditSubject:
+    """Return whom the report is about; raises InvalidInput naming all that is not known yet."""
+    if consumer is None:
+        raise NotFound
+    faults = Faults()
+    known = {
+        "ssn": consumer.ssn,
+        "dateOfBirth": consumer.date_of_birth,
+        "address": consumer.address,
+    }
+    for name, value in known.items():
+        if value is None:
+            faults.add(f"application.consumer.{name}", "REQUIRED", "A report cannot be asked for.")
+    faults.raise_any()
+    assert consumer.ssn is not None
+    assert consumer.date_of_birth is not None
+    assert consumer.address is not None
+    return CreditSubject(
+        name=consumer.name,
+        ssn=consumer.ssn,
+        date_of_birth=consumer.date_of_birth,
+        address=consumer.address,
+    )
+
+
+def _reads_credit(context: RequestContext) -> bool:
+    """Say whether the principal may read reports; a machine needs `credit:read`, come what way."""
+    principal = context.principal
+    return principal.kind is not PrincipalKind.INTEGRATION or Scope.CREDIT_READ in principal.scopes
+
+
+async def _shielded(work: Coroutine[Any, Any, CreditReport]) -> CreditReport:
+    """Await the work; it goes on to its end even where the request is cancelled meanwhile."""
+    task = asyncio.create_task(work)
+    _UNDER_WAY.add(task)
+    task.add_done_callback(_settle)
+    return await asyncio.shield(task)
+
+
+def _settle(task: asyncio.Task[CreditReport]) -> None:
+    _UNDER_WAY.discard(task)
+    if not task.cancelled():
+        task.exception()  # seen, also where nobody waits for it any more

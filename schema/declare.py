@@ -1,0 +1,75 @@
+"""How types and fields are declared: as Strawberry's, each with its access rule.
+
+Types are declarations alone. Resolvers return records of the domain, whose attributes are read; no
+instance of a Strawberry output type is ever made.
+"""
+
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any, TypeVar
+
+import strawberry
+
+from resolvers.context import RequestContext
+from schema.rules import Rule, directives_of
+
+Info = strawberry.Info[RequestContext, None]
+T = TypeVar("T", bound=type)
+
+RULE = "rule"
+"""The name under which a field's rule lies in its metadata."""
+
+
+def object_type(
+    *, rule: Rule | None, record: type | None = None, description: str | None = None
+) -> Callable[[T], T]:
+    """Declare an object type whose fields have `rule`, unless they have one of their own.
+
+    rule: None for a root type, whose fields all have their own. record: the class of the values
+    that are of this type, which is what tells nodes apart.
+    """
+
+    def declare(cls: T) -> T:
+        declared: Any = strawberry.type(
+            cls,
+            description=description or _first_line(cls),
+            directives=[] if rule is None else directives_of(rule),
+        )
+        declared.rule_of_type = rule
+        declared.record_of_type = record
+        return declared  # type: ignore[no-any-return]  # it is the class that was given
+
+    return declare
+
+
+def field(
+    resolver: Callable[..., Any] | None = None,
+    graphql_type: Any = None,
+    *,
+    rule: Rule | None = None,
+    name: str | None = None,
+    description: str | None = None,
+) -> Any:
+    """Declare a field; without a resolver it reads the attribute of its name."""
+    return strawberry.field(
+        resolver=resolver,
+        graphql_type=graphql_type,
+        name=name,
+        description=description,
+        metadata={} if rule is None else {RULE: rule},
+        directives=[] if rule is None else directives_of(rule),
+    )
+
+
+def reads(path: str, graphql_type: Any, *, description: str | None = None) -> Any:
+    """Declare a field that reads another attribute than that of its name, dots included."""
+    read = attrgetter(path)
+
+    def resolve(root: Any) -> Any:
+        return read(root)
+
+    return field(resolve, graphql_type, description=description)
+
+
+def _first_line(cls: type) -> str | None:
+    return (cls.__doc__ or "").strip().partition("\n")[0] or None

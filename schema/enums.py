@@ -1,0 +1,39 @@
+"""The domain's enumerations, as the schema shows them: names, values and wording are the domain's.
+
+Strawberry notes its definition on the class it is given; the domain knows nothing of it.
+"""
+
+from enum import Enum
+
+import strawberry
+
+from domain.access import GrantStatus
+from domain.actors import PrincipalKind
+from domain.applications import (
+    ApplicationStatus,
+    DebtKind,
+    ExpenseCategory,
+    IncomeSource,
+    Source,
+)
+from domain.consents import ConsentPurpose
+from domain.credit import FileHit, PortfolioType, PullKind
+from domain.money import Frequency
+
+ENUMS: tuple[type[Enum], ...] = tuple(
+    strawberry.enum(shown, description=(shown.__doc__ or "").strip())
+    for shown in (
+        ApplicationStatus,
+        ConsentPurpose,
+        DebtKind,
+        ExpenseCategory,
+        FileHit,
+        Frequency,
+        GrantStatus,
+        IncomeSource,
+        PortfolioType,
+        PrincipalKind,
+        PullKind,
+        Source,
+    )
+)

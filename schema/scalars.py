@@ -1,0 +1,171 @@
+"""AppSync's scalars, and Money and Percent: strict in, one spelling out.
+
+A scalar judges how a value is spelled; how large an amount may be is the input's own business, so
+that it is reported with its path beside the input's other faults.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from ipaddress import ip_interface
+from typing import Any, NewType
+from urllib.parse import urlsplit
+
+import strawberry
+from strawberry.types.scalar import ScalarDefinition
+
+from domain.money import to_cents
+from domain.validation import is_email, phone_e164
+
+AWSDate = NewType("AWSDate", date)
+AWSDateTime = NewType("AWSDateTime", datetime)
+AWSEmail = NewType("AWSEmail", str)
+AWSIPAddress = NewType("AWSIPAddress", str)
+AWSJSON = NewType("AWSJSON", object)
+AWSPhone = NewType("AWSPhone", str)
+AWSTimestamp = NewType("AWSTimestamp", int)
+AWSURL = NewType("AWSURL", str)
+Money = NewType("Money", Decimal)
+Percent = NewType("Percent", Decimal)
+
+URL_CHARACTERS_MAX = 2_048
+_WHOLE_DIGITS_MAX = 15
+_DECIMAL = re.compile(rf"-?(?:0|[1-9][0-9]{{0,{_WHOLE_DIGITS_MAX - 1}}})(?:\.[0-9]{{1,2}})?")
+_OFFSET = r"(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?)"
+_DATE = re.compile(rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}){_OFFSET}?")
+_DATE_TIME = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2})(:[0-9]{2})?(?:\.([0-9]{1,9}))?"
+    rf"({_OFFSET})"
+)
+_HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("Give a string.")  # noqa: TRY004 -- graphql-core words both alike
+    return value
+
+
+def _parse_decimal(value: object) -> Decimal:
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or _DECIMAL.fullmatch(value) is None:
+        raise ValueError('Give a string such as "1250.00", or an integer; never a float.')
+    return to_cents(Decimal(value))
+
+
+def _serialize_decimal(value: object) -> str:
+    if not isinstance(value, Decimal):
+        raise TypeError("not an exact decimal")
+    return f"{to_cents(value):f}"
+
+
+def _parse_date(value: object) -> date:
+    match = _DATE.fullmatch(_text(value))
+    if match is None:
+        raise ValueError("Give a date such as 2026-01-15.")
+    return date.fromisoformat(match[1])
+
+
+def _serialize_date(value: date) -> str:
+    return value.isoformat()
+
+
+def _parse_date_time(value: object) -> datetime:
+    match = _DATE_TIME.fullmatch(_text(value))
+    if match is None or (match[3] and not match[2]):
+        raise ValueError("Give a moment with its offset, such as 2026-01-15T09:30:00Z.")
+    fraction = (match[3] or "0")[:6].ljust(6, "0")
+    return datetime.fromisoformat(f"{match[1]}{match[2] or ':00'}.{fraction}{match[4]}")
+
+
+def _serialize_date_time(value: datetime) -> str:
+    utc = value.astimezone(UTC)
+    return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _parse_email(value: object) -> str:
+    text = _text(value).strip()
+    if not is_email(text):
+        raise ValueError("Give an e-mail address such as name@example.com.")
+    return text
+
+
+def _parse_phone(value: object) -> str:
+    text = _text(value).strip()
+    if phone_e164(text) is None:
+        raise ValueError("Give a phone number such as +1 415 555 2671 or 415-555-2671.")
+    return text
+
+
+def _parse_url(value: object) -> str:
+    text = _text(value)
+    parts = urlsplit(text)
+    if (
+        len(text) > URL_CHARACTERS_MAX
+        or not text.isascii()
+        or not text.isprintable()
+        or " " in text
+        or not parts.scheme
+        or _HOST.fullmatch(parts.netloc) is None
+        or "//" in parts.path
+    ):
+        raise ValueError("Give an address such as https://example.com/page.")
+    return text
+
+
+def _parse_ip_address(value: object) -> str:
+    text = _text(value)
+    ip_interface(text)
+    return text
+
+
+def _parse_timestamp(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError("Give whole seconds since 1970.")  # noqa: TRY004 -- as above
+    return value
+
+
+def _parse_json(value: object) -> Any:
+    return json.loads(_text(value))
+
+
+def _scalar(
+    name: str, description: str, parse: Callable[[object], Any], serialize: Callable[[Any], Any]
+) -> ScalarDefinition:
+    return strawberry.scalar(
+        name=name, description=description, parse_value=parse, serialize=serialize
+    )
+
+
+SCALARS: dict[object, ScalarDefinition] = {
+    AWSDate: _scalar("AWSDate", "A date, `YYYY-MM-DD`.", _parse_date, _serialize_date),
+    AWSDateTime: _scalar(
+        "AWSDateTime", "A moment in UTC, ISO 8601.", _parse_date_time, _serialize_date_time
+    ),
+    AWSEmail: _scalar("AWSEmail", "An e-mail address, `local@domain`.", _parse_email, str),
+    AWSIPAddress: _scalar("AWSIPAddress", "An IPv4 or IPv6 address.", _parse_ip_address, str),
+    AWSJSON: _scalar("AWSJSON", "JSON in a string.", _parse_json, json.dumps),
+    AWSPhone: _scalar(
+        "AWSPhone", "A phone number; North American without a country code.", _parse_phone, str
+    ),
+    AWSTimestamp: _scalar("AWSTimestamp", "Whole seconds since 1970.", _parse_timestamp, int),
+    AWSURL: _scalar("AWSURL", "An address with its scheme.", _parse_url, str),
+    Money: _scalar(
+        "Money",
+        "Exact decimal amount in the agency's currency, major units, two places: "
+        '"1250.00". A string out; a string or an integer in, never a float. '
+        "Printed as String by `almoner schema --appsync`.",
+        _parse_decimal,
+        _serialize_decimal,
+    ),
+    Percent: _scalar(
+        "Percent",
+        'Exact decimal percentage, two places: "24.99" is 24.99 %. Written and read as Money is.',
+        _parse_decimal,
+        _serialize_decimal,
+    ),
+}
+"""What each scalar is called and how it is read and written, by the type that stands for it."""

@@ -1,0 +1,166 @@
+"""Backs the directory up into one sealed file together with the keyring's key, and restores it.
+
+Losing the directory would mean losing every agency's keys, and with them every agency's data; so
+one file and one passphrase bring both back. The file is scrypt and AES-GCM over a snapshot, which
+is itself encrypted by the keyring: nothing in it is ever written in plain.
+"""
+
+import asyncio
+import base64
+import binascii
+import json
+import os
+import secrets
+import tempfile
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+from domain.errors import StoreUnavailable
+from domain.ids import new_ulid
+from tenants.directory import Directory
+from tenants.keyring import LocalKeyring
+from tenants.sqlcipher import make_private_directory, sync_directory, translate
+from tenants.sqlite_directory import open_directory
+
+DIRECTORY_FILE = "directory.db"
+KEYRING_FILE = "keyring.json"
+PASSPHRASE_LENGTH_MIN = 12
+BACKUP_BYTES_MAX = 1024 * 1024 * 1024
+
+_LEAD = b"almoner directory backup 1\n"
+_SALT_BYTES, _NONCE_BYTES, _KEY_BYTES = 16, 12, 32
+_SCRYPT_N, _SCRYPT_R, _SCRYPT_P = 2**17, 8, 1  # 128 MB and half a second for each guess
+_SIDE_FILES = ("-wal", "-shm")
+_UNREADABLE = (
+    "This is not a backup of a directory, it is damaged or cut off, or the passphrase is wrong."
+)
+
+
+async def backup(
+    directory: Directory, keyring: LocalKeyring, target: Path, passphrase: str
+) -> None:
+    """Write the directory as it is now, and the keyring's key, into one new file.
+
+    The file appears whole or not at all, for its owner alone. Raises StoreUnavailable where it
+    cannot be written or exists, ValueError for a passphrase that is too short.
+    """
+    if len(passphrase) < PASSPHRASE_LENGTH_MIN:
+        raise ValueError(f"a passphrase has at least {PASSPHRASE_LENGTH_MIN} characters")
+    snapshot = await directory.snapshot()
+    header = json.dumps({"keyring": base64.b64encode(keyring.export_key()).decode()}).encode()
+    content = len(header).to_bytes(4, "big") + header + snapshot
+    await asyncio.to_thread(_write_backup, target, content, passphrase)
+
+
+def restore(source: Path, home: Path, passphrase: str, *, overwrite: bool = False) -> None:
+    """Bring directory and keyring back into a home folder, which nothing may be using.
+
+    Both are proved to open before anything of the home is touched. Raises StoreUnavailable where
+    the backup cannot be read, or the home has a directory or another keyring: `overwrite` moves
+    those aside, to names that end in `.replaced-<id>`. Interrupted, it can simply be repeated.
+    """
+    try:
+        key, snapshot = _read_backup(source, passphrase)
+        make_private_directory(home)
+        with tempfile.TemporaryDirectory(dir=home, prefix=".restore-") as unfinished:
+            directory = Path(unfinished) / DIRECTORY_FILE
+            keyring = Path(unfinished) / KEYRING_FILE
+            _write_file(directory, snapshot)
+            LocalKeyring(key).save(keyring)
+            _prove(directory, key)
+            _make_way(home, key, overwrite=overwrite)
+            if not (home / KEYRING_FILE).exists():
+                keyring.rename(home / KEYRING_FILE)
+            directory.rename(home / DIRECTORY_FILE)  # last: only now the home has a directory
+            sync_directory(home)
+    except OSError as error:
+        raise translate(error) from error
+
+
+def _write_backup(target: Path, content: bytes, passphrase: str) -> None:
+    salt, nonce = secrets.token_bytes(_SALT_BYTES), secrets.token_bytes(_NONCE_BYTES)
+    sealed = AESGCM(_derive(passphrase, salt)).encrypt(nonce, content, _LEAD + salt)
+    unfinished = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
+    try:
+        try:
+            _write_file(unfinished, _LEAD + salt + nonce + sealed)
+            os.link(unfinished, target)  # unlike a rename, never replaces what is there
+        finally:
+            unfinished.unlink(missing_ok=True)
+        sync_directory(target.absolute().parent)
+    except FileExistsError as error:
+        raise StoreUnavailable(
+            f"There is something at {target} already. Choose another name."
+        ) from error
+    except OSError as error:
+        raise translate(error) from error
+
+
+def _read_backup(source: Path, passphrase: str) -> tuple[bytes, bytes]:
+    """Return the keyring's key and the directory's snapshot."""
+    with source.open("rb") as file:
+        stored = file.read(BACKUP_BYTES_MAX + 1)
+    body = stored[len(_LEAD) :]
+    salt, nonce = body[:_SALT_BYTES], body[_SALT_BYTES : _SALT_BYTES + _NONCE_BYTES]
+    sealed = body[_SALT_BYTES + _NONCE_BYTES :]
+    if not stored.startswith(_LEAD) or not sealed or len(stored) > BACKUP_BYTES_MAX:
+        raise StoreUnavailable(_UNREADABLE)
+    try:
+        content = AESGCM(_derive(passphrase, salt)).decrypt(nonce, sealed, _LEAD + salt)
+        size = int.from_bytes(content[:4], "big")
+        header = json.loads(content[4 : 4 + size])
+        key = base64.b64decode(header["keyring"], validate=True)
+    except (InvalidTag, ValueError, KeyError, TypeError, binascii.Error) as error:
+        raise StoreUnavailable(_UNREADABLE) from error
+    return key, content[4 + size :]
+
+
+def _derive(passphrase: str, salt: bytes) -> bytes:
+    return Scrypt(salt=salt, length=_KEY_BYTES, n=_SCRYPT_N, r=_SCRYPT_R, p=_SCRYPT_P).derive(
+        passphrase.encode()
+    )
+
+
+def _prove(directory: Path, key: bytes) -> None:
+    """Open what was restored, with the key that was restored; raises StoreUnavailable."""
+    opened = open_directory(directory, LocalKeyring(key).derive("directory"), create=False)
+    asyncio.run(opened.aclose())
+
+
+def _make_way(home: Path, key: bytes, *, overwrite: bool) -> None:
+    """Move what the home has aside, or refuse to.
+
+    A keyring with the same key stays: it is what an interrupted restore leaves, and what a lost
+    directory leaves.
+    """
+    directory, keyring = home / DIRECTORY_FILE, home / KEYRING_FILE
+    present = [path for path in (directory,) if path.exists()]
+    if keyring.exists() and not _holds(keyring, key):
+        present.append(keyring)
+    if present and not overwrite:
+        names = " and ".join(path.name for path in present)
+        raise StoreUnavailable(f"There is {names} in {home} already; nothing was changed.")
+    suffix = f".replaced-{new_ulid()}"
+    # The log of the old directory must never be replayed into the new one, whether or not the old
+    # file itself is still there.
+    for path in [*present, *(directory.with_name(directory.name + side) for side in _SIDE_FILES)]:
+        if path.exists():
+            path.rename(path.with_name(path.name + suffix))
+
+
+def _holds(keyring: Path, key: bytes) -> bool:
+    try:
+        return LocalKeyring.from_file(keyring, create=False).export_key() == key
+    except StoreUnavailable:
+        return False
+
+
+def _write_file(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,289 @@
+"""The registry opens agencies' stores when they are first asked for, and closes idle ones.
+
+A store that is leased is never closed. All open stores share one budget of page cache. One agency's
+broken store is that agency's trouble alone.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self, runtime_checkable
+from urllib.parse import unquote
+
+from domain.agencies import Agency
+from domain.errors import StoreUnavailable
+from tenants.backend import StoreBackend
+from tenants.directory import Directory
+from tenants.keyring import AgencyKeys, Keyring, unwrap_agency_keys
+from tenants.sqlite_store import delete_sqlite, open_sqlite
+from tenants.store import AgencyStore
+
+OPEN_STORES_MAX = 200
+IDLE_SECONDS = 300
+CACHE_BUDGET_MB = 128
+_SWEEPS_PER_IDLE_TIME = 4
+
+
+@runtime_checkable
+class HasCache(Protocol):
+    """A backend that keeps pages in memory, within what the registry gives it."""
+
+    def set_cache_kb(self, cache_kb: int) -> None:
+        """Keep at most so much from now on."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a store lives: what its URL says, with the directory that relative paths start from."""
+
+    location: str
+    home: Path
+
+
+class OpenBackend(Protocol):
+    """Opens the store at a place; with `create`, makes it where there is none."""
+
+    async def __call__(
+        self, place: Place, keys: AgencyKeys, agency_id: str, *, create: bool
+    ) -> StoreBackend:
+        """Return the open store, or raise StoreUnavailable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendKind:
+    """How the stores of one URL scheme are opened and removed."""
+
+    open: OpenBackend
+    destroy: Callable[[Place], Awaitable[None]]
+
+
+@dataclass(slots=True, eq=False)
+class _Open:
+    """An open store and who uses it."""
+
+    store: AgencyStore
+    backend: StoreBackend
+    url: str
+    used_at: float
+    leases: int = 0
+
+
+class StoreRegistry:
+    """Opens, shares and closes the stores of all agencies."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        keyring: Keyring,
+        *,
+        home: Path,
+        open_max: int = OPEN_STORES_MAX,
+        idle_seconds: float = IDLE_SECONDS,
+        cache_budget_mb: int = CACHE_BUDGET_MB,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._directory = directory
+        self._keyring = keyring
+        self._home = home
+        self._open_max = open_max
+        self._idle_seconds = idle_seconds
+        self._cache_budget_kb = cache_budget_mb * 1024
+        self._clock = clock
+        self._open: OrderedDict[str, _Open] = OrderedDict()  # least recently used first
+        self._opening: dict[str, asyncio.Task[None]] = {}
+        self._sweeper: asyncio.Task[None] | None = None
+        self._shares = 0
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def open(self, agency: Agency) -> AgencyStore:
+        """Return the agency's store, opening it if need be.
+
+        It may be closed again once it is idle: hold a lease for as long as it is used.
+        """
+        return (await self._entry(agency)).store
+
+    @asynccontextmanager
+    async def lease(self, agency: Agency) -> AsyncIterator[AgencyStore]:
+        """Yield the agency's store, which stays open until the block ends."""
+        entry = await self._entry(agency)
+        entry.leases += 1
+        try:
+            yield entry.store
+        finally:
+            entry.leases -= 1
+            entry.used_at = self._clock()
+
+    async def create(self, agency: Agency, keys: AgencyKeys) -> None:
+        """Make the agency's store; one that is there already must be its own, under these keys."""
+        kind, place = self._place(agency)
+        backend = await kind.open(place, keys, agency.id, create=True)
+        await backend.aclose()
+
+    async def destroy(self, agency: Agency) -> None:
+        """Close the agency's store and remove it with all that it holds; none there is no error."""
+        await self.close(agency.id)
+        kind, place = self._place(agency)
+        await kind.destroy(place)
+
+    async def close(self, agency_id: str) -> None:
+        """Close an agency's store even where it is in use: for one that was moved or removed."""
+        opening = self._opening.get(agency_id)
+        if opening is not None:
+            await asyncio.wait([opening])
+        entry = self._open.pop(agency_id, None)
+        if entry is not None:
+            await self._close(entry)
+
+    async def close_idle(self) -> None:
+        """Close the stores that nobody has used for a while."""
+        oldest = self._clock() - self._idle_seconds
+        idle = [
+            agency_id
+            for agency_id, entry in self._open.items()
+            if not entry.leases and entry.used_at <= oldest
+        ]
+        entries = [self._open.pop(agency_id) for agency_id in idle]
+        for entry in entries:
+            await self._close(entry)
+
+    async def aclose(self) -> None:
+        """Close everything; further calls raise StoreUnavailable."""
+        self._closed = True
+        if self._opening:
+            await asyncio.wait(list(self._opening.values()))
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            await asyncio.wait([self._sweeper])
+        while self._open:
+            await self._close(self._open.popitem()[1])
+
+    async def _entry(self, agency: Agency) -> _Open:
+        """Return the open store; between its return and the next await nothing can close it."""
+        while True:
+            if self._closed:
+                raise StoreUnavailable("The gateway is shutting down. Repeat in a moment.")
+            entry = self._open.get(agency.id)
+            if entry is not None and entry.url == agency.store_url:
+                self._open.move_to_end(agency.id)
+                entry.used_at = self._clock()
+                return entry
+            opening = self._opening.get(agency.id)
+            if opening is None:
+                opening = asyncio.create_task(self._open_store(agency))
+                opening.add_done_callback(_retrieve)
+                self._opening[agency.id] = opening
+            # Shielded: one request that goes away does not take the store from those who wait too.
+            await asyncio.shield(opening)
+
+    async def _open_store(self, agency: Agency) -> None:
+        try:
+            moved = self._open.pop(agency.id, None)
+            if moved is not None:
+                await self._close(moved)
+            kind, place = self._place(agency)
+            wrapped = await self._directory.wrapped_keys(agency.id)
+            keys = await unwrap_agency_keys(self._keyring, agency.id, wrapped)
+            await self._make_room()
+            backend = await kind.open(place, keys, agency.id, create=False)
+            self._open[agency.id] = _Open(
+                store=AgencyStore(backend, keys, agency.id),
+                backend=backend,
+                url=agency.store_url,
+                used_at=self._clock(),
+            )
+            self._share_cache(newest=backend)
+            if self._sweeper is None:
+                self._sweeper = asyncio.create_task(self._sweep())
+        finally:
+            del self._opening[agency.id]
+
+    async def _make_room(self) -> None:
+        """Close the least recently used stores above the limit; those in use stay, whatever it."""
+        idle = [agency_id for agency_id, entry in self._open.items() if not entry.leases]
+        above = len(self._open) + len(self._opening) - self._open_max
+        for agency_id in idle[: max(0, above)]:
+            await self._close(self._open.pop(agency_id))
+
+    async def _close(self, entry: _Open) -> None:
+        with suppress(StoreUnavailable):  # closing is all that is left to do with it
+            await entry.store.aclose()
+        self._share_cache()
+
+    def _share_cache(self, newest: StoreBackend | None = None) -> None:
+        """Give every open store its share of the cache: the budget by the next power of two.
+
+        So the shares of all others change only when the number of open stores has doubled.
+        """
+        shares = 1 << max(0, len(self._open) - 1).bit_length()
+        changed = shares != self._shares
+        self._shares = shares
+        for entry in self._open.values():
+            backend = entry.backend
+            if (changed or backend is newest) and isinstance(backend, HasCache):
+                with suppress(StoreUnavailable):  # closed meanwhile
+                    backend.set_cache_kb(self._cache_budget_kb // shares)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(self._idle_seconds / _SWEEPS_PER_IDLE_TIME)
+            await self.close_idle()
+
+    def _place(self, agency: Agency) -> tuple[BackendKind, Place]:
+        scheme, separator, location = agency.store_url.partition(":")
+        kind = BACKENDS.get(scheme) if separator else None
+        if kind is None:
+            raise StoreUnavailable(f"There is no backend for stores of scheme {scheme!r}.")
+        return kind, Place(location, self._home)
+
+
+def sqlite_path(place: Place) -> Path:
+    """Return the file that `sqlite:///absolute` or `sqlite:relative/to/home` names."""
+    location = unquote(place.location)
+    if location.startswith("///"):
+        return Path(location[2:])
+    if not location or location.startswith("/") or ".." in Path(location).parts:
+        raise StoreUnavailable(
+            "A store's address is sqlite:///<absolute path>, or sqlite:<path> below the home."
+        )
+    return place.home / location
+
+
+async def _open_sqlite(
+    place: Place, keys: AgencyKeys, agency_id: str, *, create: bool
+) -> StoreBackend:
+    path = sqlite_path(place)
+    return await asyncio.to_thread(open_sqlite, path, keys.store_key, agency_id, create=create)
+
+
+async def _destroy_sqlite(place: Place) -> None:
+    await asyncio.to_thread(delete_sqlite, sqlite_path(place))
+
+
+BACKENDS: dict[str, BackendKind] = {
+    "sqlite": BackendKind(open=_open_sqlite, destroy=_destroy_sqlite),
+}
+"""The backend of each URL scheme."""
+
+
+def _retrieve(task: "asyncio.Task[None]") -> None:
+    """Look at the outcome, so that one that nobody waits for any more is not reported as lost."""
+    if not task.cancelled():
+        task.exception()

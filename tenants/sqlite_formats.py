@@ -1,0 +1,70 @@
+"""The tables of a store's file, its format number, and how older files are brought forward."""
+
+from domain.errors import StoreUnavailable
+from tenants.sqlcipher import Connection
+from tenants.sqlite_units import roll_back
+
+APPLICATION_ID = 0x416C6D53  # "AlmS"
+
+FORMATS: tuple[tuple[str, ...], ...] = (
+    (
+        "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
+        # Rows of 3 KB: a table without rowid would keep them in its index pages and read slower.
+        "CREATE TABLE entity (seq INTEGER PRIMARY KEY, root TEXT NOT NULL, kind TEXT NOT NULL, "
+        "id TEXT NOT NULL, version INTEGER NOT NULL, entries BLOB NOT NULL, body BLOB NOT NULL) "
+        "STRICT",
+        "CREATE UNIQUE INDEX entity_key ON entity (root, kind, id)",
+        "CREATE TABLE idx (name TEXT NOT NULL, part TEXT NOT NULL, sort TEXT NOT NULL, "
+        "root TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, "
+        "PRIMARY KEY (name, part, sort, root, kind, id)) STRICT, WITHOUT ROWID",
+        "CREATE TABLE uniq (name TEXT NOT NULL, value TEXT NOT NULL, root TEXT NOT NULL, "
+        "kind TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (name, value)) STRICT, WITHOUT ROWID",
+        "CREATE TABLE outbox (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, "
+        "body BLOB NOT NULL) STRICT",
+        "CREATE TABLE once (key TEXT PRIMARY KEY, digest TEXT NOT NULL, reference TEXT, "
+        "expires_at INTEGER NOT NULL) STRICT",
+        "CREATE INDEX once_expiry ON once (expires_at)",
+        "CREATE TABLE audit (id TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT",
+    ),
+)
+"""What brings a file from format n to n + 1. Files only move forward, and no step changes."""
+
+
+def bring_forward(connection: Connection, agency_id: str, *, create: bool) -> None:
+    """Bring the file to the newest format, each step whole or not at all."""
+    if _format_of(connection) == len(FORMATS):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        number = _format_of(connection)
+        _check_format(number, create=create)
+        for statement in (line for step in FORMATS[number:] for line in step):
+            connection.execute(statement)
+        if number == 0:
+            connection.execute("INSERT INTO meta VALUES ('agency_id', ?)", (agency_id,))
+        connection.execute(f"PRAGMA user_version = {len(FORMATS)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        roll_back(connection)
+        raise
+
+
+def _check_format(number: int, *, create: bool) -> None:
+    if number > len(FORMATS):
+        raise StoreUnavailable(
+            f"The agency's store has format {number}, and this version of Almoner knows up to "
+            f"{len(FORMATS)}. Upgrade this process."
+        )
+    if number == 0 and not create:
+        raise StoreUnavailable("The agency's store was never set up to the end.")
+
+
+def _format_of(connection: Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchall()[0][0])
+
+
+def check_agency(connection: Connection, agency_id: str) -> None:
+    """Raise StoreUnavailable where the file is stamped with another agency's id."""
+    rows = connection.execute("SELECT value FROM meta WHERE name = 'agency_id'").fetchall()
+    if rows != [(agency_id,)]:
+        raise StoreUnavailable("The data file belongs to another agency.")
