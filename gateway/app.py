@@ -6,10 +6,10 @@ application's lifespan and closed at its end.
 
 import gc
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import strawberry
@@ -22,10 +22,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from domain.access import Principal
+from domain.agencies import Agency
+from domain.credit import CreditBureau
 from domain.errors import MalformedRequest, StoreUnavailable, Unauthenticated
 from gateway.agency import settle_agency
-from gateway.bureaus import Bureaus, transunion_settings
-from gateway.config import Config
+from gateway.bureaus import open_bureaus
+from gateway.config import CannotStart, Config
 from gateway.cors import CorsPolicy
 from gateway.endpoint import Exchange, GraphQLEndpoint
 from gateway.engine.documents import Operation
@@ -35,34 +38,59 @@ from gateway.front import Front
 from gateway.health import Drain, health_routes
 from gateway.http import idempotency_key, read_request
 from gateway.identity.authenticator import Authenticator
-from gateway.identity.credentials import read_credential
+from gateway.identity.credentials import Credential, read_credential
 from gateway.identity.jwks import KeySets
 from gateway.metrics import Metrics, new_metrics
 from gateway.negotiation import MediaType
 from gateway.replies import Reply, refusal
 from gateway.telemetry import TRACER_NAME
-from gateway.workspace import Workspace, open_workspace
+from gateway.workspace import open_workspace
 from resolvers.context import RequestMeta, open_context
 from schema.build import create_schema
 from tenants.directory import AgencyDirectory, Directory
-from tenants.registry import StoreRegistry
+from tenants.store import AgencyStore
+
+
+class Authenticates(Protocol):
+    """Stage 2's port."""
+
+    async def authenticate(self, credential: Credential) -> Principal:
+        """Return who presents the credential; raises Unauthenticated."""
+        ...
+
+
+class LeasesStores(Protocol):
+    """Stage 4's port."""
+
+    def lease(self, agency: Agency) -> AbstractAsyncContextManager[AgencyStore]:
+        """Return the agency's store for as long as the block lasts."""
+        ...
+
+
+class FindsBureaus(Protocol):
+    """Where stage 5 finds an agency's credit bureau."""
+
+    def of(self, agency: Agency) -> CreditBureau | None:
+        """Return the agency's bureau, or None."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """What the stages work with, opened for as long as the application runs."""
 
-    config: Config
-    authenticator: Authenticator
+    authenticator: Authenticates
     directory: Directory
-    stores: StoreRegistry
-    bureaus: Bureaus
-    engine: Engine
+    stores: LeasesStores
+    bureaus: FindsBureaus
 
 
-async def answer(parts: Parts, exchange: Exchange) -> Reply:
+OpenParts = Callable[[Config, Metrics], AbstractAsyncContextManager[Parts]]
+
+
+async def answer(config: Config, engine: Engine, parts: Parts, exchange: Exchange) -> Reply:
     """Answer one request. This is the order of its stages, each timed under its own name."""
-    clock, headers, config = exchange.clock, exchange.headers, parts.config
+    clock, headers = exchange.clock, exchange.headers
 
     # 1 limits    Request → Asked            bytes, JSON and members; before anybody asks who it is
     with clock.stage("limits"):
@@ -105,14 +133,14 @@ async def answer(parts: Parts, exchange: Exchange) -> Reply:
 
         # 6 document  text → Operation           tokens, depth, aliases, directives, validation
         with clock.stage("document"):
-            operation = parts.engine.find(asked.document, asked.operation_name)
+            operation = engine.find(asked.document, asked.operation_name)
             exchange.operation = operation
             permit(operation, by_get=asked.by_get)
 
         # 7 execute   Operation → Result         resolvers and adapters run in here
         with clock.stage("execute"):
             exchange.work.shielded = operation.kind is OperationType.MUTATION
-            result = await parts.engine.execute(operation, asked.variables, context)
+            result = await engine.execute(operation, asked.variables, context)
             exchange.failures = result.failures
 
     # 8 response  Result → Reply             status by what was answered
@@ -149,9 +177,6 @@ def reply_to(result: Result, operation: Operation, media_type: MediaType) -> Rep
     )
 
 
-OpenWorkspace = Callable[[Config], Any]
-
-
 def create_app(
     config: Config,
     *,
@@ -159,8 +184,7 @@ def create_app(
     metrics: Metrics | None = None,
     tracer_provider: TracerProvider | None = None,
     drain: Drain | None = None,
-    workspace: OpenWorkspace | None = None,
-    http_client: Callable[[], httpx.AsyncClient] | None = None,
+    parts: OpenParts | None = None,
     routes: Sequence[BaseRoute] = (),
 ) -> Starlette:
     """Return the gateway as an ASGI application; nothing is opened before its lifespan begins.
@@ -180,7 +204,7 @@ def create_app(
     )
 
     def run_stages(exchange: Exchange) -> Coroutine[Any, Any, Reply]:
-        return answer(app.state.parts, exchange)
+        return answer(config, engine, app.state.parts, exchange)
 
     async def reachable() -> bool:
         try:
@@ -193,28 +217,12 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            open_home = workspace or _open_home
-            home: Workspace = await stack.enter_async_context(open_home(config))
-            bureaus = Bureaus(transunion_settings(config.transunion), counters.vendor_called)
-            stack.push_async_callback(bureaus.aclose)
-            client = await stack.enter_async_context((http_client or _http_client)())
-            key_sets = KeySets(client)
-            stack.push_async_callback(key_sets.aclose)
-            authenticator = Authenticator(home.directory, key_sets)
-            stack.push_async_callback(authenticator.aclose)
-            app.state.parts = Parts(
-                config=config,
-                authenticator=authenticator,
-                directory=home.directory,
-                stores=home.registry,
-                bureaus=bureaus,
-                engine=engine,
-            )
-            stack.push_async_callback(endpoint.in_flight.drain, config.drain_seconds)
+        async with (parts or open_parts)(config, counters) as opened:
+            app.state.parts = opened
             gc.collect()
             gc.freeze()  # what lives now lives for good: the collector need not look at it again
             yield
+            await endpoint.in_flight.drain(config.drain_seconds)
 
     app = Starlette(
         routes=[
@@ -237,12 +245,30 @@ def cors_policy(config: Config) -> CorsPolicy:
     return CorsPolicy(origins=config.cors_origins, loopback=config.development)
 
 
-def _open_home(config: Config) -> Any:
-    return open_workspace(config.home)
+@asynccontextmanager
+async def open_parts(config: Config, metrics: Metrics) -> AsyncIterator[Parts]:
+    """Open what the stages work with, and close it at the end.
 
-
-def _http_client() -> httpx.AsyncClient:
-    return httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=5.0)
+    Raises CannotStart where something is missing, StoreUnavailable where it cannot be read.
+    """
+    async with AsyncExitStack() as stack:
+        home = await stack.enter_async_context(open_workspace(config.home))
+        if config.agency and await home.directory.agency_by_slug(config.agency) is None:
+            raise CannotStart(f"there is no agency {config.agency} to serve.")
+        bureaus = await open_bureaus(config.transunion, metrics.vendor_called)
+        stack.push_async_callback(bureaus.aclose)
+        client = httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=5.0)
+        await stack.enter_async_context(client)
+        key_sets = KeySets(client)
+        stack.push_async_callback(key_sets.aclose)
+        authenticator = Authenticator(home.directory, key_sets)
+        stack.push_async_callback(authenticator.aclose)
+        yield Parts(
+            authenticator=authenticator,
+            directory=home.directory,
+            stores=home.registry,
+            bureaus=bureaus,
+        )
 
 
 async def _unknown_path(request: Request, error: Exception) -> Response:

@@ -1,6 +1,5 @@
 """Opens each agency's credit bureau when it is first asked for, and counts the calls to it."""
 
-from contextlib import AsyncExitStack
 from dataclasses import fields
 from time import perf_counter
 from typing import Protocol
@@ -9,7 +8,8 @@ from domain.agencies import Agency
 from domain.credit import CreditBureau, CreditFile, CreditSubject, PullKind
 from domain.errors import Upstream
 from gateway.config import CannotStart, TransUnionConfig
-from integrations.transunion.adapter import open_transunion
+from gateway.errors import INTERNAL
+from integrations.transunion.adapter import VENDOR, TransUnion, open_transunion
 from integrations.transunion.settings import RequestForm, TransUnionSettings
 
 
@@ -21,27 +21,36 @@ class VendorCalled(Protocol):
         ...
 
 
-class CountedBureau:
-    """A credit bureau whose calls are counted."""
+class AgencyBureau:
+    """One agency's credit bureau: opened at its first call, every call counted."""
 
-    def __init__(self, bureau: CreditBureau, called: VendorCalled) -> None:
-        self.name = bureau.name
-        self._bureau = bureau
+    name = TransUnion.name
+
+    def __init__(self, agency_id: str, settings: TransUnionSettings, called: VendorCalled) -> None:
+        self._agency_id = agency_id
+        self._settings = settings
         self._called = called
+        self._open: TransUnion | None = None
 
     async def pull(self, subject: CreditSubject, kind: PullKind, *, reference: str) -> CreditFile:
         """Return the subject's file. Raises Upstream; see CreditBureau."""
-        began, outcome = perf_counter(), "ok"
+        if self._open is None:
+            self._open = open_transunion(self._agency_id, self._settings)
+        began, outcome = perf_counter(), INTERNAL
         try:
-            return await self._bureau.pull(subject, kind, reference=reference)
+            file = await self._open.pull(subject, kind, reference=reference)
+            outcome = "ok"
         except Upstream as error:
             outcome = error.code
             raise
-        except BaseException:
-            outcome = "INTERNAL"
-            raise
         finally:
-            self._called(self.name, outcome, perf_counter() - began)
+            self._called(VENDOR, outcome, perf_counter() - began)
+        return file
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if self._open is not None:
+            await self._open.aclose()
 
 
 class Bureaus:
@@ -50,24 +59,35 @@ class Bureaus:
     def __init__(self, settings: TransUnionSettings | None, called: VendorCalled) -> None:
         self._settings = settings
         self._called = called
-        self._open: dict[str, CreditBureau] = {}
-        self._closing = AsyncExitStack()
+        self._bureaus: dict[str, AgencyBureau] = {}
 
     def of(self, agency: Agency) -> CreditBureau | None:
         """Return the agency's bureau; None where no bureau is configured."""
         if self._settings is None:
             return None
-        found = self._open.get(agency.id)
+        found = self._bureaus.get(agency.id)
         if found is None:
-            bureau = open_transunion(agency.id, self._settings)
-            self._closing.push_async_callback(bureau.aclose)
-            found = self._open[agency.id] = CountedBureau(bureau, self._called)
+            found = AgencyBureau(agency.id, self._settings, self._called)
+            self._bureaus[agency.id] = found
         return found
 
     async def aclose(self) -> None:
         """Close all connections."""
-        self._open.clear()
-        await self._closing.aclose()
+        for bureau in self._bureaus.values():
+            await bureau.aclose()
+        self._bureaus.clear()
+
+
+async def open_bureaus(config: TransUnionConfig, called: VendorCalled) -> Bureaus:
+    """Return the bureaus. Raises CannotStart where settings or certificates cannot be right."""
+    settings = transunion_settings(config)
+    if settings is not None:
+        try:
+            trial = open_transunion("any agency", settings)
+        except ValueError as error:
+            raise CannotStart(f"{error}.") from error
+        await trial.aclose()
+    return Bureaus(settings, called)
 
 
 def transunion_settings(config: TransUnionConfig) -> TransUnionSettings | None:

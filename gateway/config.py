@@ -157,7 +157,7 @@ class Config:
         Path(".almoner"), "Directory of all local state; `almoner serve` demands that it is named."
     )
     host: str = setting("127.0.0.1", "Address that every port is bound to.")
-    gateway_port: int = setting(8000, "Port of the gateway.", at_least=0, at_most=65_535)
+    port: int = setting(8000, "Port of the gateway.", at_least=0, at_most=65_535)
     operations_port: int = setting(8002, "Port of metrics and health.", at_least=0, at_most=65_535)
     issuer_port: int = setting(
         8001, "Port of the local identity provider.", at_least=0, at_most=65_535

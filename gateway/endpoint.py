@@ -149,7 +149,7 @@ class GraphQLEndpoint:
             "operation": name[:OPERATION_NAME_LOGGED_MAX] if name else None,
             "kind": operation.kind.value if operation is not None else None,
             "outcome": outcome,
-            "status": reply.status,
+            "status": int(reply.status),
             "codes": sorted(set(reply.codes)) or None,
             "reason": exchange.reason,
             "duration_ms": round(seconds * 1000, 1),
@@ -162,7 +162,7 @@ class GraphQLEndpoint:
             request_line("error" if failed else "warning" if slow else "info", facts)
         for failure in exchange.failures:
             structlog.get_logger("almoner").error(
-                "internal error", request_id=exchange.id, trace_id=trace_id, stack=stack_of(failure)
+                "internal error", request_id=exchange.id, trace_id=trace_id, raised=stack_of(failure)
             )
 
 
@@ -202,4 +202,4 @@ def _reply_to_error(exchange: Exchange, error: Exception) -> Reply:
 def _log_unheard(error: BaseException) -> None:
     """Log an error of a change that nobody waited for any more."""
     code = error.code if isinstance(error, GatewayError) else None
-    structlog.get_logger("almoner").error("unheard error", code=code, stack=stack_of(error))
+    structlog.get_logger("almoner").error("unheard error", code=code, raised=stack_of(error))

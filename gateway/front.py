@@ -60,7 +60,7 @@ class Front:
             await send_reply(refusal(refused, MediaType.JSON), receive, send_on)
         except Exception as error:
             structlog.get_logger("almoner").error(
-                "internal error", request_id=request_id, stack=stack_of(error)
+                "internal error", request_id=request_id, raised=stack_of(error)
             )
             if began:
                 raise

@@ -68,7 +68,7 @@ def without_values(
     elif given:
         error = sys.exc_info()[1]
     if error is not None:
-        event["stack"] = stack_of(error)
+        event["raised"] = stack_of(error)
     event.pop("exc_text", None)
     return event
 

@@ -9,7 +9,7 @@ import msgspec
 from starlette.types import Receive, Send
 
 from domain.errors import GatewayError
-from gateway.errors import DocumentRefused, Entry, Refused, entry_of, kind_of
+from gateway.errors import DocumentRefused, Entry, Refused, entry_of
 from gateway.negotiation import MediaType
 
 UNREAD_BYTES_MAX = 64 * 1024 * 1024
@@ -81,7 +81,7 @@ def document_refusal(refused: DocumentRefused, media_type: MediaType) -> Reply:
     codes = tuple(_code_of(entry) for entry in refused.entries)
     errors: Sequence[Entry] = refused.entries
     if media_type is MediaType.GRAPHQL:
-        error_type = kind_of(codes[0]).error_type if codes else "ValidationError"
+        error_type = str(errors[0]["errorType"])
         return Reply(
             status=HTTPStatus.BAD_REQUEST,
             body=_ENCODER.encode({"errors": errors}),

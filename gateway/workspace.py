@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from domain.errors import StoreUnavailable
 from gateway.settings import CannotStart
 from tenants.keyring import LocalKeyring
 from tenants.registry import StoreRegistry
@@ -62,7 +63,14 @@ async def open_workspace(home: Path, *, create: bool = False) -> AsyncIterator[W
             "add` begins a real one; ALMONER_HOME names the folder."
         )
     keyring = LocalKeyring.from_file(home / KEYRING_FILE, create=create)
-    directory = open_directory(home / DIRECTORY_FILE, keyring.derive("directory"), create=create)
+    try:
+        directory = open_directory(
+            home / DIRECTORY_FILE, keyring.derive("directory"), create=create
+        )
+    except StoreUnavailable as error:
+        raise CannotStart(
+            f"{home / DIRECTORY_FILE} does not open with the key in {KEYRING_FILE}: {error.message}"
+        ) from error
     try:
         registry = StoreRegistry(directory, keyring, home=home)
         try:

@@ -75,10 +75,9 @@ def trouble_of(error: BaseException) -> Trouble:
     for cause in _chain(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return Trouble.CERTIFICATE_REFUSED
-        if isinstance(cause, ssl.SSLError):
-            reason = cause.reason or ""
-            if "ALERT" in reason and any(word in reason for word in _REFUSALS):
-                return Trouble.CERTIFICATE_REFUSED
+        reason = _tls_reason(cause)
+        if "ALERT" in reason and any(word in reason for word in _REFUSALS):
+            return Trouble.CERTIFICATE_REFUSED
     for kind, trouble in _TROUBLES:
         if isinstance(error, kind):
             return trouble
@@ -136,11 +135,13 @@ def _chain(error: BaseException) -> tuple[BaseException, ...]:
     return tuple(chain)
 
 
+def _tls_reason(error: BaseException) -> str:
+    """Return OpenSSL's name for what went wrong; "" where there is none."""
+    return getattr(error, "reason", None) or "" if isinstance(error, ssl.SSLError) else ""
+
+
 def _names(error: BaseException) -> str:
-    reasons = (
-        f"{type(cause).__name__}({cause.reason})"
-        if isinstance(cause, ssl.SSLError) and cause.reason
-        else type(cause).__name__
+    return " < ".join(
+        " ".join(filter(None, (type(cause).__name__, _tls_reason(cause))))
         for cause in _chain(error)
     )
-    return " < ".join(reasons)

@@ -1,7 +1,7 @@
 """Applications: finding and listing them, and what every change to one begins with."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import islice
 
@@ -74,11 +74,19 @@ async def applications_of(
     return await _of_consumer(context, consumer.id, window, lambda one: True)  # noqa: ARG005
 
 
-async def application_counts(context: RequestContext) -> list[tuple[ApplicationStatus, int]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusCount:
+    """How many applications are of a status."""
+
+    status: ApplicationStatus
+    count: int
+
+
+async def application_counts(context: RequestContext) -> list[StatusCount]:
     """Return how many applications there are of each status, in the order of the statuses."""
     store = store_of(context)
     return [
-        (status, await store.count("application_by_status", status.value))
+        StatusCount(status=status, count=await store.count("application_by_status", status.value))
         for status in ApplicationStatus
     ]
 

@@ -7,10 +7,8 @@ OUTCOME_UNKNOWN and does not pull again, and neither does a new key under the sa
 """
 
 import asyncio
-from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
 
 from domain.access import AccessGrant, Scope
 from domain.actors import PrincipalKind
@@ -48,7 +46,6 @@ _PURPOSES = {
     PullKind.HARD: ConsentPurpose.HARD_CREDIT_PULL,
 }
 _REFERENCE_CHARACTERS = 24
-_UNDER_WAY: set[asyncio.Task[CreditReport]] = set()
 
 
 async def credit_report(context: RequestContext, id: str) -> CreditReport | None:
@@ -77,7 +74,7 @@ async def pull_credit_report(context: RequestContext, input: PullCreditReportInp
                 may_have_acted=False,
             )
         pull = _Pull(context, application, input.kind, attempt, context.credit)
-        return await _shielded(_pull(pull, subject, consent))
+        return await _pull(pull, subject, consent)
 
     async def replay(reference: str) -> CreditReport:
         report = await context.guard.child(CreditReport, reference)
@@ -266,17 +263,3 @@ def _reads_credit(context: RequestContext) -> bool:
     """Say whether the principal may read reports; a machine needs `credit:read`, come what way."""
     principal = context.principal
     return principal.kind is not PrincipalKind.INTEGRATION or Scope.CREDIT_READ in principal.scopes
-
-
-async def _shielded(work: Coroutine[Any, Any, CreditReport]) -> CreditReport:
-    """Await the work; it goes on to its end even where the request is cancelled meanwhile."""
-    task = asyncio.create_task(work)
-    _UNDER_WAY.add(task)
-    task.add_done_callback(_settle)
-    return await asyncio.shield(task)
-
-
-def _settle(task: asyncio.Task[CreditReport]) -> None:
-    _UNDER_WAY.discard(task)
-    if not task.cancelled():
-        task.exception()  # seen, also where nobody waits for it any more

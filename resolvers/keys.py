@@ -14,6 +14,7 @@ from resolvers.once import Attempt, once
 from resolvers.trail import audited
 from tenants.api_keys import new_secret, secret_hash, secret_prefix
 
+OVERLAP_HOURS_DEFAULT = 24
 OVERLAP_HOURS_MAX = 168
 
 
@@ -67,9 +68,10 @@ async def create_api_key(context: RequestContext, input: CreateApiKeyInput) -> C
     )
 
 
-async def rotate_api_key(context: RequestContext, id: str, overlap_hours: int) -> CreatedApiKey:
+async def rotate_api_key(context: RequestContext, id: str, overlap: int | None) -> CreatedApiKey:
     """Make a successor with the same powers and span; the old key ends after the overlap."""
     directory = directory_of(context)
+    overlap_hours = OVERLAP_HOURS_DEFAULT if overlap is None else overlap
 
     async def perform(attempt: Attempt) -> CreatedApiKey:
         old = await _named(context, id)

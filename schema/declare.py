@@ -4,7 +4,9 @@ Types are declarations alone. Resolvers return records of the domain, whose attr
 instance of a Strawberry output type is ever made.
 """
 
+import inspect
 from collections.abc import Callable
+from dataclasses import fields
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -20,9 +22,7 @@ RULE = "rule"
 """The name under which a field's rule lies in its metadata."""
 
 
-def object_type(
-    *, rule: Rule | None, record: type | None = None, description: str | None = None
-) -> Callable[[T], T]:
+def object_type(*, rule: Rule | None, record: type | None = None) -> Callable[[T], T]:
     """Declare an object type whose fields have `rule`, unless they have one of their own.
 
     rule: None for a root type, whose fields all have their own. record: the class of the values
@@ -32,11 +32,25 @@ def object_type(
     def declare(cls: T) -> T:
         declared: Any = strawberry.type(
             cls,
-            description=description or _first_line(cls),
+            description=_description(cls),
             directives=[] if rule is None else directives_of(rule),
         )
         declared.rule_of_type = rule
         declared.record_of_type = record
+        return declared  # type: ignore[no-any-return]  # it is the class that was given
+
+    return declare
+
+
+def input_type(plain_type: type) -> Callable[[T], T]:
+    """Declare an input type that turns into `plain_type`, whose fields are called the same."""
+
+    def declare(cls: T) -> T:
+        declared: Any = strawberry.input(cls, description=_description(cls))
+        names, plain_names = ({item.name for item in fields(one)} for one in (declared, plain_type))
+        if names != plain_names:
+            raise TypeError(f"{cls.__name__} and its plain input differ: {names ^ plain_names}")
+        declared.plain_type = plain_type
         return declared  # type: ignore[no-any-return]  # it is the class that was given
 
     return declare
@@ -51,7 +65,8 @@ def field(
     description: str | None = None,
 ) -> Any:
     """Declare a field; without a resolver it reads the attribute of its name."""
-    return strawberry.field(
+    declared: Any = strawberry.field  # its overloads have no word for "a resolver or none"
+    return declared(
         resolver=resolver,
         graphql_type=graphql_type,
         name=name,
@@ -71,5 +86,7 @@ def reads(path: str, graphql_type: Any, *, description: str | None = None) -> An
     return field(resolve, graphql_type, description=description)
 
 
-def _first_line(cls: type) -> str | None:
-    return (cls.__doc__ or "").strip().partition("\n")[0] or None
+def _description(cls: type) -> str | None:
+    """Return the class's docstring as one paragraph a paragraph."""
+    paragraphs = inspect.cleandoc(cls.__doc__ or "").split("\n\n")
+    return "\n".join(" ".join(one.split()) for one in paragraphs) or None

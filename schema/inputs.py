@@ -12,19 +12,24 @@ from domain.credit import PullKind
 from domain.money import Frequency
 from resolvers import inputs
 from resolvers.inputs import ABSENT
+from schema.declare import input_type
 from schema.scalars import AWSDate, AWSEmail, AWSPhone, Money, Percent
 
 
-@strawberry.input
+@input_type(inputs.PersonNameInput)
 class PersonNameInput:
+    """A person's name."""
+
     given: str
     middle: str | None = UNSET
     family: str
     suffix: str | None = UNSET
 
 
-@strawberry.input
+@input_type(inputs.AddressInput)
 class AddressInput:
+    """A postal address in the United States; state is a USPS code."""
+
     line1: str
     line2: str | None = UNSET
     city: str
@@ -32,23 +37,29 @@ class AddressInput:
     postal_code: str
 
 
-@strawberry.input(description="What a consumer is looked up by: at least one, and all must match.")
+@input_type(inputs.ConsumerMatch)
 class ConsumerMatch:
+    """What a consumer is looked up by: at least one, and all that is given must match."""
+
     email: AWSEmail | None = UNSET
     phone: AWSPhone | None = UNSET
     ssn: str | None = UNSET
 
 
-@strawberry.input(description="Which applications to list: all that is given must match.")
+@input_type(inputs.ApplicationFilter)
 class ApplicationFilter:
+    """Which applications to list: all that is given must match. Both dates are included."""
+
     statuses: list[ApplicationStatus] | None = UNSET
     submitted_from: AWSDate | None = UNSET
     submitted_to: AWSDate | None = UNSET
     consumer_id: strawberry.ID | None = UNSET
 
 
-@strawberry.input
+@input_type(inputs.StartApplicationInput)
 class StartApplicationInput:
+    """Whose application it is (left out by consumers, who start their own), and what is known."""
+
     consumer_id: strawberry.ID | None = UNSET
     name: PersonNameInput | None = UNSET
     email: AWSEmail | None = UNSET
@@ -61,16 +72,20 @@ class StartApplicationInput:
     idempotency_key: str | None = UNSET
 
 
-@strawberry.input(description="What is left out stays; what is null is cleared.")
+@input_type(inputs.UpdateApplicationInput)
 class UpdateApplicationInput:
+    """What is left out stays, what is null is cleared."""
+
     id: strawberry.ID
     expected_version: int | None = UNSET
     household_size: int | None = UNSET
     hardship_reason: str | None = UNSET
 
 
-@strawberry.input(description="What is left out stays; what is null is cleared, names excepted.")
+@input_type(inputs.UpdateConsumerInput)
 class UpdateConsumerInput:
+    """What is left out stays, what is null is cleared; a name is only changed."""
+
     id: strawberry.ID
     expected_version: int | None = UNSET
     name: PersonNameInput | None = UNSET
@@ -81,8 +96,10 @@ class UpdateConsumerInput:
     address: AddressInput | None = UNSET
 
 
-@strawberry.input
+@input_type(inputs.IncomeInput)
 class IncomeInput:
+    """One line of income."""
+
     id: strawberry.ID | None = UNSET
     source: IncomeSource
     description: str | None = UNSET
@@ -91,8 +108,10 @@ class IncomeInput:
     frequency: Frequency
 
 
-@strawberry.input
+@input_type(inputs.ExpenseInput)
 class ExpenseInput:
+    """One line of expense."""
+
     id: strawberry.ID | None = UNSET
     category: ExpenseCategory
     description: str | None = UNSET
@@ -100,8 +119,10 @@ class ExpenseInput:
     frequency: Frequency
 
 
-@strawberry.input
+@input_type(inputs.DebtInput)
 class DebtInput:
+    """One debt."""
+
     id: strawberry.ID | None = UNSET
     creditor: str
     kind: DebtKind
@@ -112,11 +133,13 @@ class DebtInput:
     past_due: Money | None = UNSET
 
 
-@strawberry.input(
-    description="Lines with an id change that line; lines without one are added; ids under remove "
-    "go. At most 100 lines of a kind."
-)
+@input_type(inputs.SaveBudgetInput)
 class SaveBudgetInput:
+    """Lines with an id change that line; lines without one are added; ids under remove go.
+
+    At most 100 lines of a kind.
+    """
+
     application_id: strawberry.ID
     expected_version: int | None = UNSET
     incomes: list[IncomeInput] | None = UNSET
@@ -126,46 +149,34 @@ class SaveBudgetInput:
     idempotency_key: str | None = UNSET
 
 
-@strawberry.input(description="Version and hash are those that consentText answered.")
+@input_type(inputs.RecordConsentInput)
 class RecordConsentInput:
+    """Version and hash are those that consentText answered."""
+
     application_id: strawberry.ID
     purpose: ConsentPurpose
     text_version: str
     text_sha256: str
 
 
-@strawberry.input
+@input_type(inputs.PullCreditReportInput)
 class PullCreditReportInput:
+    """Which report to pull, under which consent. A key never pulls twice."""
+
     application_id: strawberry.ID
     consent_id: strawberry.ID
     kind: PullKind = PullKind.SOFT
     idempotency_key: str
 
 
-@strawberry.input
+@input_type(inputs.CreateApiKeyInput)
 class CreateApiKeyInput:
+    """What the key may do, and for how many days: 1 to 365."""
+
     name: str
     scopes: list[str]
     expires_in_days: int = 90
     idempotency_key: str | None = UNSET
-
-
-_PLAIN: dict[type, type] = {
-    PersonNameInput: inputs.PersonNameInput,
-    AddressInput: inputs.AddressInput,
-    ConsumerMatch: inputs.ConsumerMatch,
-    ApplicationFilter: inputs.ApplicationFilter,
-    StartApplicationInput: inputs.StartApplicationInput,
-    UpdateApplicationInput: inputs.UpdateApplicationInput,
-    UpdateConsumerInput: inputs.UpdateConsumerInput,
-    IncomeInput: inputs.IncomeInput,
-    ExpenseInput: inputs.ExpenseInput,
-    DebtInput: inputs.DebtInput,
-    SaveBudgetInput: inputs.SaveBudgetInput,
-    RecordConsentInput: inputs.RecordConsentInput,
-    PullCreditReportInput: inputs.PullCreditReportInput,
-    CreateApiKeyInput: inputs.CreateApiKeyInput,
-}
 
 
 def plain(value: object) -> Any:
@@ -174,7 +185,7 @@ def plain(value: object) -> Any:
         return ABSENT
     if isinstance(value, list):
         return tuple(plain(inner) for inner in value)
-    plain_type = _PLAIN.get(type(value))
+    plain_type = getattr(type(value), "plain_type", None)
     if plain_type is None:
         return value
     return plain_type(

@@ -17,13 +17,15 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+from sqlcipher3 import dbapi2 as driver
 
 from domain.errors import StoreUnavailable
 from domain.ids import new_ulid
 from tenants.directory import Directory
+from tenants.directory_changes import set_up
 from tenants.keyring import LocalKeyring
-from tenants.sqlcipher import make_private_directory, sync_directory, translate
-from tenants.sqlite_directory import open_directory
+from tenants.sqlcipher import make_private_directory, open_encrypted, sync_directory, translate
+from tenants.sqlite_directory import APPLICATION_ID
 
 DIRECTORY_FILE = "directory.db"
 KEYRING_FILE = "keyring.json"
@@ -42,10 +44,10 @@ _UNREADABLE = (
 async def backup(
     directory: Directory, keyring: LocalKeyring, target: Path, passphrase: str
 ) -> None:
-    """Write the directory as it is now, and the keyring's key, into one new file.
+    """Write the directory as it is now, and the keyring's key, into one file.
 
-    The file appears whole or not at all, for its owner alone. Raises StoreUnavailable where it
-    cannot be written or exists, ValueError for a passphrase that is too short.
+    The file appears whole or not at all, for its owner alone, in place of one of that name. Raises
+    StoreUnavailable where it cannot be written, ValueError for a passphrase that is too short.
     """
     if len(passphrase) < PASSPHRASE_LENGTH_MIN:
         raise ValueError(f"a passphrase has at least {PASSPHRASE_LENGTH_MIN} characters")
@@ -87,14 +89,10 @@ def _write_backup(target: Path, content: bytes, passphrase: str) -> None:
     try:
         try:
             _write_file(unfinished, _LEAD + salt + nonce + sealed)
-            os.link(unfinished, target)  # unlike a rename, never replaces what is there
+            unfinished.rename(target)
         finally:
             unfinished.unlink(missing_ok=True)
         sync_directory(target.absolute().parent)
-    except FileExistsError as error:
-        raise StoreUnavailable(
-            f"There is something at {target} already. Choose another name."
-        ) from error
     except OSError as error:
         raise translate(error) from error
 
@@ -125,9 +123,17 @@ def _derive(passphrase: str, salt: bytes) -> bytes:
 
 
 def _prove(directory: Path, key: bytes) -> None:
-    """Open what was restored, with the key that was restored; raises StoreUnavailable."""
-    opened = open_directory(directory, LocalKeyring(key).derive("directory"), create=False)
-    asyncio.run(opened.aclose())
+    """Open what was restored with the key that was restored; raises StoreUnavailable."""
+    file_key = LocalKeyring(key).derive("directory")
+    connection = open_encrypted(directory, file_key, application_id=APPLICATION_ID, create=False)
+    try:
+        set_up(connection)  # a newer format than this program knows is refused here
+        if connection.execute("PRAGMA quick_check").fetchall() != [("ok",)]:
+            raise StoreUnavailable(_UNREADABLE)
+    except driver.Error as error:
+        raise translate(error) from error
+    finally:
+        connection.close()
 
 
 def _make_way(home: Path, key: bytes, *, overwrite: bool) -> None:

@@ -34,9 +34,8 @@ WAL_CHECKPOINT_PAGES = 1000
 WAL_BYTES_KEPT = 8 * 1024 * 1024
 STATEMENTS_CACHED = 128
 
+_PAGE_BYTES = 4096
 _PRIMARY = 0xFF  # the low byte of a result code is its kind, the rest is detail
-_IO_WRITES = frozenset({10 | (detail << 8) for detail in (3, 4, 5, 6, 19)})
-"""IOERR_WRITE, _FSYNC, _DIR_FSYNC, _TRUNCATE and _SHMSIZE: a quota or a full disk looks so too."""
 
 
 def open_encrypted(
@@ -85,13 +84,7 @@ def translate(error: BaseException) -> StoreUnavailable:
         return StoreUnavailable(
             f"The data file cannot be used: {error.strerror or 'system error'}."
         )
-    code = _code(error)
-    if code in _IO_WRITES or code & _PRIMARY == driver.SQLITE_FULL:
-        return StoreUnavailable(
-            "The disk is full or cannot be written; nothing of the change was kept. "
-            "The store works again as soon as there is space."
-        )
-    return StoreUnavailable(_TEXTS.get(code & _PRIMARY))
+    return StoreUnavailable(_TEXTS.get(_code(error) & _PRIMARY))
 
 
 def is_busy(error: BaseException) -> bool:
@@ -100,11 +93,17 @@ def is_busy(error: BaseException) -> bool:
 
 
 _IN_USE = "The data file is in use by another process for too long. Repeat in a moment."
+_NO_SPACE = (
+    "The disk is full, or cannot be read or written; nothing of the change was kept. "
+    "The store works again as soon as there is space."
+)
 _TEXTS: dict[int, str] = {
     driver.SQLITE_BUSY: _IN_USE,
     driver.SQLITE_LOCKED: _IN_USE,
     driver.SQLITE_READONLY: "The data file cannot be written: check its owner and mode.",
-    driver.SQLITE_IOERR: "The data file cannot be read from the disk.",
+    driver.SQLITE_FULL: _NO_SPACE,
+    # The driver does not tell a failed write from a failed read; a quota is most likely.
+    driver.SQLITE_IOERR: _NO_SPACE,
     driver.SQLITE_CORRUPT: "The data file is damaged. Restore it from a backup.",
     driver.SQLITE_CANTOPEN: "The data file cannot be opened: check its path, owner and mode.",
     driver.SQLITE_NOTADB: "The data file cannot be read: "
@@ -128,8 +127,18 @@ def _prepare_file(path: Path, *, create: bool) -> None:
         sync_directory(path.parent)
     elif not path.is_file():
         raise StoreUnavailable("There is something else where this agency's data file should be.")
-    if path.stat().st_mode & 0o077:
+    found = path.stat()
+    if found.st_size % _PAGE_BYTES and not _has_log(path):
+        # Cut off within its last page, or foreign: SQLite would notice late, or overwrite it.
+        raise StoreUnavailable(_TEXTS[driver.SQLITE_NOTADB])
+    if found.st_mode & 0o077:
         path.chmod(0o600)
+
+
+def _has_log(path: Path) -> bool:
+    """Say whether a crash left something beside the file that it is to be completed from."""
+    logs = [path.with_name(f"{path.name}{suffix}") for suffix in ("-wal", "-journal")]
+    return any(log.exists() and log.stat().st_size for log in logs)
 
 
 def _connect(path: Path, busy_timeout_ms: int) -> Connection:

@@ -6,7 +6,8 @@ from tenants.sqlite_units import roll_back
 
 APPLICATION_ID = 0x416C6D53  # "AlmS"
 
-FORMATS: tuple[tuple[str, ...], ...] = (
+Formats = tuple[tuple[str, ...], ...]
+FORMATS: Formats = (
     (
         "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
         # Rows of 3 KB: a table without rowid would keep them in its index pages and read slower.
@@ -30,41 +31,48 @@ FORMATS: tuple[tuple[str, ...], ...] = (
 """What brings a file from format n to n + 1. Files only move forward, and no step changes."""
 
 
-def bring_forward(connection: Connection, agency_id: str, *, create: bool) -> None:
-    """Bring the file to the newest format, each step whole or not at all."""
-    if _format_of(connection) == len(FORMATS):
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        number = _format_of(connection)
-        _check_format(number, create=create)
-        for statement in (line for step in FORMATS[number:] for line in step):
-            connection.execute(statement)
-        if number == 0:
-            connection.execute("INSERT INTO meta VALUES ('agency_id', ?)", (agency_id,))
-        connection.execute(f"PRAGMA user_version = {len(FORMATS)}")
-        connection.execute("COMMIT")
-    except BaseException:
-        roll_back(connection)
-        raise
+def bring_forward(
+    connection: Connection, agency_id: str, *, create: bool, formats: Formats = FORMATS
+) -> None:
+    """Bring an agency's file to the newest format, whole or not at all.
+
+    A new file is made and stamped where `create` is given. Raises StoreUnavailable for a file that
+    was never set up, is of a newer format, or belongs to another agency.
+    """
+    if _format_of(connection) != len(formats):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            _take_steps(connection, agency_id, create=create, formats=formats)
+            connection.execute("COMMIT")
+        except BaseException:
+            roll_back(connection)
+            raise
+    _check_agency(connection, agency_id)
 
 
-def _check_format(number: int, *, create: bool) -> None:
-    if number > len(FORMATS):
+def _take_steps(connection: Connection, agency_id: str, *, create: bool, formats: Formats) -> None:
+    number = _format_of(connection)  # another process may have been faster
+    if number > len(formats):
         raise StoreUnavailable(
             f"The agency's store has format {number}, and this version of Almoner knows up to "
-            f"{len(FORMATS)}. Upgrade this process."
+            f"{len(formats)}. Upgrade this process."
         )
-    if number == 0 and not create:
+    if number > 0:
+        _check_agency(connection, agency_id)
+    elif not create:
         raise StoreUnavailable("The agency's store was never set up to the end.")
+    for statement in (line for step in formats[number:] for line in step):
+        connection.execute(statement)
+    if number == 0:
+        connection.execute("INSERT INTO meta VALUES ('agency_id', ?)", (agency_id,))
+    connection.execute(f"PRAGMA user_version = {len(formats)}")
 
 
 def _format_of(connection: Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchall()[0][0])
 
 
-def check_agency(connection: Connection, agency_id: str) -> None:
-    """Raise StoreUnavailable where the file is stamped with another agency's id."""
+def _check_agency(connection: Connection, agency_id: str) -> None:
     rows = connection.execute("SELECT value FROM meta WHERE name = 'agency_id'").fetchall()
     if rows != [(agency_id,)]:
         raise StoreUnavailable("The data file belongs to another agency.")

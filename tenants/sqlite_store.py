@@ -35,7 +35,7 @@ from tenants.sqlcipher import (
     sync_directory,
     translate,
 )
-from tenants.sqlite_formats import APPLICATION_ID, bring_forward, check_agency
+from tenants.sqlite_formats import APPLICATION_ID, bring_forward
 from tenants.sqlite_units import read_once, write_units
 
 T = TypeVar("T")
@@ -281,7 +281,6 @@ def open_sqlite(path: Path, key: bytes, agency_id: str, *, create: bool = False)
     writer = open_encrypted(path, key, application_id=APPLICATION_ID, create=create)
     try:
         bring_forward(writer, agency_id, create=create)
-        check_agency(writer, agency_id)
         reader = open_encrypted(
             path, key, application_id=APPLICATION_ID, create=False, read_only=True
         )

@@ -13,6 +13,7 @@ import strawberry
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType, execute
 from strawberry.execution import optimized_is_awaitable
 
+from domain.errors import MalformedRequest
 from gateway.config import Limits
 from gateway.engine.documents import Documents, Operation, core_schema
 from gateway.engine.variables import variable_faults
@@ -22,7 +23,6 @@ from gateway.errors import (
     document_entry,
     entry_of,
     field_errors,
-    malformed,
 )
 from resolvers.context import RequestContext
 
@@ -75,9 +75,8 @@ class Engine:
         """
         operation = self._documents.find(document, operation_name)
         if operation.kind is OperationType.SUBSCRIPTION:
-            raise malformed(
-                "Subscriptions are not served by this request.", error_type="OperationNotSupported"
-            )
+            error = MalformedRequest("Subscriptions are served by WebSocket alone.")
+            raise DocumentRefused([entry_of(error, error_type="OperationNotSupported")])
         return operation
 
     async def execute(

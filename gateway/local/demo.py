@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from domain.access import AccessGrant, GrantScope, claim_end
 from domain.actors import Actor, PrincipalKind
-from domain.agencies import Agency, Pool, Staff
+from domain.agencies import Agency, AgencyStatus, Pool, Staff
 from domain.applications import Application, ApplicationStatus, Assignment, Note
 from domain.consents import Consent, ConsentPurpose, consent_end, current_text
 from domain.ids import GlobalId, new_ulid, parse_global_id
@@ -46,7 +46,7 @@ async def seed_demo(
     issuer.ensure_pool(OPERATOR_POOL, CLIENT_ID)
     _put_user(issuer, OPERATOR)
     await workspace.directory.set_operator_pool(
-        Pool(issuer=f"{issuer_url}/{OPERATOR_POOL}", client_ids=(CLIENT_ID,)),
+        _pool(issuer_url, OPERATOR_POOL),
         cli_audit("dev seed", subject=None, reason=_REASON),
     )
     for demo in AGENCIES:
@@ -57,7 +57,7 @@ async def seed_demo(
             name=demo.name,
             states=demo.states,
             website=f"http://{demo.slug}.localhost:8000/",
-            pools=(Pool(issuer=f"{issuer_url}/{demo.pool_id}", client_ids=(CLIENT_ID,)),),
+            pools=(_pool(issuer_url, demo.pool_id),),
             reason=_REASON,
         )
         await _seed_people(workspace, issuer, demo, agency)
@@ -65,17 +65,34 @@ async def seed_demo(
             await _seed_applications(store, demo, agency, at)
 
 
-async def renew_demo(workspace: Workspace, *, at: datetime) -> None:
-    """Give the demo's counselors and consents a fresh end, where nobody has taken them away."""
+async def renew_demo(workspace: Workspace, *, issuer_url: str, at: datetime) -> None:
+    """Give the demo's counselors and consents a fresh end, where nobody has taken them away.
+
+    Pools follow the issuer to the port that it has this time.
+    """
+    directory = workspace.directory
+    operators = _pool(issuer_url, OPERATOR_POOL)
+    if await directory.operator_pool() != operators:
+        audit = cli_audit("dev renew", subject=None, reason=_REASON)
+        await directory.set_operator_pool(operators, audit)
     for demo in AGENCIES:
-        agency = await workspace.directory.agency_by_slug(demo.slug)
-        if agency is None:
+        agency = await directory.agency_by_slug(demo.slug)
+        if agency is None or agency.status is not AgencyStatus.ACTIVE:
             continue
+        pools = (_pool(issuer_url, demo.pool_id),)
+        if agency.pools != pools:
+            agency = replace(agency, pools=pools)
+            audit = cli_audit("dev renew", subject=f"agency_{agency.id}", reason=_REASON)
+            await directory.update_agency(agency, audit)
         held = [applicant for applicant in plan_applicants(demo) if applicant.role.counselor]
         async with workspace.registry.lease(agency) as store:
             await _renew_grants(store, held, at)
             consented = [applicant for applicant in held if applicant.role.consented]
             await _renew_consents(store, agency, consented, at)
+
+
+def _pool(issuer_url: str, pool_id: str) -> Pool:
+    return Pool(issuer=f"{issuer_url}/{pool_id}", client_ids=(CLIENT_ID,))
 
 
 async def _seed_people(

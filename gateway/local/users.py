@@ -14,7 +14,8 @@ else:
 USERS_TABLE = (
     "CREATE TABLE IF NOT EXISTS user (pool_id TEXT NOT NULL REFERENCES pool (id),"
     " email TEXT NOT NULL, subject TEXT NOT NULL, display_name TEXT NOT NULL,"
-    " user_group TEXT NOT NULL, agency TEXT, PRIMARY KEY (pool_id, email), UNIQUE (pool_id, subject))"
+    " user_group TEXT NOT NULL, agency TEXT,"
+    " PRIMARY KEY (pool_id, email), UNIQUE (pool_id, subject))"
     " STRICT, WITHOUT ROWID"
 )
 _COLUMNS = "SELECT pool_id, email, subject, display_name, user_group, agency FROM user"

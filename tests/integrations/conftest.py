@@ -19,10 +19,12 @@ class StillTime:
         self.slept: list[float] = []
 
     async def sleep(self, seconds: float) -> None:
+        """Let time pass."""
         self.slept.append(seconds)
         self.now += seconds
 
     def timing(self) -> Timing:
+        """Return this time as a line takes it."""
         return Timing(clock=lambda: self.now, sleep=self.sleep, uniform=lambda _least, most: most)
 
 
@@ -37,9 +39,11 @@ class KeptSpans:
 
     @property
     def finished(self) -> tuple[ReadableSpan, ...]:
+        """Return the spans that have ended, oldest first."""
         return self._exporter.get_finished_spans()
 
     def close(self) -> None:
+        """Let go of them."""
         self._provider.shutdown()
 
 

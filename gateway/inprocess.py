@@ -1,0 +1,45 @@
+"""Runs the gateway inside a process that does other things too: `almoner dev`, and tests."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from starlette.applications import Starlette
+
+from gateway.app import create_app
+from gateway.config import CannotStart, Config
+from gateway.health import operations_app
+from gateway.listening import bind
+from gateway.metrics import exposition
+from gateway.server import Server, gateway_server
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A gateway that runs in this process, with its operations port."""
+
+    gateway: Server
+    operations: Server
+
+
+@asynccontextmanager
+async def run_in_process(config: Config, *, app: Starlette | None = None) -> AsyncIterator[Running]:
+    """Run gateway and operations port on the current event loop, for `almoner dev` and tests.
+
+    Both ports are bound before anything is opened. Raises CannotStart where that is not possible.
+    """
+    gateway = bind(config.host, config.port, "ALMONER_PORT")
+    try:
+        operations = bind(config.host, config.operations_port, "ALMONER_OPERATIONS_PORT")
+    except CannotStart:
+        gateway.close()
+        raise
+    served = app or create_app(config)
+    counters = served.state.metrics
+    public = gateway_server(served, gateway, config)
+    private = Server(
+        operations_app(lambda: exposition(counters.registry), lambda: {"status": "live"}),
+        operations,
+    )
+    async with private, public:
+        yield Running(gateway=public, operations=private)

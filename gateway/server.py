@@ -1,0 +1,199 @@
+"""Runs an ASGI application on a port of its own: bound first, drained last.
+
+At the end no request is lost: first every answer asks its client to let the connection go, then
+idle connections are waited for a moment, then the port is closed, then what is in flight ends.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.config import Config
+from gateway.health import Drain
+from gateway.listening import BACKLOG, let_nobody_in
+
+HEADER_BYTES_MAX = 65_536
+_TICK_SECONDS = 0.02
+_SETTLE_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """Certificate and key of a server; with `client_ca`, clients must bring a certificate too."""
+
+    certificate_file: Path
+    key_file: Path
+    client_ca_file: Path | None = None
+
+
+class Server:
+    """An application on a bound socket, as an async context manager: open, serving, drained.
+
+    The application's own lifespan runs inside; what it raises at the start is raised here.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        listener: socket.socket,
+        *,
+        drain: Drain | None = None,
+        drain_seconds: float = 30,
+        linger_ms: int = 0,
+        keep_alive_seconds: int = 75,
+        trusted_proxies: Sequence[str] = (),
+        tls: Tls | None = None,
+    ) -> None:
+        """Take the application and its socket, which the server closes at its end."""
+        self.drain = drain or Drain()
+        self._app = app
+        self._listener = listener
+        address = listener.getsockname()
+        self.host: str = address[0]
+        self.port: int = address[1]
+        self._scheme = "https" if tls else "http"
+        self._uvicorn = _Uvicorn(
+            uvicorn.Config(
+                _closing_while_draining(app, self.drain),
+                lifespan="off",
+                ws="none",
+                http="httptools",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=bool(trusted_proxies),
+                forwarded_allow_ips=list(trusted_proxies),
+                backlog=BACKLOG,
+                timeout_keep_alive=keep_alive_seconds,
+                timeout_graceful_shutdown=max(1, int(drain_seconds)),
+                h11_max_incomplete_event_size=HEADER_BYTES_MAX,
+                ssl_certfile=tls.certificate_file if tls else None,
+                ssl_keyfile=tls.key_file if tls else None,
+                ssl_ca_certs=str(tls.client_ca_file) if tls and tls.client_ca_file else None,
+                ssl_cert_reqs=ssl.CERT_REQUIRED if tls and tls.client_ca_file else ssl.CERT_NONE,
+            ),
+            listener,
+            self.drain,
+            linger_ms / 1000,
+        )
+        self._serving: asyncio.Task[None] | None = None
+        self._stack = AsyncExitStack()
+
+    @property
+    def url(self) -> str:
+        """Return the base address of what is served."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self._scheme}://{host}:{self.port}"
+
+    async def __aenter__(self) -> Self:
+        try:
+            if isinstance(self._app, Starlette):
+                await self._stack.enter_async_context(self._app.router.lifespan_context(self._app))
+            self._serving = asyncio.create_task(self._uvicorn.serve([self._listener]))
+            begun = asyncio.create_task(self._uvicorn.begun.wait())
+            await asyncio.wait({self._serving, begun}, return_when=asyncio.FIRST_COMPLETED)
+            begun.cancel()
+            if self._serving.done():
+                await self._serving
+        except BaseException:
+            self._listener.close()
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._serving is not None
+        self._uvicorn.should_exit = True
+        try:
+            await self._serving
+        finally:
+            await self._stack.aclose()
+
+    async def wait(self) -> None:
+        """Wait until the server ends, which it does by itself only where something is wrong."""
+        assert self._serving is not None
+        await asyncio.shield(self._serving)
+
+    def hurry(self) -> None:
+        """Give up waiting for what is in flight."""
+        self._uvicorn.force_exit = True
+
+
+def gateway_server(app: Starlette, listener: socket.socket, config: Config) -> Server:
+    """Return the server of the gateway, as it is configured."""
+    return Server(
+        app,
+        listener,
+        drain=app.state.drain,
+        drain_seconds=config.drain_seconds,
+        linger_ms=config.linger_ms,
+        keep_alive_seconds=config.keep_alive_seconds,
+        trusted_proxies=config.trusted_proxies,
+    )
+
+
+class _Uvicorn(uvicorn.Server):
+    """uvicorn without its signal handlers, and with a shutdown that loses no request."""
+
+    def __init__(
+        self, config: uvicorn.Config, listener: socket.socket, drain: Drain, linger_seconds: float
+    ) -> None:
+        super().__init__(config)
+        self._listener = listener
+        self._drain = drain
+        self._linger_seconds = linger_seconds
+        self.begun = asyncio.Event()
+
+    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override] # wider
+        """Leave signals to whoever runs the process."""
+        return nullcontext()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept connections."""
+        await super().startup(sockets)
+        self.begun.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Drain: ask clients to go, wait for the idle ones, close the port, finish the rest."""
+        self._drain.begin()
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + self._linger_seconds
+        open_ones = self.server_state.connections
+        while loop.time() < ends and open_ones and not self.force_exit:  # noqa: ASYNC110 - a plain set
+            await asyncio.sleep(_TICK_SECONDS)
+        let_nobody_in(self._listener)
+        await asyncio.sleep(_TICK_SECONDS)  # those who wait to be accepted are
+        for server in self.servers:
+            server.close()
+        if self.server_state.connections:
+            await asyncio.sleep(_SETTLE_SECONDS)  # what they sent by now is read
+        await super().shutdown(sockets)
+
+
+def _closing_while_draining(app: ASGIApp, drain: Drain) -> ASGIApp:
+    """Return the application with `Connection: close` on every answer once draining has begun."""
+
+    async def closing(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_on(message: Message) -> None:
+            if drain.begun and message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
+            await send(message)
+
+        await app(scope, receive, send_on)
+
+    return closing

@@ -1,0 +1,99 @@
+"""One of the processes that answer requests; gateway/serve.py starts it and watches it.
+
+The configuration comes as the first line of standard input, which then stays open: its end means
+that the supervisor is gone, and an orphan must not keep the port. Standard output carries one
+line back: `ready`, or why not.
+"""
+
+import asyncio
+import ctypes
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+import structlog
+
+from domain.errors import GatewayError
+from gateway.app import create_app
+from gateway.config import Config
+from gateway.handover import FAILED, READY, take_over
+from gateway.logs import configure_logs
+from gateway.server import gateway_server
+from gateway.telemetry import start_tracing, stop_tracing
+
+ORPHAN_SECONDS_MAX = 5.0
+_PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    """Serve until told to stop. Exit status 0: drained; 1: could not start."""
+    listener = socket.socket(fileno=int(sys.argv[1]))
+    die_with_parent()
+    config = take_over(sys.stdin.buffer.readline())
+    configure_logs(config.log_level, config.log_format)
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_serve(config, listener))
+    except GatewayError as error:
+        _tell(FAILED + error.message.replace("\n", " "))
+        sys.exit(1)
+
+
+async def _serve(config: Config, listener: socket.socket) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    watch_parent(lambda: loop.call_soon_threadsafe(stop.set))
+    tracing = start_tracing(config)
+    try:
+        app = create_app(config, tracer_provider=tracing)
+        async with gateway_server(app, listener, config) as server:
+            _tell(READY)
+            ended = asyncio.create_task(server.wait())
+            stopped = asyncio.create_task(stop.wait())
+            await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            stopped.cancel()
+            structlog.get_logger("almoner").info("draining", process_id=os.getpid())
+        await ended
+    finally:
+        stop_tracing(tracing)
+
+
+def watch_parent(gone: Callable[[], object]) -> None:
+    """Call `gone` when the supervisor's end of standard input closes; leave for good soon after."""
+
+    def watch() -> None:
+        while os.read(0, 4096):
+            pass
+        gone()
+        time.sleep(ORPHAN_SECONDS_MAX)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent watch", daemon=True).start()
+
+
+def die_with_parent() -> None:
+    """Have the kernel send SIGTERM when the supervisor dies; Linux alone knows how."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if sys.platform == "win32":
+        return None
+    import uvloop  # noqa: PLC0415 - not there on Windows
+
+    return uvloop.new_event_loop
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

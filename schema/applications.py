@@ -1,0 +1,204 @@
+"""Applications, their lines, notes and the queue, as the API shows them."""
+
+import strawberry
+
+from domain.actors import Actor as ActorRecord
+from domain.applications import Application as ApplicationRecord
+from domain.applications import (
+    ApplicationStatus,
+    DebtKind,
+    ExpenseCategory,
+    IncomeSource,
+    Source,
+)
+from domain.applications import Debt as DebtRecord
+from domain.applications import Expense as ExpenseRecord
+from domain.applications import Income as IncomeRecord
+from domain.applications import Note as NoteRecord
+from domain.consents import Consent as ConsentRecord
+from domain.consumers import Consumer as ConsumerRecord
+from domain.credit import CreditReport as CreditReportRecord
+from domain.money import Frequency
+from resolvers import applications
+from resolvers.queue import QueueItem as QueueItemRecord
+from schema.access import Actor
+from schema.connections import Node, PageInfo, edges, page_info
+from schema.consents import Consent
+from schema.consumers import Consumer
+from schema.credit import CreditReport
+from schema.declare import Info, field, object_type
+from schema.rules import (
+    APPLICATION_IDENTITY,
+    APPLICATION_READERS,
+    CONSUMER_READERS,
+    COUNSELORS,
+    COUNT_READERS,
+    CREDIT_READERS,
+)
+from schema.scalars import AWSDateTime, Money, Percent
+
+
+@object_type(rule=APPLICATION_READERS, record=IncomeRecord)
+class Income(Node):
+    """monthly is net a month."""
+
+    source: IncomeSource
+    description: str | None
+    gross: Money | None
+    net: Money
+    frequency: Frequency
+    monthly: Money
+    verified_by: Source
+
+
+@object_type(rule=APPLICATION_READERS, record=ExpenseRecord)
+class Expense(Node):
+    """HOUSING and TRANSPORTATION hold what is not a loan payment; loans are debts."""
+
+    category: ExpenseCategory
+    description: str | None
+    amount: Money
+    frequency: Frequency
+    monthly: Money
+    verified_by: Source
+
+
+@object_type(rule=APPLICATION_READERS, record=DebtRecord)
+class Debt(Node):
+    """What is owed to one creditor."""
+
+    creditor: str
+    kind: DebtKind
+    account_last4: str | None
+    balance: Money
+    apr: Percent | None
+    minimum_payment: Money
+    past_due: Money
+    source: Source
+    eligible_for_plan: bool = field(
+        description="Unsecured and of a kind that creditors accept into a plan."
+    )
+
+
+@object_type(rule=COUNSELORS, record=NoteRecord)
+class Note(Node):
+    """What a counselor wrote about an application."""
+
+    text: str
+    author: Actor
+    created_at: AWSDateTime
+
+
+@object_type(rule=APPLICATION_READERS)
+class ApplicationTotals:
+    """What the lines come to; all but unsecuredBalance are a month's."""
+
+    monthly_income: Money
+    monthly_expenses: Money
+    monthly_debt_payments: Money
+    unsecured_balance: Money
+
+
+async def _consumer(root: ApplicationRecord, info: Info) -> ConsumerRecord | None:
+    return await applications.consumer_of(info.context, root)
+
+
+def _counselor(root: ApplicationRecord, info: Info) -> ActorRecord | None:
+    return root.counselor_at(info.context.request.at)
+
+
+async def _consents(root: ApplicationRecord, info: Info) -> list[ConsentRecord]:
+    return await applications.consents_of(info.context, root)
+
+
+async def _credit_reports(root: ApplicationRecord, info: Info) -> list[CreditReportRecord]:
+    return await applications.credit_reports_of(info.context, root)
+
+
+async def _notes(root: ApplicationRecord, info: Info) -> list[NoteRecord]:
+    return await applications.notes_of(info.context, root)
+
+
+@object_type(rule=APPLICATION_READERS, record=ApplicationRecord)
+class Application(Node):
+    """A consumer's application for counseling."""
+
+    id: strawberry.ID = field(rule=APPLICATION_IDENTITY)
+    version: int = field(
+        rule=APPLICATION_IDENTITY,
+        description="Rises by one with every change to the application or its lines; what "
+        "expectedVersion is compared with.",
+    )
+    status: ApplicationStatus = field(rule=APPLICATION_IDENTITY)
+    state: str | None
+    household_size: int | None
+    hardship_reason: str | None
+    created_at: AWSDateTime
+    updated_at: AWSDateTime
+    submitted_at: AWSDateTime | None
+    consumer: Consumer | None = field(_consumer, Consumer | None, rule=CONSUMER_READERS)
+    counselor: Actor | None = field(
+        _counselor, Actor | None, description="Whose claim is live now."
+    )
+    incomes: list[Income]
+    expenses: list[Expense]
+    debts: list[Debt]
+    totals: ApplicationTotals
+    consents: list[Consent] = field(_consents, list[Consent])
+    credit_reports: list[CreditReport] | None = field(
+        _credit_reports, list[CreditReport] | None, rule=CREDIT_READERS
+    )
+    notes: list[Note] | None = field(
+        _notes, list[Note] | None, rule=COUNSELORS, description="Counselors only."
+    )
+
+
+@object_type(rule=APPLICATION_READERS)
+class ApplicationEdge:
+    """An application in a listing."""
+
+    cursor: str
+    node: Application
+
+
+@object_type(rule=APPLICATION_READERS)
+class ApplicationConnection:
+    """A page of applications."""
+
+    edges: list[ApplicationEdge] = edges(ApplicationEdge)
+    page_info: PageInfo = page_info()
+
+
+@object_type(rule=COUNT_READERS)
+class StatusCount:
+    """How many applications are of a status."""
+
+    status: ApplicationStatus
+    count: int
+
+
+@object_type(rule=COUNSELORS, record=QueueItemRecord)
+class QueueItem(Node):
+    """An application that waits for a counselor, without personal data."""
+
+    application_id: strawberry.ID
+    submitted_at: AWSDateTime
+    state: str | None
+    household_size: int | None
+    unsecured_balance: Money
+
+
+@object_type(rule=COUNSELORS)
+class QueueEdge:
+    """An item of the queue in a listing."""
+
+    cursor: str
+    node: QueueItem
+
+
+@object_type(rule=COUNSELORS)
+class QueueConnection:
+    """A page of the queue."""
+
+    edges: list[QueueEdge] = edges(QueueEdge)
+    page_info: PageInfo = page_info()

@@ -1,0 +1,33 @@
+"""Consents and their wording, as the API shows them."""
+
+from domain.consents import Consent as ConsentRecord
+from domain.consents import ConsentPurpose
+from schema.access import Actor
+from schema.connections import Node
+from schema.declare import field, object_type
+from schema.rules import APPLICATION_READERS, MEMBERS
+from schema.scalars import AWSDateTime, AWSIPAddress
+
+
+@object_type(rule=MEMBERS)
+class ConsentText:
+    """The wording to show before a consent is recorded."""
+
+    purpose: ConsentPurpose
+    version: str
+    text: str
+    sha256: str = field(name="sha256", description="Of the text in UTF-8, in lower-case hex.")
+
+
+@object_type(rule=APPLICATION_READERS, record=ConsentRecord)
+class Consent(Node):
+    """A consumer's consent, as it was given. One consent is good for one pull."""
+
+    purpose: ConsentPurpose
+    text_version: str
+    text_sha256: str
+    given_by: Actor
+    given_at: AWSDateTime
+    expires_at: AWSDateTime
+    used_at: AWSDateTime | None
+    source_ip: AWSIPAddress | None

@@ -1,0 +1,125 @@
+"""Who may move an application from which status to which: the whole table."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from domain.access import Principal
+from domain.actors import Group
+from domain.applications import Application, ApplicationStatus
+from tests.resolvers.documents import CLAIM, CLOSE, RETURN, SAVE, SUBMIT, UPDATE, WITHDRAW
+from tests.resolvers.world import World
+
+STATUSES = [status.value for status in ApplicationStatus]
+BEFORE_ENROLLED = STATUSES[:6]
+assert BEFORE_ENROLLED == "DRAFT SUBMITTED IN_REVIEW RETURNED ANALYZED PLAN_PROPOSED".split()
+
+Variables = Callable[[str], dict[str, Any]]
+STEPS: dict[str, tuple[str, Variables]] = {
+    "updateApplication": (UPDATE, lambda id_: {"input": {"id": id_, "householdSize": 2}}),
+    "saveBudget": (SAVE, lambda id_: {"input": {"applicationId": id_}}),
+    "submitApplication": (SUBMIT, lambda id_: {"id": id_}),
+    "withdrawApplication": (WITHDRAW, lambda id_: {"id": id_}),
+    "claimApplication": (CLAIM, lambda id_: {"id": id_}),
+    "returnApplication": (RETURN, lambda id_: {"id": id_, "reason": "More is needed"}),
+    "closeApplication": (CLOSE, lambda id_: {"id": id_, "reason": "Done"}),
+}
+EDIT_BY_CONSUMER = {"DRAFT": "DRAFT", "RETURNED": "RETURNED"}
+EDIT_BY_COUNSELOR = {"IN_REVIEW": "IN_REVIEW", "ANALYZED": "IN_REVIEW"}
+SUBMITTED = {"DRAFT": "SUBMITTED", "RETURNED": "SUBMITTED"}
+
+# For each kind of principal: what each step leads to from where it is allowed, and the code that
+# answers it from everywhere else.
+Row = tuple[dict[str, str], str]
+OWNER: dict[str, Row] = {
+    "updateApplication": (EDIT_BY_CONSUMER, "INVALID_TRANSITION"),
+    "saveBudget": (EDIT_BY_CONSUMER, "INVALID_TRANSITION"),
+    "submitApplication": (SUBMITTED, "INVALID_TRANSITION"),
+    "withdrawApplication": (dict.fromkeys(BEFORE_ENROLLED, "WITHDRAWN"), "INVALID_TRANSITION"),
+    "claimApplication": ({}, "FORBIDDEN"),
+    "returnApplication": ({}, "FORBIDDEN"),
+    "closeApplication": ({}, "FORBIDDEN"),
+}
+ASSIGNED: dict[str, Row] = {
+    "updateApplication": (EDIT_BY_COUNSELOR, "INVALID_TRANSITION"),
+    "saveBudget": (EDIT_BY_COUNSELOR, "INVALID_TRANSITION"),
+    "submitApplication": (SUBMITTED, "INVALID_TRANSITION"),
+    "withdrawApplication": ({}, "FORBIDDEN"),
+    # Submitted again while it is theirs: it goes on. What they work on already stays as it is.
+    "claimApplication": ({"SUBMITTED": "IN_REVIEW"}, "INVALID_TRANSITION"),
+    "returnApplication": (
+        dict.fromkeys(("IN_REVIEW", "ANALYZED", "PLAN_PROPOSED"), "RETURNED"),
+        "INVALID_TRANSITION",
+    ),
+    "closeApplication": (
+        dict.fromkeys((*BEFORE_ENROLLED, "ENROLLED"), "CLOSED"),
+        "INVALID_TRANSITION",
+    ),
+}
+UNASSIGNED: dict[str, Row] = {
+    **dict.fromkeys(STEPS, ({}, "NOT_FOUND")),
+    "withdrawApplication": ({}, "FORBIDDEN"),
+    "claimApplication": (
+        {
+            "SUBMITTED": "IN_REVIEW",
+            "IN_REVIEW": "IN_REVIEW",
+            "ANALYZED": "ANALYZED",
+            "PLAN_PROPOSED": "PLAN_PROPOSED",
+        },
+        "NOT_FOUND",
+    ),
+}
+KEY: dict[str, Row] = {**OWNER, "withdrawApplication": ({}, "FORBIDDEN")}
+STRANGER: dict[str, Row] = {
+    name: ({}, "FORBIDDEN" if row[1] == "FORBIDDEN" else "NOT_FOUND") for name, row in OWNER.items()
+}
+NOBODY: dict[str, Row] = dict.fromkeys(STEPS, ({}, "FORBIDDEN"))
+
+TABLE: dict[str, dict[str, Row]] = {
+    "its consumer": OWNER,
+    "another consumer": STRANGER,
+    "its counselor": ASSIGNED,
+    "another counselor": UNASSIGNED,
+    "a machine": KEY,
+    "an admin": NOBODY,
+    "an analyst": NOBODY,
+    "an operator": NOBODY,
+}
+
+
+async def _principal(world: World, kind: str, application: Application) -> Principal:
+    match kind:
+        case "its consumer":
+            return world.person(Group.CONSUMERS, subject="owner")
+        case "another consumer":
+            return world.person(Group.CONSUMERS)
+        case "its counselor":
+            counselor = world.person(Group.COUNSELORS)
+            await world.assign(application, counselor)
+            return counselor
+        case "another counselor":
+            return world.person(Group.COUNSELORS)
+        case "a machine":
+            return world.key()
+        case _:
+            group = {"an admin": Group.ADMINS, "an analyst": Group.ANALYSTS}
+            return world.person(group.get(kind, Group.OPERATORS))
+
+
+@pytest.mark.parametrize("kind", TABLE)
+@pytest.mark.parametrize("step", STEPS)
+async def test_each_step_from_each_status_as_the_table_says(
+    world: World, step: str, kind: str
+) -> None:
+    """A step leads from a status to the next one, or to the error, that the contract says."""
+    leads_to, otherwise = TABLE[kind][step]
+    document, variables = STEPS[step]
+    owner = await world.add_consumer("owner")
+    seen = {}
+    for status in ApplicationStatus:
+        application = await world.add_application(owner, status)
+        principal = await _principal(world, kind, application)
+        answer = await world.ask(principal, document, variables(application.id))
+        seen[status.value] = answer.code or answer[step]["status"]
+    assert seen == {status: leads_to.get(status, otherwise) for status in STATUSES}
