@@ -108,7 +108,7 @@ def _print_rows(item: Operation, size: int, ours: list[Figures], theirs: list[Fi
 
 
 def _median(rows: list[Figures], name: str) -> float:
-    return statistics.median(getattr(row, name) for row in rows)
+    return statistics.median(float(getattr(row, name)) for row in rows)
 
 
 @contextmanager

@@ -133,7 +133,7 @@ async def answer(config: Config, engine: Engine, parts: Parts, exchange: Exchang
 
         # 6 document  text → Operation           tokens, depth, aliases, directives, validation
         with clock.stage("document"):
-            operation = engine.find(asked.document, asked.operation_name)
+            operation = await engine.find(asked.document, asked.operation_name)
             exchange.operation = operation
             permit(operation, by_get=asked.by_get)
 
@@ -223,6 +223,7 @@ def create_app(
             gc.freeze()  # what lives now lives for good: the collector need not look at it again
             yield
             await endpoint.in_flight.drain(config.drain_seconds)
+            engine.close()
 
     app = Starlette(
         routes=[

@@ -41,10 +41,8 @@ class Work:
 class InFlight:
     """All tasks that work for requests; none is forgotten before it has ended."""
 
-    def __init__(self, unheard: Callable[[BaseException], None] = lambda _error: None) -> None:
-        """Take whom to tell of an error that came after its request was answered."""
+    def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._unheard = unheard
 
     def __len__(self) -> int:
         """Return how many tasks are running."""
@@ -57,10 +55,6 @@ class InFlight:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def leave_running(self, task: asyncio.Task[Any]) -> None:
-        """Let a task run on without anybody waiting for it; its error goes to `unheard`."""
-        task.add_done_callback(self._hear)
-
     async def drain(self, seconds: float) -> int:
         """Wait for the tasks to end, and return how many had to be cancelled."""
         if not self._tasks:
@@ -72,10 +66,6 @@ class InFlight:
             await asyncio.wait(late, timeout=1.0)
         return len(late)
 
-    def _hear(self, task: asyncio.Task[Any]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._unheard(error)
-
 
 async def answer_within(
     seconds: float,
@@ -84,11 +74,12 @@ async def answer_within(
     work: Work,
     receive: Receive,
     in_flight: InFlight,
+    unheard: Callable[[asyncio.Task[T]], None],
 ) -> T:
     """Return what the coroutine returns.
 
     Raises DeadlineExceeded where it takes too long, OutcomeUnknown where a mutation does, and
-    ClientLeft where the client goes away first.
+    ClientLeft where the client goes away first. `unheard` is then called when it has ended.
     """
     ends = asyncio.get_running_loop().time() + seconds
     task = in_flight.start(coroutine)
@@ -98,11 +89,11 @@ async def answer_within(
             return task.result()
         left = await _client_left(task, ends, work, receive)
     except asyncio.CancelledError:
-        _end(task, work, in_flight)
+        _end(task, work, unheard)
         raise
     if task.done():
         return task.result()
-    _end(task, work, in_flight)
+    _end(task, work, unheard)
     if left:
         raise ClientLeft
     raise OutcomeUnknown(STILL_RUNNING) if work.shielded else DeadlineExceeded
@@ -127,7 +118,7 @@ async def _watch(work: Work, receive: Receive) -> None:
         pass
 
 
-def _end(task: asyncio.Task[Any], work: Work, in_flight: InFlight) -> None:
-    in_flight.leave_running(task)
+def _end(task: asyncio.Task[T], work: Work, unheard: Callable[[asyncio.Task[T]], None]) -> None:
+    task.add_done_callback(unheard)
     if not work.shielded:
         task.cancel()

@@ -4,9 +4,11 @@ The stages themselves are in gateway/app.py. Here are the things around them: th
 client that leaves, the mapping of errors to replies, and the one log line.
 """
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -80,7 +82,7 @@ class GraphQLEndpoint:
         self._config = config
         self._metrics = metrics
         self._tracer = tracer
-        self.in_flight = InFlight(unheard=_log_unheard)
+        self.in_flight = InFlight()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -121,6 +123,7 @@ class GraphQLEndpoint:
                 work=exchange.work,
                 receive=exchange.receive,
                 in_flight=self.in_flight,
+                unheard=partial(_log_unheard, exchange),
             )
         except Exception as error:  # noqa: BLE001 - what is not known is masked, and logged
             return _reply_to_error(exchange, error)
@@ -162,7 +165,10 @@ class GraphQLEndpoint:
             request_line("error" if failed else "warning" if slow else "info", facts)
         for failure in exchange.failures:
             structlog.get_logger("almoner").error(
-                "internal error", request_id=exchange.id, trace_id=trace_id, raised=stack_of(failure)
+                "internal error",
+                request_id=exchange.id,
+                trace_id=trace_id,
+                raised=stack_of(failure),
             )
 
 
@@ -199,7 +205,15 @@ def _reply_to_error(exchange: Exchange, error: Exception) -> Reply:
             return error_refusal(masked(exchange.id), exchange.media_type)
 
 
-def _log_unheard(error: BaseException) -> None:
-    """Log an error of a change that nobody waited for any more."""
-    code = error.code if isinstance(error, GatewayError) else None
-    structlog.get_logger("almoner").error("unheard error", code=code, raised=stack_of(error))
+def _log_unheard(exchange: Exchange, task: asyncio.Task[Reply]) -> None:
+    """Log how a change ended that nobody waited for any more."""
+    if task.cancelled():
+        return
+    error = task.exception()
+    failures = exchange.failures if error is None else (error,)
+    codes = task.result().codes if error is None else (getattr(error, "code", INTERNAL),)
+    log = structlog.get_logger("almoner").bind(request_id=exchange.id, agency=exchange.agency)
+    log.warning("ended after its answer", codes=sorted(set(codes)))
+    for failure in failures:
+        if not isinstance(failure, GatewayError):
+            log.error("internal error", raised=stack_of(failure))

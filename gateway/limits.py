@@ -59,14 +59,16 @@ class _Draft:
     spreads: list[tuple[str, int | None]]
 
 
-def check_text(text: str, limits: Limits) -> None:
-    """Raise DocumentTooComplex for a document that is too long or has too many tokens."""
+def check_text(text: str, limits: Limits) -> int:
+    """Return how many tokens a document has; raises DocumentTooComplex beyond the limits."""
     if len(text) > limits.document_characters:
         raise DocumentTooComplex(
             f"The document is longer than {limits.document_characters} characters."
         )
-    if count_tokens(text, limits.tokens) > limits.tokens:
+    tokens = count_tokens(text, limits.tokens)
+    if tokens > limits.tokens:
         raise DocumentTooComplex(f"The document has more than {limits.tokens} tokens.")
+    return tokens
 
 
 def count_tokens(text: str, enough: int) -> int:

@@ -35,7 +35,7 @@ HEALTHY_SECONDS = 60.0
 GRACE_SECONDS = 10.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Worker:
     """One worker process and when it became ready."""
 
@@ -82,13 +82,14 @@ class Supervisor:
 
     async def _serve_on(self, listener: socket.socket, operations: Server, folder: Path) -> int:
         # One worker first: what keeps it from starting would keep all of them, and is said once.
-        first = await self._start(listener, folder)
-        others = range(self._config.workers - 1)
-        started = await asyncio.gather(*(self._start(listener, folder) for _ in others))
-        watches = [
-            asyncio.create_task(self._watch(worker, listener, folder))
-            for worker in [first, *started]
-        ]
+        try:
+            started = [await self._start(listener, folder)]
+            others = range(self._config.workers - 1)
+            started += await asyncio.gather(*(self._start(listener, folder) for _ in others))
+        except CannotStart:
+            await self._drain()
+            raise
+        watches = [asyncio.create_task(self._watch(worker, listener, folder)) for worker in started]
         address = listener.getsockname()
         sys.stderr.write(
             f"almoner: serving http://{address[0]}:{address[1]}/graphql, workers: "

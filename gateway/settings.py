@@ -166,8 +166,9 @@ def shown(row: Row, value: object) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return the end of a sentence: `; did you mean X?` for what is most like `name`, or a stop."""
-    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {found[0]}?" if found else "."
+    bare = {item.removeprefix(PREFIX): item for item in known}
+    found = difflib.get_close_matches(name.removeprefix(PREFIX), list(bare), n=1, cutoff=0.5)
+    return f"; did you mean {bare[found[0]]}?" if found else "."
 
 
 def _plain_type(hint: object) -> tuple[type, bool]:

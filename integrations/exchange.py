@@ -53,7 +53,9 @@ async def exchange(
         elif event == "connection.connect_tcp.started":
             attempt.connecting = True
 
-    connect = min(connect_seconds, attempt.seconds)
+    # For the connection and for the handshake each: httpx closes what it times out itself, and
+    # leaves open what is cut off from outside while shaking hands.
+    connect = min(connect_seconds, attempt.seconds / 2)
     try:
         request = client.build_request(
             method,

@@ -28,6 +28,8 @@ from domain.errors import Upstream, UpstreamInvalid, UpstreamTimeout, UpstreamUn
 from integrations.breaker import BreakerState, CircuitBreaker
 
 ATTEMPTS_MAX = 5
+# Less than this is not worth beginning another attempt for.
+ATTEMPT_SECONDS_MIN = 0.1
 _T = TypeVar("_T")
 
 
@@ -309,7 +311,8 @@ class UpstreamLine:
             except AttemptFailed as failed:
                 span.set_attribute("almoner.trouble", str(failed.trouble))
                 wait = self._wait_after(number, failed)
-                if not self._may_repeat(failed, number, self._timing.clock() + wait < deadline):
+                left = deadline - self._timing.clock() - wait
+                if not self._may_repeat(failed, number, left):
                     raise self._error(failed) from failed
             await self._timing.sleep(wait)
             number += 1
@@ -356,11 +359,11 @@ class UpstreamLine:
         finally:
             self._places.release()
 
-    def _may_repeat(self, failed: AttemptFailed, number: int, in_time: bool) -> bool:
+    def _may_repeat(self, failed: AttemptFailed, number: int, left: float) -> bool:
         return (
             self._verdicts.of(failed.trouble).repeat
             and number < self.policy.attempts_max
-            and in_time
+            and left >= ATTEMPT_SECONDS_MIN
             and self._breaker.state is BreakerState.CLOSED
         )
 

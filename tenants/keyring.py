@@ -134,7 +134,7 @@ def associated_data(context: Mapping[str, str]) -> bytes:
 
 def new_agency_keys() -> AgencyKeys:
     """Return random keys for a new agency."""
-    current = new_ulid()
+    current = _data_key_id(1)
     return AgencyKeys(
         store_key=secrets.token_bytes(KEY_BYTES),
         index_key=secrets.token_bytes(KEY_BYTES),
@@ -145,7 +145,7 @@ def new_agency_keys() -> AgencyKeys:
 
 def with_new_data_key(keys: AgencyKeys) -> AgencyKeys:
     """Return the keys with a further data key as the current one; the older ones still open."""
-    current = new_ulid()
+    current = _data_key_id(int(max(keys.data_keys).partition("-")[0]) + 1)
     data_keys = {**keys.data_keys, current: secrets.token_bytes(KEY_BYTES)}
     return replace(keys, data_keys=data_keys, current_data_key=current)
 
@@ -178,7 +178,7 @@ async def unwrap_agency_keys(
 ) -> AgencyKeys:
     """Return an agency's keys; raises StoreUnavailable where one is missing or does not unwrap.
 
-    The newest data key is the current one: their ids are ULIDs, ordered by the time of making.
+    The newest data key is the current one: their ids begin with a running number.
     """
     plain: dict[KeyPurpose, dict[str, bytes]] = {"store": {}, "index": {}, "data": {}}
     for key in wrapped:
@@ -192,6 +192,10 @@ async def unwrap_agency_keys(
         data_keys=plain["data"],
         current_data_key=max(plain["data"]),
     )
+
+
+def _data_key_id(number: int) -> str:
+    return f"{number:04}-{new_ulid()}"
 
 
 def _context(agency_id: str, purpose: str, key_id: str) -> dict[str, str]:

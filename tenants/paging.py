@@ -1,5 +1,6 @@
 """Relay pages over an index: cursors both ways, a residual filter, and a bound on what is read."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -163,6 +164,7 @@ async def _walk(
             found.more = part.has_next
             return found
         left -= len(part.rows)
+        await asyncio.sleep(0)  # a long scan lets other requests in between
     found.more = True
     found.stopped_at = position
     return found

@@ -93,7 +93,7 @@ class SqliteDirectory(Directory):
         self._ask = reading.cursor().execute
         self._version = -1
         self._epochs: dict[str, int] = {}
-        self._agencies: dict[tuple[str, str], Agency] = {}
+        self._known: dict[tuple[str, ...], Any] = {}
 
     def epoch(self, agency_id: str | None) -> int:
         """Return the agency's epoch; costs one pragma while nobody has committed anything."""
@@ -115,20 +115,19 @@ class SqliteDirectory(Directory):
 
     async def agency(self, agency_id: str) -> Agency | None:
         """Return the agency, or None."""
-        return await self._agency(rows.AGENCY_BY_ID, agency_id)
+        return await self._recall(Agency, rows.AGENCY_BY_ID, agency_id)
 
     async def agency_by_slug(self, slug: str) -> Agency | None:
         """Return the agency of that slug, or None."""
-        return await self._agency(rows.AGENCY_BY_SLUG, slug)
+        return await self._recall(Agency, rows.AGENCY_BY_SLUG, slug)
 
     async def agency_by_issuer(self, issuer: str) -> Agency | None:
         """Return the agency with a pool of that issuer, or None."""
-        return await self._agency(rows.AGENCY_BY_ISSUER, issuer)
+        return await self._recall(Agency, rows.AGENCY_BY_ISSUER, issuer)
 
     async def operator_pool(self) -> Pool | None:
         """Return the operators' pool, or None."""
-        found = await self._read(rows.OPERATOR_POOL)
-        return msgspec.json.decode(found[0][0], type=Pool) if found else None
+        return await self._recall(Pool, rows.OPERATOR_POOL)
 
     async def set_operator_pool(self, pool: Pool, audit: AuditLine) -> None:
         """Make this the operators' pool."""
@@ -332,29 +331,31 @@ class SqliteDirectory(Directory):
         await asyncio.shield(closing)
         self._writer.shutdown(wait=False)
 
-    async def _agency(self, question: str, value: str) -> Agency | None:
+    async def _recall(self, kind: type[_T], question: str, *parameters: str) -> _T | None:
+        """Return the record that a question asks for, from memory while nobody has committed."""
+        asked = (question, *parameters)
         try:
             self._see_changes()
-            agency = self._agencies.get((question, value))
+            recalled: _T | None = self._known.get(asked)
+            if recalled is not None:
+                return recalled
         except driver.Error:
-            agency = None
-        if agency is not None:
-            return agency
+            pass  # the file is locked or worse: reading it will wait, or say so
         version = self._version
-        found = await self._read(question, value)
+        found = await self._read(question, *parameters)
         if not found:
-            return None  # not cached: anybody can make up issuers and slugs
-        agency = msgspec.json.decode(found[0][0], type=Agency)
-        if version == self._version:  # else this may be older than what the caches promise
-            self._agencies[question, value] = agency
-        return agency
+            return None  # not kept: anybody can make up issuers and slugs
+        record = msgspec.json.decode(found[0][0], type=kind)
+        if version == self._version:  # else it may be older than what is kept promises
+            self._known[asked] = record
+        return record
 
     def _see_changes(self) -> None:
         """Forget what is cached where any process has committed since it was read."""
         version = self._ask("PRAGMA data_version").fetchall()[0][0]
         if version != self._version:
             self._epochs.clear()
-            self._agencies.clear()
+            self._known.clear()
             self._version = version
 
     async def _read(self, question: str, *parameters: object) -> list[tuple[Any, ...]]:

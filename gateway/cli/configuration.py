@@ -3,7 +3,6 @@
 import click
 
 from gateway.cli.terminal import configured, json_option, print_rows
-from gateway.config import describe
 
 
 @click.command()
@@ -15,4 +14,4 @@ def config(*, as_json: bool) -> None:
     Example:
       ALMONER_PORT=9000 almoner config
     """
-    print_rows(describe(configured("config")), as_json=as_json, empty="")
+    print_rows(configured("config").described(), as_json=as_json, empty="")

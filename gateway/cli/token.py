@@ -12,11 +12,11 @@ from gateway.cli.terminal import (
     reason_option,
     reason_or_ask,
 )
-from gateway.local.issuer import LocalIssuer
+from gateway.local.issuer import LocalIssuer, TokenUse
 from gateway.provisioning import cli_audit
 from gateway.settings import CannotStart
 from gateway.workspace import ISSUER_FILE, KEYRING_FILE, Workspace
-from tenants.directory import Revocation
+from tenants.directory import Revocation, RevocationKind
 from tenants.keyring import LocalKeyring
 
 _TOKEN_DAYS_MAX = 1  # the verifier accepts no token that lives longer
@@ -46,7 +46,7 @@ def token(*, user: str, use_id: bool, agency: str | None) -> None:
         if found is None:
             known = ", ".join(sorted(item.email for item in issuer.users()))
             raise NotFound(f"there is no user {user}. There are: {known or 'none yet'}")
-        use = "id" if use_id else "access"
+        use: TokenUse = "id" if use_id else "access"
         click.echo(issuer.mint(found, base_url=config.issuer_url, use=use, now=datetime.now(UTC)))
     finally:
         issuer.close()
@@ -72,7 +72,11 @@ def token_revoke(
     Example:
       almoner token-revoke harbor --subject 7c0e… --reason "telephone lost"
     """
-    named = {"sub": subject, "origin_jti": origin_jti, "jti": jti}
+    named: dict[RevocationKind, str | None] = {
+        "sub": subject,
+        "origin_jti": origin_jti,
+        "jti": jti,
+    }
     given = [(kind, value) for kind, value in named.items() if value]
     if len(given) != 1:
         raise click.UsageError("name one of --subject, --origin-jti and --jti")

@@ -1,6 +1,8 @@
 """Turns a document's text into a checked operation, and remembers the documents it has checked."""
 
+import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -27,14 +29,11 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from gateway.config import Limits
-from gateway.errors import (
-    PARSE_FAILED,
-    VALIDATION_FAILED,
-    DocumentRefused,
-    document_entry,
-    malformed,
-)
+from gateway.engine.faults import document_entry
+from gateway.errors import PARSE_FAILED, VALIDATION_FAILED, DocumentRefused, malformed
 from gateway.limits import check_document, check_text
+
+TOKENS_CHECKED_AT_ONCE = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +80,9 @@ class Documents:
             maxsize=limits.cached_characters,
             getsizeof=lambda document: max(share, _length(document)),
         )
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="documents")
 
-    def find(self, text: str, operation_name: str | None) -> Operation:
+    async def find(self, text: str, operation_name: str | None) -> Operation:
         """Return the operation to run.
 
         Raises DocumentTooComplex, DocumentRefused, and Refused for an operation not named well.
@@ -90,7 +90,7 @@ class Documents:
         document = self._checked.get(text)
         self._seen(document is not None)
         if document is None:
-            document = self._check(text)
+            document = await self._check(text)
             if _length(document) <= self._checked.maxsize:
                 self._checked[text] = document
         return Operation(document, choose_operation(document, operation_name))
@@ -99,8 +99,17 @@ class Documents:
         """Return how many documents are kept."""
         return len(self._checked)
 
-    def _check(self, text: str) -> DocumentNode:
-        check_text(text, self._limits)
+    def close(self) -> None:
+        """Let the thread go."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _check(self, text: str) -> DocumentNode:
+        if check_text(text, self._limits) <= TOKENS_CHECKED_AT_ONCE:
+            return self._judge(text)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._judge, text)
+
+    def _judge(self, text: str) -> DocumentNode:
         try:
             document = parse(text, max_lexical_tokens=self._limits.tokens)
         except GraphQLError as error:

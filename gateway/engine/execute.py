@@ -16,14 +16,9 @@ from strawberry.execution import optimized_is_awaitable
 from domain.errors import MalformedRequest
 from gateway.config import Limits
 from gateway.engine.documents import Documents, Operation, core_schema
+from gateway.engine.faults import document_entry, field_errors
 from gateway.engine.variables import variable_faults
-from gateway.errors import (
-    VALIDATION_FAILED,
-    DocumentRefused,
-    document_entry,
-    entry_of,
-    field_errors,
-)
+from gateway.errors import VALIDATION_FAILED, DocumentRefused, entry_of
 from resolvers.context import RequestContext
 
 _ENCODER = msgspec.json.Encoder()
@@ -68,12 +63,12 @@ class Engine:
             self._schema, limits, suggestions=suggestions, introspection=introspection, seen=seen
         )
 
-    def find(self, document: str, operation_name: str | None) -> Operation:
+    async def find(self, document: str, operation_name: str | None) -> Operation:
         """Return the operation that a request names, checked against limits and schema.
 
         Raises DocumentTooComplex, DocumentRefused, and Refused for an operation not named well.
         """
-        operation = self._documents.find(document, operation_name)
+        operation = await self._documents.find(document, operation_name)
         if operation.kind is OperationType.SUBSCRIPTION:
             error = MalformedRequest("Subscriptions are served by WebSocket alone.")
             raise DocumentRefused([entry_of(error, error_type="OperationNotSupported")])
@@ -99,6 +94,10 @@ class Engine:
         if result.data is None and result.errors and all(e.path is None for e in result.errors):
             raise DocumentRefused(self._request_entries(operation, variables, result.errors))
         return _finish(result, context.request.id)
+
+    def close(self) -> None:
+        """Let go what the engine holds."""
+        self._documents.close()
 
     def _request_entries(
         self,

@@ -50,11 +50,16 @@ class KeySets:
     """The key sets of all pools; `client` is shared with nobody who would follow redirects."""
 
     def __init__(
-        self, client: httpx.AsyncClient, clock: Callable[[], float] = time.monotonic
+        self,
+        client: httpx.AsyncClient,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        timeout_seconds: float = FETCH_TIMEOUT_SECONDS,
     ) -> None:
         """Take the client to fetch with, and a clock in seconds that never goes back."""
         self._client = client
         self._clock = clock
+        self._timeout_seconds = timeout_seconds
         self._sources: LRUCache[str, _Source] = LRUCache(maxsize=KEY_SETS_MAX)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -103,7 +108,7 @@ class KeySets:
 
     async def _refresh(self, issuer: str, source: _Source) -> None:
         try:
-            async with asyncio.timeout(FETCH_TIMEOUT_SECONDS):
+            async with asyncio.timeout(self._timeout_seconds):
                 source.keys = _read_keys(await self._download(key_set_address(issuer)))
             source.fetched_at = self._clock()
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError, Refusal) as error:
@@ -118,7 +123,7 @@ class KeySets:
             address,
             headers={"accept": "application/json", "accept-encoding": "identity"},
             follow_redirects=False,
-            timeout=httpx.Timeout(FETCH_TIMEOUT_SECONDS),
+            timeout=httpx.Timeout(self._timeout_seconds),
         ) as answer:
             if answer.status_code != httpx.codes.OK or "content-encoding" in answer.headers:
                 raise ValueError("not a plain answer")

@@ -33,13 +33,25 @@ from gateway.workspace import (
     open_workspace,
 )
 from integrations.transunion.certificates import CertificateFiles, ensure_certificates
-from integrations.transunion.simulator.account import SimulatorAccount
-from integrations.transunion.simulator.app import Simulator
-from integrations.transunion.simulator.server import running_simulator
+from integrations.transunion.local import simulator_settings
+from integrations.transunion.simulator import Simulator, running_simulator
 from tenants.keyring import LocalKeyring
 
 Tell = Callable[[str], None]
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_OF_THE_SIMULATOR = (
+    "url",
+    "system_id",
+    "system_password",
+    "industry_code",
+    "member_code_soft",
+    "member_code_hard",
+    "inquiry_prefix",
+    "password",
+    "certificate_file",
+    "key_file",
+    "ca_file",
+)
 
 
 async def run_platform(
@@ -59,8 +71,7 @@ async def run_platform(
     if reset:
         _forget(config.home)
     if not (config.home / DIRECTORY_FILE).is_file():
-        progress("making the demo world (the first start only) …")
-        await _make_home(config)
+        await _make_home(config, progress)
     with _alone_in(config.home):
         async with _running(config) as running:
             ready(running)
@@ -84,36 +95,21 @@ async def _running(config: Config) -> AsyncIterator[Config]:
             )
         )
         certificates = ensure_certificates(config.home / CERTIFICATES_FOLDER)
-        account = SimulatorAccount()
         url = await stack.enter_async_context(
-            running_simulator(Simulator(account), certificates, port=config.transunion_port)
+            running_simulator(Simulator(), certificates, port=config.transunion_port)
         )
         if config.transunion.url is None:
-            config = with_simulator(config, url, certificates, account)
+            config = with_simulator(config, url, certificates)
         write_serve_file(config)
         await stack.enter_async_context(run_in_process(config))
         yield config
 
 
-def with_simulator(
-    config: Config, url: str, certificates: CertificateFiles, account: SimulatorAccount
-) -> Config:
+def with_simulator(config: Config, url: str, certificates: CertificateFiles) -> Config:
     """Return the configuration with the simulator as its credit bureau."""
-    transunion = replace(
-        config.transunion,
-        url=url,
-        system_id=account.system_id,
-        system_password=account.system_password,
-        industry_code=account.industry_code,
-        member_code_soft=account.member_code_soft,
-        member_code_hard=account.member_code_hard,
-        inquiry_prefix=account.inquiry_prefix,
-        password=account.password,
-        certificate_file=certificates.client_certificate,
-        key_file=certificates.client_key,
-        ca_file=certificates.ca_certificate,
-    )
-    return replace(config, transunion=transunion)
+    settings = simulator_settings(url, certificates)
+    known = {name: getattr(settings, name) for name in _OF_THE_SIMULATOR}
+    return replace(config, transunion=replace(config.transunion, **known))
 
 
 def _try_ports(config: Config) -> None:
@@ -137,7 +133,7 @@ def _forget(home: Path) -> None:
         shutil.rmtree(home)
 
 
-async def _make_home(config: Config) -> None:
+async def _make_home(config: Config, progress: Tell) -> None:
     """Build the demo world beside the home folder, and put it in place whole."""
     home = config.home
     if home.is_dir() and any(home.iterdir()):
@@ -148,6 +144,8 @@ async def _make_home(config: Config) -> None:
     seeding = home.with_name(f"{home.name}.seeding")
     try:
         shutil.rmtree(seeding, ignore_errors=True)  # what a killed first start left
+        seeding.mkdir(mode=0o700, parents=True)
+        progress("making the demo world (the first start only) …")
         async with open_workspace(seeding, create=True) as workspace:
             await _seed(workspace, config)
         seeding.replace(home)

@@ -177,7 +177,7 @@ def test_the_directory_comes_back_from_its_backup(dev: Running, tmp_path: Path) 
     assert done.returncode == 0, done.stderr
     home = Path(dev.environment["ALMONER_HOME"])
     there = tmp_path / "restored"
-    there.mkdir()
+    there.mkdir(mode=0o700)
     shutil.copytree(home / "stores", there / "stores")
     elsewhere = Running(["dev"], dev.environment | {"ALMONER_HOME": str(there)}, tmp_path / "log")
 

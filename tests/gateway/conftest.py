@@ -10,12 +10,12 @@ from tests.gateway.small_gateway import World, client_of, small_app
 
 @pytest.fixture
 async def world() -> World:
-    """What the resolvers of the small schema leave behind."""
+    """Give what the resolvers of the small schema leave behind."""
     return World()
 
 
 @pytest.fixture
 async def client(world: World) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the small gateway, signed in as a counselor of harbor."""
+    """Give a client of the small gateway, signed in as a counselor of harbor."""
     async with client_of(small_app(world)) as given:
         yield given

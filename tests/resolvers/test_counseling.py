@@ -20,12 +20,13 @@ from tests.resolvers.documents import (
 )
 from tests.resolvers.world import World, nodes
 
-GRANTS = "{ me { grants { id status grantee { id } scope subject reason expiresAt approvedBy { id } } } }"
+GRANTS = """{ me { grants {
+  id status grantee { id } scope subject reason expiresAt approvedBy { id } } } }"""
 
 
 @pytest.fixture
 async def submitted(world: World) -> Application:
-    """An application that waits in the queue."""
+    """Return an application that waits in the queue."""
     return await world.add_application(
         await world.add_consumer("owner"), ApplicationStatus.SUBMITTED
     )

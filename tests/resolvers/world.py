@@ -2,7 +2,7 @@
 
 import itertools
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -309,6 +309,6 @@ async def open_world(path: Path, name: str = "harbor") -> AsyncIterator[World]:
         await directory.aclose()
 
 
-def nodes(connection: Mapping[str, Any]) -> Sequence[Any]:
+def nodes(connection: Mapping[str, Any]) -> list[Any]:
     """Return the nodes of a connection."""
     return [edge["node"] for edge in connection["edges"]]

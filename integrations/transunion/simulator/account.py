@@ -1,4 +1,4 @@
-"""What the simulator knows of its one subscriber, and how it behaves."""
+"""What the simulator knows of its one subscription, and how it behaves."""
 
 from dataclasses import dataclass
 from datetime import date

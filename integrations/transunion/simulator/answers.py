@@ -20,6 +20,7 @@ from integrations.transunion.simulator.summary import summary_xml
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 DEFAULT_MODEL = "00V60"
+MODEL_REPORT = "08000"
 
 
 def file_answer(file: File, asked: Asked, account: SimulatorAccount) -> str:
@@ -34,7 +35,7 @@ def file_answer(file: File, asked: Asked, account: SimulatorAccount) -> str:
         *(bankruptcy_xml(record) for record in file.bankruptcies),
         *(inquiry_xml(inquiry) for inquiry in inquiries),
     )
-    credit = node("credit", *(() if asked.product == "08000" else lines), summary)
+    credit = node("credit", *(() if asked.product == MODEL_REPORT else lines), summary)
     record = node(
         "subjectRecord",
         node("fileNumber", "01"),

@@ -8,6 +8,7 @@ alone, by reference and by a hash of the subject, never by Social Security numbe
 import asyncio
 import hashlib
 import json
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from importlib import resources
@@ -16,6 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from integrations.transunion.simulator.account import SimulatorAccount
 from integrations.transunion.simulator.answers import (
+    MODEL_REPORT,
     enclose,
     error_answer,
     file_answer,
@@ -31,6 +33,7 @@ REQUEST_BYTES_MAX = 100_000
 SAMPLE = "tu_2.33_07000_credit_report_response.xml"
 PERSONA = ("666484418", "UPHOLD")
 
+_LINES = re.compile(r"<(trade|inquiry)>.*?</\1>\s*", re.DOTALL)
 _LOOPBACK = ("127.0.0.1", "::1")
 _XML = b"text/xml; charset=utf-8"
 
@@ -117,10 +120,8 @@ class Simulator:
         )
 
     def _answer(self, asked: Asked) -> str:
-        if (asked.person.ssn, asked.person.last.upper()) == PERSONA and asked.product == "07000":
-            sample = _sample()
-            bare = sample.partition("?>")[2]
-            return enclose(bare, enveloped=True) if asked.enveloped else sample
+        if (asked.person.ssn, asked.person.last.upper()) == PERSONA:
+            return _sample(asked)
         file = file_for(asked.person, self.account.as_of)
         last = asked.person.last.lower()
         if last == "nohit":
@@ -158,9 +159,13 @@ class Simulator:
         return False
 
 
-def _sample() -> str:
+def _sample(asked: Asked) -> str:
+    """Return the vendor's sample byte for byte, in an envelope, or cut down to a model report."""
     samples = resources.files("integrations.transunion.simulator") / "samples"
-    return (samples / SAMPLE).read_text(encoding="utf-8")
+    text = (samples / SAMPLE).read_text(encoding="utf-8")
+    if asked.product == MODEL_REPORT:
+        text = _LINES.sub("", text).replace("<code>07000</code>", "<code>08000</code>")
+    return enclose(text.partition("?>")[2], enveloped=True) if asked.enveloped else text
 
 
 async def _read(receive: Receive) -> bytes | None:
@@ -183,6 +188,10 @@ async def _disconnected(receive: Receive) -> None:
 
 
 async def _respond(send: Send, status: int, body: bytes, media_type: bytes) -> None:
-    headers = [(b"content-type", media_type), (b"content-length", str(len(body)).encode())]
+    headers = [
+        (b"content-type", media_type),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+    ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -1,7 +1,10 @@
 """Two agencies and the operators, each with a pool whose keys a fake far end publishes."""
 
+import asyncio
+import shutil
+import ssl
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -67,7 +70,6 @@ class World:
     signers: Signers
     harbor: Agency
     summit: Agency
-    headers: dict[str, str] = field(default_factory=dict)
 
     async def principal(self, authorization: str) -> object:
         """Return who an Authorization header names."""
@@ -107,13 +109,14 @@ def far_end(signers: Signers) -> Iterator[respx.MockRouter]:
         yield router
 
 
-@pytest.fixture
-async def world(
-    tmp_path: Path, far_end: respx.MockRouter, signers: Signers
-) -> AsyncIterator[World]:
-    clock = Clock()
-    path = tmp_path / "directory.db"
-    directory = open_directory(path, FILE_KEY, create=True, clock=clock)
+@pytest.fixture(scope="session")
+def tls() -> ssl.SSLContext:
+    """Return what every client of the far end shares: making one takes longer than a test."""
+    return ssl.create_default_context()
+
+
+@pytest.fixture(scope="session")
+def agencies() -> tuple[Agency, Agency]:
     harbor, summit = (
         Agency(
             id=new_ulid(),
@@ -125,15 +128,43 @@ async def world(
         )
         for slug, issuer in (("harbor", forge.HARBOR), ("summit", forge.SUMMIT))
     )
-    for agency in (harbor, summit):
-        await directory.add_agency(agency, (), audit())
-    await directory.set_operator_pool(Pool(issuer=forge.OPERATORS, client_ids=(CLIENT,)), audit())
-    async with httpx.AsyncClient() as client:
+    return harbor, summit
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory, agencies: tuple[Agency, Agency]) -> Path:
+    """Return a directory with both agencies and the operators, for each test to copy."""
+    path = tmp_path_factory.mktemp("identity") / "directory.db"
+
+    async def fill() -> None:
+        directory = open_directory(path, FILE_KEY, create=True)
+        for agency in agencies:
+            await directory.add_agency(agency, (), audit())
+        pool = Pool(issuer=forge.OPERATORS, client_ids=(CLIENT,))
+        await directory.set_operator_pool(pool, audit())
+        await directory.aclose()
+
+    asyncio.run(fill())
+    return path
+
+
+@pytest.fixture
+async def world(
+    tmp_path: Path,
+    template: Path,
+    agencies: tuple[Agency, Agency],
+    far_end: respx.MockRouter,
+    signers: Signers,
+    tls: ssl.SSLContext,
+) -> AsyncIterator[World]:
+    clock = Clock()
+    path = tmp_path / "directory.db"
+    shutil.copyfile(template, path)
+    directory = open_directory(path, FILE_KEY, create=False, clock=clock)
+    async with httpx.AsyncClient(verify=tls, trust_env=False) as client:
         key_sets = KeySets(client, clock.seconds)
         authenticator = Authenticator(directory, key_sets, clock)
-        yield World(
-            directory, path, key_sets, authenticator, far_end, clock, signers, harbor, summit
-        )
+        yield World(directory, path, key_sets, authenticator, far_end, clock, signers, *agencies)
         await authenticator.aclose()
         await key_sets.aclose()
     await directory.aclose()

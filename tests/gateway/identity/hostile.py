@@ -33,7 +33,7 @@ from tests.gateway.identity.forge import (
 Forger = Callable[[Signers], str]
 Case = tuple[Forger, Reason]
 
-ARABIC = str(NOW + 60).translate(str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩"))  # noqa: RUF001 - meant
+ARABIC = str(NOW + 60).translate(str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩"))
 DAY = 24 * 60 * 60
 
 
@@ -423,8 +423,8 @@ AUDIENCES: dict[str, Case] = {
             "true": True,
         },
     ),
-    "access-said-to-be-id": claim(Reason.WRONG_CLIENT, token_use="id"),  # noqa: S106 - a kind
-    "id-said-to-be-access": id_claim(Reason.WRONG_CLIENT, token_use="access"),  # noqa: S106 - same
+    "access-said-to-be-id": claim(Reason.WRONG_CLIENT, token_use="id"),
+    "id-said-to-be-access": id_claim(Reason.WRONG_CLIENT, token_use="access"),
     "bound-to-a-key": claim(Reason.BOUND_TOKEN, cnf={"jkt": "thumbprint"}),
     "bound-to-a-certificate": claim(Reason.BOUND_TOKEN, cnf={"x5t#S256": "thumbprint"}),
     "bound-to-nothing": claim(Reason.BOUND_TOKEN, cnf=None),
@@ -573,7 +573,9 @@ PAYLOADS: dict[str, Case] = {
     "depth-17": splice('"a":' + "[" * 16 + "]" * 16, Reason.TOO_DEEP),
     "depth-17-of-objects": splice('"a":' + '{"a":' * 16 + "1" + "}" * 16, Reason.TOO_DEEP),
     "depth-2000": splice('"a":' + "[" * 2000 + "]" * 2000, Reason.TOO_DEEP),
-    "depth-2600-never-closed": payload("[" * 5200, Reason.TOO_DEEP),
+    "depth-5200-never-closed": payload("[" * 5200, Reason.TOO_DEEP),
+    "depth-hidden-behind-a-quote": payload('{"a\\\\":' + "[" * 17, Reason.TOO_DEEP),
+    "depth-in-an-open-string": payload('{"' + '\\"[' * 1500 + "\\"),
 }
 
 SPELLINGS: dict[str, Case] = {
@@ -643,6 +645,12 @@ SPELLINGS: dict[str, Case] = {
     "a-megabyte-of-dots": respelled(lambda _: "." * 2**20, Reason.TOKEN_TOO_LARGE),
 }
 
+
+def _resigned(change: Callable[[bytes], bytes]) -> Case:
+    """Return an honest token with its signature changed."""
+    return (lambda signers: _with_signature(signers.harbor, change)), Reason.WRONG_SIGNATURE
+
+
 SIGNATURES: dict[str, Case] = {
     "signed-by-a-stray-key": (lambda s: s.stray.token(), Reason.WRONG_SIGNATURE),
     "signed-by-another-agencys-key": (
@@ -668,7 +676,7 @@ SIGNATURES: dict[str, Case] = {
         Reason.WRONG_SIGNATURE,
     ),
     **{
-        name: (lambda s, change=change: _with_signature(s.harbor, change), Reason.WRONG_SIGNATURE)
+        name: _resigned(change)
         for name, change in {
             "signature-bit-flipped": lambda raw: raw[:-1] + bytes([raw[-1] ^ 1]),
             "signature-first-bit-flipped": lambda raw: bytes([raw[0] ^ 128]) + raw[1:],

@@ -36,7 +36,7 @@ class Vendor:
         return answer
 
 
-def page(body: bytes, status: int = 200, **headers: str) -> httpx.Response:
+def page(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> httpx.Response:
     return httpx.Response(status, stream=httpx.ByteStream(body), headers=headers)
 
 
@@ -89,7 +89,7 @@ TABLE = {
     "500": once(page(b"", 500), UpstreamUnavailable, acted=True),
     "502": once(page(b"", 502), UpstreamUnavailable, acted=True),
     "504": once(page(b"", 504), UpstreamUnavailable, acted=True),
-    "302": once(page(b"", 302, Location="/"), UpstreamUnavailable, acted=True),
+    "302": once(page(b"", 302, {"Location": "/"}), UpstreamUnavailable, acted=True),
     "400": once(page(b"", 400), UpstreamUnavailable, acted=False),
     "401": once(page(b"", 401), UpstreamUnavailable, acted=False),
     "404": once(page(b"", 404), UpstreamUnavailable, acted=False),
@@ -97,7 +97,7 @@ TABLE = {
     "not XML": once(page(b"<html><br></html>"), UpstreamInvalid, acted=True),
     "empty": once(page(b""), UpstreamInvalid, acted=True),
     "too large": once(page(b"x" * 5_000_001), UpstreamInvalid, acted=True),
-    "compressed": once(page(b"", **{"Content-Encoding": "gzip"}), UpstreamInvalid, acted=True),
+    "compressed": once(page(b"", 200, {"Content-Encoding": "gzip"}), UpstreamInvalid, acted=True),
     "vendor's error": once(page(REFUSAL), UpstreamInvalid, acted=False),
 }
 
@@ -138,7 +138,7 @@ async def test_a_vendor_that_comes_back_is_used(
 ) -> None:
     """Refused connections and 503s are repeated with growing waits until there is an answer."""
     vendor = Vendor(
-        httpx.ConnectError("refused"), page(b"", 503, **{"Retry-After": "2"}), page(sample)
+        httpx.ConnectError("refused"), page(b"", 503, {"Retry-After": "2"}), page(sample)
     )
     file = await pull(vendor)
     assert file.hit is FileHit.HIT

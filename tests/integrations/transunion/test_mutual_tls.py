@@ -1,6 +1,7 @@
 """Adapter and simulator end to end: real HTTPS on loopback, both sides' certificates checked."""
 
 import asyncio
+import contextlib
 import socket
 import ssl
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import pytest
 from domain.credit import CreditSubject, FileHit, PullKind
 from domain.errors import Upstream, UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable
 from integrations.exchange import exchange
+from integrations.tls import mutual_tls_context
 from integrations.transunion.adapter import open_transunion
 from integrations.transunion.certificates import CertificateFiles, ensure_certificates
 from integrations.transunion.settings import RequestForm, TransUnionSettings
@@ -40,16 +42,19 @@ async def test_the_personas_file_over_mutual_tls(
     assert (inquiry.reference, inquiry.kind) == ("rep_1", "SOFT")
 
 
+@pytest.mark.parametrize(("family", "value"), [("Uphold", 667), ("Whitfield", None)])
 async def test_a_model_report_over_mutual_tls(
-    running: "Running", make_subject: MakeSubject
+    running: "Running", make_subject: MakeSubject, family: str, value: int | None
 ) -> None:
-    """Product 08000 comes back with a score and without lines."""
+    """Product 08000 comes back with a score and without lines; the persona's score is known."""
     settings = replace(running.settings, product_code="08000")
+    subject = make_subject(family, ssn="666484418")
     async with open_transunion("agency_1", settings) as bureau:
-        file = await bureau.pull(make_subject(), PullKind.SOFT, reference="rep_1")
+        file = await bureau.pull(subject, PullKind.SOFT, reference="rep_1")
     assert file.hit is FileHit.HIT
     assert file.score is not None
-    assert (file.summary, file.tradelines) == (None, ())
+    assert value in (None, file.score.value)
+    assert (file.summary, file.tradelines, file.inquiries) == (None, (), ())
 
 
 async def test_hard_leaves_a_mark_and_soft_does_not(
@@ -171,9 +176,63 @@ async def test_no_client_certificate_is_refused(
                 connect_seconds=5.0,
                 answer_bytes_max=1000,
             )
-    # Under TLS 1.3 the refusal comes after sending has begun, and may be lost with a reset.
-    lost = {Trouble.CONNECTION_LOST} if version is ssl.TLSVersion.TLSv1_3 else set()
-    assert caught.value.trouble in {Trouble.CERTIFICATE_REFUSED} | lost
+    # This server breaks off without a word: before anything was sent, or after.
+    assert caught.value.trouble in {
+        Trouble.CERTIFICATE_REFUSED,
+        Trouble.CONNECT_FAILED if version is ssl.TLSVersion.TLSv1_2 else Trouble.CONNECTION_LOST,
+    }
+    assert running.simulator.inquiries == []
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_a_vendor_that_says_why_is_understood(
+    settings: TransUnionSettings,
+    certificates: CertificateFiles,
+    make_subject: MakeSubject,
+    folder: Path,
+    version: ssl.TLSVersion,
+) -> None:
+    """A TLS alert about our certificate is a fault of set-up: asked once, nothing was done."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = context.maximum_version = version
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(certificates.ca_certificate)
+    context.load_cert_chain(certificates.server_certificate, certificates.server_key)
+    foreign = ensure_certificates(folder)
+    handshakes = []
+
+    def refuse(listener: socket.socket) -> None:
+        """Shake hands once, and read on after refusing: else a reset overtakes the alert."""
+        connection, _ = listener.accept()
+        with connection:
+            wrapped = context.wrap_socket(
+                connection, server_side=True, do_handshake_on_connect=False
+            )
+            try:
+                wrapped.do_handshake()
+            except ssl.SSLError as error:
+                handshakes.append(error.reason)
+            with socket.socket(fileno=wrapped.detach()) as plain:
+                plain.shutdown(socket.SHUT_WR)
+                while plain.recv(4096):
+                    pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(5)
+        refusing = asyncio.create_task(asyncio.to_thread(refuse, listener))
+        settings = replace(
+            settings,
+            url=f"https://localhost:{listener.getsockname()[1]}",
+            certificate_file=foreign.client_certificate,
+            key_file=foreign.client_key,
+        )
+        async with open_transunion("agency_1", settings) as bureau:
+            with pytest.raises(UpstreamUnavailable, match="not set up rightly") as caught:
+                await bureau.pull(make_subject(), PullKind.SOFT, reference="rep_1")
+        await refusing
+    assert handshakes == ["CERTIFICATE_VERIFY_FAILED"]
+    assert not caught.value.may_have_acted
+    assert not caught.value.retryable
 
 
 async def test_a_server_of_a_foreign_authority_is_refused(
@@ -206,6 +265,7 @@ async def test_a_server_under_another_name_is_refused(
             while data := await source.read(4096):
                 sink.write(data)
             sink.close()
+            await sink.wait_closed()
 
         await asyncio.gather(copy(reader, back), copy(there, writer), return_exceptions=True)
 
@@ -249,17 +309,42 @@ async def test_a_server_that_does_not_shake_hands_did_not_act(
 ) -> None:
     """A deadline that passes before the TLS handshake is done has not reached the vendor."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        settings = replace(
-            settings,
-            url=f"https://127.0.0.1:{listener.getsockname()[1]}",
-            deadline_seconds=0.3,
-            connect_seconds=5.0,
-        )
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        settings = replace(settings, url=url, deadline_seconds=0.3)
         async with open_transunion("agency_1", settings) as bureau:
             with pytest.raises(UpstreamTimeout) as caught:
                 await bureau.pull(make_subject(), PullKind.SOFT, reference="rep_1")
     assert not caught.value.may_have_acted
     assert caught.value.retryable
+
+
+async def test_an_attempt_knows_whether_it_is_still_connecting(running: "Running") -> None:
+    """Until the first byte of the request is sent an attempt is connecting, afterwards not."""
+    context = mutual_tls_context(
+        certificate_file=running.settings.certificate_file,
+        key_file=running.settings.key_file,
+        ca_file=running.settings.ca_file,
+    )
+
+    async def connecting_after(url: str) -> bool:
+        attempt = Attempt(number=1, seconds=5.0)
+        async with httpx.AsyncClient(verify=context, trust_env=False) as client:
+            with pytest.raises(AttemptFailed):
+                await exchange(
+                    client,
+                    attempt,
+                    method="POST",
+                    url=url,
+                    content=b"<x/>",
+                    headers={},
+                    connect_seconds=0.1,
+                    answer_bytes_max=1000,
+                )
+        return attempt.connecting
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        assert await connecting_after(f"https://127.0.0.1:{listener.getsockname()[1]}")
+    assert not await connecting_after(running.url)
 
 
 @pytest.mark.parametrize("reply", [b"", b"SMTP ready\r\n", b"HTTP/1.1 200 OK\r\nContent-Le"])
@@ -280,6 +365,8 @@ async def test_a_connection_lost_after_sending_is_not_repeated(
         await reader.readuntil(b"</xmlrequest>")
         writer.write(reply)
         writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
 
     server = await asyncio.start_server(hang_up, "127.0.0.1", 0, ssl=context)
     port = server.sockets[0].getsockname()[1]

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
+from domain.consumers import Address, PersonName
 from domain.credit import CreditFile, CreditSubject, PortfolioType, PullKind
 from integrations.tls import mutual_tls_context
 from integrations.transunion.certificates import CertificateFiles
@@ -76,8 +78,6 @@ def answered(
 
 
 def _subject(file: File) -> CreditSubject:
-    from domain.consumers import Address, PersonName
-
     who = file.person
     return CreditSubject(
         name=PersonName(given=who.first, family=who.last),
@@ -119,7 +119,7 @@ def test_patterns_counters_and_ratings_tell_one_story() -> None:
     for trade in (trade for file in FILES for trade in file.trades):
         assert re.fullmatch(r"[1-5X]{0,48}", trade.pattern)
         months = list(reversed(trade.pattern))
-        for before, after in zip(months, months[1:], strict=False):
+        for before, after in pairwise(months):
             if "X" not in before + after and after > before:
                 assert int(after) - int(before) == 1
         if trade.rating in {"01", "02", "03", "04", "05"} and trade.closed is None:
@@ -198,7 +198,16 @@ def test_a_known_person_keeps_their_file() -> None:
     assert told == KNOWN_FILE
 
 
-KNOWN_FILE: list[tuple[str, str, int, str]] = []
+KNOWN_FILE: list[tuple[str, str, int, str]] = [
+    ("UNION HARBOR CARD", "revolving", 14734, "01"),
+    ("HOMESTEAD MORTGAGE", "mortgage", 162794, "01"),
+    ("NORTHERN CARD SVC", "revolving", 1321, "01"),
+    ("PRAIRIE STATE CU", "revolving", 1438, "02"),
+    ("UNION HARBOR CARD", "revolving", 12869, "02"),
+    ("MERIDIAN CHARGE", "open", 763, "01"),
+    ("HARVEST LENDING", "installment", 122, "01"),
+    ("UNION HARBOR CARD", "revolving", 1499, "02"),
+]
 
 
 def client_of(certificates: CertificateFiles) -> httpx.AsyncClient:

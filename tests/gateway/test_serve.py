@@ -1,0 +1,206 @@
+"""`almoner serve`: several processes on one port, restarted, drained, and never left behind."""
+
+import asyncio
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.gateway.served import (
+    PROGRAM,
+    Served,
+    end_hard,
+    make_home,
+    served,
+    settings,
+    wait_until_gone,
+)
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc"),
+]
+AGENCY = {"query": "{ agency { slug } }"}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    folder = tmp_path_factory.mktemp("serve") / "home"
+    return folder, asyncio.run(make_home(folder))
+
+
+@pytest.fixture(scope="module")
+def two(
+    home: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Served, str]]:
+    log = tmp_path_factory.mktemp("log") / "log"
+    with served(home[0], log, ALMONER_WORKERS="2", ALMONER_LINGER_MS="500") as running:
+        yield running, home[1]
+
+
+def begin(**environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_two_workers_answer_on_one_port_and_their_counts_are_added_up(
+    two: tuple[Served, str],
+) -> None:
+    """Requests are answered by both, and the operations port tells their sum."""
+    running, secret = two
+    for _ in range(12):
+        answer = httpx.post(f"{running.url}/graphql", json=AGENCY, headers={"x-api-key": secret})
+        assert answer.json() == {"data": {"agency": {"slug": "harbor"}}}
+    refused = httpx.post(f"{running.url}/graphql", json=AGENCY)
+
+    metrics = httpx.get(f"{running.operations_url}/metrics").text
+    counted = re.search(r'almoner_requests_total\{agency="harbor",outcome="ok"\} (\S+)', metrics)
+    assert refused.status_code == 401
+    assert counted is not None
+    assert float(counted.group(1)) == 12
+    assert httpx.get(f"{running.operations_url}/health").json() == {"status": "live", "workers": 2}
+    assert len(running.workers()) == 2
+    assert "almoner: serving http://127.0.0.1:" in running.log.read_text()
+
+
+def test_a_worker_that_dies_is_started_again(two: tuple[Served, str]) -> None:
+    """After kill -9 of a worker the other one answers, and soon there are two again."""
+    running, secret = two
+    before = running.workers()
+    end_hard(before[0])
+
+    ends = time.monotonic() + 20
+    while time.monotonic() < ends:
+        answer = httpx.post(f"{running.url}/graphql", json=AGENCY, headers={"x-api-key": secret})
+        assert answer.status_code == 200
+        health = httpx.get(f"{running.operations_url}/health").json()
+        if health["workers"] == 2 and before[0] not in running.workers():
+            break
+        time.sleep(0.1)
+
+    assert health["workers"] == 2
+    assert before[1] in running.workers()
+    assert '"event": "worker ended"' in running.log.read_text()
+
+
+def test_sigterm_under_load_drops_no_request(two: tuple[Served, str]) -> None:
+    """Told to stop in a stream of requests, every one is answered; exit status 0, port free."""
+    running, secret = two
+    answered: list[int] = []
+    lost: list[str] = []
+
+    def read() -> None:
+        with httpx.Client(headers={"x-api-key": secret}, timeout=20) as client:
+            while True:
+                try:
+                    answered.append(client.post(f"{running.url}/graphql", json=AGENCY).status_code)
+                except httpx.ConnectError:
+                    return
+                except httpx.TransportError as error:
+                    lost.append(repr(error))
+                    return
+
+    readers = [threading.Thread(target=read) for _ in range(6)]
+    for reader in readers:
+        reader.start()
+    half_sent = socket.create_connection(("127.0.0.1", running.port))
+    body = b'{"query": "{ agency { slug } }"}'
+    half_sent.sendall(
+        b"POST /graphql HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+        + f"x-api-key: {secret}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        + body[:10]
+    )
+    time.sleep(0.5)
+    workers = running.workers()
+    running.process.send_signal(signal.SIGTERM)
+    time.sleep(0.8)
+    half_sent.sendall(body[10:])
+    finished = half_sent.makefile("rb").read()
+    half_sent.close()
+    status = running.process.wait(timeout=30)
+    for reader in readers:
+        reader.join()
+
+    assert status == 0
+    assert lost == []
+    assert set(answered) == {200}
+    assert len(answered) > 50
+    assert finished.startswith(b"HTTP/1.1 200 OK")
+    assert b"connection: close" in finished
+    assert asyncio.run(wait_until_gone(workers, 1))
+
+
+@pytest.mark.parametrize("worker_too", [False, True])
+def test_no_orphan_keeps_the_port(
+    home: tuple[Path, str], tmp_path: Path, *, worker_too: bool
+) -> None:
+    """After kill -9 of the supervisor its workers end by themselves, stopped ones included."""
+    with served(home[0], tmp_path / "log", ALMONER_WORKERS="2") as running:
+        workers = running.workers()
+        if worker_too:
+            end_hard(workers[0])
+        end_hard(running.process.pid)
+        running.process.wait(timeout=5)
+
+        assert asyncio.run(wait_until_gone(workers, 8))
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", running.port))
+
+
+def test_a_second_signal_ends_everything_at_once(home: tuple[Path, str], tmp_path: Path) -> None:
+    """Who cannot wait for the drain signals twice; the status says that it was cut short."""
+    with served(home[0], tmp_path / "log") as running:
+        workers = running.workers()
+        stuck = socket.create_connection(("127.0.0.1", running.port))
+        stuck.sendall(
+            b"POST /graphql HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+            b"Content-Length: 100\r\n\r\n{"
+        )
+        time.sleep(0.2)
+        running.process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        assert running.process.poll() is None
+        running.process.send_signal(signal.SIGINT)
+
+        assert running.process.wait(timeout=5) == 1
+        assert asyncio.run(wait_until_gone(workers, 1))
+        stuck.close()
+
+
+def test_what_keeps_it_from_starting_is_one_line(home: tuple[Path, str], tmp_path: Path) -> None:
+    """A taken port, a missing home and a wrong agency are one clear line and status 1."""
+    environment, unset = settings(home[0]), settings(home[0])
+    del unset["ALMONER_HOME"]
+    (tmp_path / "file").write_text("")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", int(environment["ALMONER_PORT"])))
+        taken.listen()
+        begun = {
+            f"port {environment['ALMONER_PORT']} on 127.0.0.1 is taken": begin(**environment),
+            "there is no directory in": begin(**settings(tmp_path / "empty")),
+            "ALMONER_HOME is not set": begin(**unset),
+            "there is no agency nowhere to serve": begin(
+                **settings(home[0], ALMONER_AGENCY="nowhere", ALMONER_WORKERS="2")
+            ),
+            "Set ALMONER_HOME": begin(**settings(tmp_path / "file" / "home")),
+        }
+        told = {words: process.communicate(timeout=60)[1] for words, process in begun.items()}
+
+    for words, process in begun.items():
+        assert process.returncode == 1
+        assert told[words].count("\n") == 1
+        assert words in told[words]

@@ -1,0 +1,157 @@
+"""What is served is what the contract says, and the stored copies are current."""
+
+from pathlib import Path
+
+import pytest
+from graphql import (
+    DocumentNode,
+    GraphQLObjectType,
+    build_ast_schema,
+    find_breaking_changes,
+    parse,
+    print_ast,
+    validate_schema,
+)
+from graphql.language import ast
+
+from schema.access_table import PAGE, access_table
+from schema.build import core_schema, create_schema, schema_sdl
+
+SCHEMA_FOLDER = Path(__file__).parent.parent.parent / "schema"
+SERVED = schema_sdl(create_schema())
+
+# What the contract has and is not served yet: it comes with the subjects named.
+NOT_SERVED_TYPES = {
+    # banking
+    *"BankLinkToken BankConnectionStatus BankConnection BankAccount ConnectBankInput".split(),
+    *"TransactionConnection TransactionEdge Transaction".split(),
+    # documents
+    *"DocumentKind DocumentStatus Document DocumentUpload CreateDocumentUploadInput".split(),
+    # analysis and plans
+    *"Recommendation FinancialAnalysis Reason PayoffStrategy PlanStatus Plan Fee Payoff".split(),
+    *"Agreement Participation PlanCreditor ScheduleConnection ScheduleEdge".split(),
+    *"ScheduledPayment ProposePlanInput AcceptPlanInput".split(),
+    # grants of operators, audit, settings
+    *"AccessGrantConnection AccessGrantEdge RequestAccessInput AuditEvent".split(),
+    *"AuditEventConnection AuditEventEdge AgencySettings CreditorPolicy".split(),
+    *"UpdateSettingsInput CreditorPolicyInput".split(),
+    # realtime
+    "Subscription",
+}
+NOT_SERVED_FIELDS = {
+    "Query": {
+        *"bankConnection plan accessGrants auditEvents settings".split(),
+    },
+    "Mutation": {
+        *"createBankLinkToken connectBank syncBank disconnectBank createDocumentUpload".split(),
+        *"analyzeApplication proposePlan acceptPlan declinePlan".split(),
+        *"requestAccess approveAccess revokeAccess updateSettings".split(),
+    },
+    "Consumer": {"bankConnections"},
+    "Application": {"documents", "analysis", "plans"},
+}
+NOT_SERVED_DIRECTIVES = {"aws_oidc", "aws_lambda", "aws_subscribe"}
+
+
+def _definitions(document: DocumentNode) -> dict[str, ast.DefinitionNode]:
+    return {
+        definition.name.value: definition
+        for definition in document.definitions
+        if isinstance(definition, ast.TypeDefinitionNode | ast.DirectiveDefinitionNode)
+    }
+
+
+CONTRACT = _definitions(parse((SCHEMA_FOLDER / "contract.graphql").read_text("utf-8")))
+OURS = _definitions(parse(SERVED))
+
+
+def _members(definition: ast.DefinitionNode) -> dict[str, str]:
+    """Return a type's fields or values, each as it is spelled without description and rule."""
+    found = getattr(definition, "fields", None) or getattr(definition, "values", None) or ()
+    return {member.name.value: _spelled(member) for member in found}
+
+
+def _spelled(member: ast.Node) -> str:
+    parts = [type(member).__name__, member.name.value]  # type: ignore[attr-defined]
+    for argument in getattr(member, "arguments", ()) or ():
+        default = print_ast(argument.default_value) if argument.default_value else None
+        parts.append(f"{argument.name.value}: {print_ast(argument.type)} = {default}")
+    if getattr(member, "type", None) is not None:
+        parts.append(print_ast(member.type))  # type: ignore[attr-defined]
+    if getattr(member, "default_value", None) is not None:
+        parts.append(f"= {print_ast(member.default_value)}")  # type: ignore[attr-defined]
+    return " ".join(parts)
+
+
+def test_exactly_the_types_of_the_contract_are_served() -> None:
+    """No type of the contract is missing but those listed, and none beyond it is there."""
+    assert set(OURS) == set(CONTRACT) - NOT_SERVED_TYPES - NOT_SERVED_DIRECTIVES
+    assert set(CONTRACT) >= NOT_SERVED_TYPES | NOT_SERVED_DIRECTIVES
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_each_definition_is_the_contracts(name: str) -> None:
+    """Kind, interfaces, fields, arguments, nullability, defaults and values are the contract's."""
+    ours, theirs = OURS[name], CONTRACT[name]
+    assert type(ours) is type(theirs)
+    interfaces = [
+        [one.name.value for one in getattr(definition, "interfaces", ()) or ()]
+        for definition in (ours, theirs)
+    ]
+    assert interfaces[0] == interfaces[1]
+    left_out = NOT_SERVED_FIELDS.get(name, set())
+    expected = {field: text for field, text in _members(theirs).items() if field not in left_out}
+    assert _members(ours) == expected
+    assert list(_members(ours)) == list(expected), "in the contract's order"
+    if isinstance(ours, ast.DirectiveDefinitionNode):
+        assert isinstance(theirs, ast.DirectiveDefinitionNode)
+        assert _spelled(ours) == _spelled(theirs)
+        assert [one.value for one in ours.locations] == [one.value for one in theirs.locations]
+
+
+def test_clients_of_the_contract_are_not_broken() -> None:
+    """graphql-core too sees no breaking change but what is listed as not served yet."""
+    contract = parse((SCHEMA_FOLDER / "contract.graphql").read_text("utf-8"))
+    changes = find_breaking_changes(
+        build_ast_schema(contract, assume_valid_sdl=True), core_schema(create_schema())
+    )
+    assert {change.description for change in changes} == {
+        *(f"{name} was removed." for name in NOT_SERVED_TYPES),
+        *(f"Directive @{name} was removed." for name in NOT_SERVED_DIRECTIVES),
+        *(
+            f"Field {name}.{field} was removed."
+            for name, fields in NOT_SERVED_FIELDS.items()
+            for field in fields
+        ),
+    }
+
+
+def test_the_served_schema_is_valid() -> None:
+    """graphql-core finds no fault in the schema, and its SDL is a schema again."""
+    assert validate_schema(core_schema(create_schema())) == []
+    build_ast_schema(parse(SERVED))
+
+
+def test_every_type_and_root_field_is_described() -> None:
+    """Whoever explores the schema reads what each type and each root field is."""
+    types = core_schema(create_schema()).type_map
+    silent = [
+        name for name, one in types.items() if not name.startswith("__") and not one.description
+    ]
+    for root in ("Query", "Mutation"):
+        object_type = types[root]
+        assert isinstance(object_type, GraphQLObjectType)
+        silent += [
+            f"{root}.{name}" for name, field in object_type.fields.items() if not field.description
+        ]
+    assert silent == []
+
+
+def test_the_snapshot_is_current() -> None:
+    """schema/schema.graphql is what is served."""
+    assert (SCHEMA_FOLDER / "schema.graphql").read_text("utf-8") == SERVED
+
+
+def test_the_table_of_rules_is_current() -> None:
+    """docs/access.md says what the rules say."""
+    assert PAGE.read_text("utf-8") == access_table(create_schema())

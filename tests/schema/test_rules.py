@@ -1,0 +1,261 @@
+"""Every field has a rule, and every kind of principal is held to it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import strawberry
+from graphql import GraphQLField, GraphQLInterfaceType, graphql_sync
+
+from domain.access import Principal, Scope
+from domain.actors import KIND_OF_GROUP, Group, PrincipalKind
+from domain.errors import Forbidden, Reauthenticate
+from resolvers.context import RequestContext, RequestMeta, open_context
+from schema.build import (
+    FieldWithoutRule,
+    core_schema,
+    create_schema,
+    enforce_rules,
+    object_types,
+    rule_of,
+)
+from schema.connections import Node
+from schema.declare import field, object_type
+from schema.nodes import NODE_KINDS
+from schema.rules import (
+    ADMINS,
+    ANY_SCOPE,
+    COUNSELORS,
+    CREDIT_READERS,
+    EVERYONE,
+    MEMBERS,
+    SSN_READERS,
+    Rule,
+    allow,
+    directives_of,
+)
+
+NOW = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
+SCHEMA = create_schema()
+CORE = core_schema(SCHEMA)
+FIELDS: list[tuple[str, str, GraphQLField]] = [
+    (one.name, name, declared)
+    for one in object_types(CORE)
+    for name, declared in one.fields.items()
+]
+
+
+def _person(group: Group, signed_in: datetime | None = NOW) -> Principal:
+    return Principal(
+        kind=KIND_OF_GROUP[group],
+        subject="subject",
+        display_name="Somebody",
+        agency_id="agency",
+        group=group,
+        authenticated_at=signed_in,
+        expires_at=NOW + timedelta(hours=1),
+    )
+
+
+def _key(*scopes: Scope) -> Principal:
+    return Principal(
+        kind=PrincipalKind.INTEGRATION,
+        subject="key",
+        display_name="A machine",
+        agency_id="agency",
+        group=None,
+        scopes=frozenset(scopes),
+        expires_at=NOW + timedelta(hours=1),
+    )
+
+
+def _context(principal: Principal) -> RequestContext:
+    return open_context(principal, None, None, None, None, RequestMeta(id="r", at=NOW))
+
+
+EVERY_PRINCIPAL = [*map(_person, Group), *(_key(scope) for scope in Scope), _key(*Scope), _key()]
+
+
+@pytest.mark.parametrize(
+    ("type_name", "name", "declared"), FIELDS, ids=[f"{one[0]}.{one[1]}" for one in FIELDS]
+)
+def test_each_field_refuses_whom_its_rule_refuses(
+    type_name: str, name: str, declared: GraphQLField
+) -> None:
+    """What the rule refuses never reaches the resolver, in AppSync's words."""
+    rule = rule_of(declared)
+    for principal in EVERY_PRINCIPAL:
+        if rule.everyone:
+            allowed = True
+        elif principal.group is None:
+            allowed = bool(rule.scopes & principal.scopes)
+        else:
+            allowed = principal.group in rule.groups
+        refusal = rule.refusal(principal, NOW, type_name, name)
+        assert (refusal is None) is allowed
+        if not allowed:
+            with pytest.raises(Forbidden) as raised:
+                _resolve(declared, principal)
+            assert raised.value.message == f"Not Authorized to access {name} on type {type_name}"
+            assert raised.value.code == "FORBIDDEN"
+
+
+def _resolve(declared: GraphQLField, principal: Principal) -> None:
+    class Info:
+        context = _context(principal)
+
+    assert declared.resolve is not None
+    declared.resolve(object(), Info)
+
+
+def test_a_field_without_a_rule_stops_the_start() -> None:
+    """A schema with one field that nobody thought of is not served."""
+
+    @object_type(rule=None)
+    class Query:
+        """A root."""
+
+        guarded: str = field(rule=EVERYONE)
+        forgotten: str
+
+    with pytest.raises(FieldWithoutRule, match=r"Query\.forgotten"):
+        enforce_rules(core_schema(strawberry.Schema(query=Query)))
+
+    @strawberry.type
+    class Plain:
+        forgotten: str
+
+    with pytest.raises(FieldWithoutRule, match=r"Plain\.forgotten"):
+        enforce_rules(core_schema(strawberry.Schema(query=Plain)))
+
+
+def test_a_fields_own_rule_replaces_its_types() -> None:
+    """A field-level rule does not add to the type's, it stands in its place."""
+
+    @object_type(rule=COUNSELORS)
+    class Query:
+        """A root."""
+
+        open: str = field(lambda: "open", str, rule=ADMINS)
+        closed: str = field(lambda: "closed", str)
+
+    core = core_schema(strawberry.Schema(query=Query))
+    enforce_rules(core)
+    for group, expected in (
+        (Group.ADMINS, {"open": "open"}),
+        (Group.COUNSELORS, {"closed": "closed"}),
+    ):
+        for name in ("open", "closed"):
+            result = graphql_sync(core, f"{{ {name} }}", context_value=_context(_person(group)))
+            assert (result.data or {}) == ({name: name} if name in expected else {})
+
+
+def test_a_sign_in_grows_old() -> None:
+    """A rule with a bound on the sign-in's age asks for a fresh one, from whom it allows at all."""
+    rule = SSN_READERS
+
+    def refusal(principal: Principal) -> object:
+        return rule.refusal(principal, NOW, "Consumer", "ssn")
+
+    assert refusal(_person(Group.COUNSELORS, NOW - timedelta(minutes=15))) is None
+    stale = refusal(_person(Group.COUNSELORS, NOW - timedelta(minutes=15, microseconds=1)))
+    assert isinstance(stale, Reauthenticate)
+    assert stale.details() == {"maxAgeSeconds": 900}
+    assert isinstance(refusal(_person(Group.COUNSELORS, None)), Reauthenticate)
+    for other in (_person(Group.ADMINS, NOW - timedelta(days=1)), _key(*Scope)):
+        assert type(refusal(other)) is Forbidden
+
+
+def test_a_key_without_scopes_may_nothing_but_ask_who_it_is() -> None:
+    """Scopes narrow down to nothing: only what everyone may is left."""
+    allowed = {
+        f"{type_name}.{name}"
+        for type_name, name, declared in FIELDS
+        if rule_of(declared).refusal(_key(), NOW, type_name, name) is None
+    }
+    assert {one for one in allowed if one.startswith(("Query", "Mutation"))} == {"Query.me"}
+
+
+def test_operators_may_nothing_but_ask_who_they_are() -> None:
+    """Without a grant an operator reads their own name."""
+    operator = _person(Group.OPERATORS)
+    allowed = {
+        type_name
+        for type_name, name, declared in FIELDS
+        if rule_of(declared).refusal(operator, NOW, type_name, name) is None
+    }
+    assert allowed == {"Query", "Viewer", "Actor", "PageInfo"}
+    queries = {n for t, n, f in FIELDS if t == "Query" and rule_of(f).everyone}
+    assert queries == {"me"}
+
+
+def test_admins_and_analysts_reach_no_consumer_data() -> None:
+    """No field of a consumer, an application or a report is open to them."""
+    closed = {"Consumer", "Application", "CreditReport", "Note", "Consent", "Debt", "QueueItem"}
+    for group in (Group.ADMINS, Group.ANALYSTS):
+        for type_name, name, declared in FIELDS:
+            if type_name in closed:
+                assert rule_of(declared).refusal(_person(group), NOW, type_name, name) is not None
+
+
+@pytest.mark.parametrize(
+    ("prefix", "type_name", "path"),
+    [
+        ("agency", "Agency", "Query.agency"),
+        ("app", "Application", "Query.application"),
+        ("con", "Consumer", "Query.consumer"),
+        ("cons", "Consent", "Query.application"),
+        ("debt", "Debt", "Query.application"),
+        ("exp", "Expense", "Query.application"),
+        ("grant", "AccessGrant", "AccessGrant.id"),
+        ("inc", "Income", "Query.application"),
+        ("key", "ApiKey", "Query.apiKeys"),
+        ("note", "Note", "Application.notes"),
+        ("queue", "QueueItem", "Query.queue"),
+        ("rep", "CreditReport", "Query.creditReport"),
+        ("staff", "Staff", "Query.staff"),
+    ],
+)
+def test_node_is_under_the_rule_of_the_direct_field(prefix: str, type_name: str, path: str) -> None:
+    """For every type that is a Node, `node` applies the very rule of the field it is read by."""
+    direct = next(declared for t, n, declared in FIELDS if f"{t}.{n}" == path)
+    assert NODE_KINDS[prefix].rule is rule_of(direct)
+    interface = CORE.type_map[Node.__name__]
+    assert isinstance(interface, GraphQLInterfaceType)
+    assert type_name in {one.name for one in CORE.get_possible_types(interface)}
+
+
+def test_every_node_type_can_be_asked_for() -> None:
+    """No type that is a Node was forgotten by `node`."""
+    interface = CORE.type_map[Node.__name__]
+    assert isinstance(interface, GraphQLInterfaceType)
+    assert len(CORE.get_possible_types(interface)) == len(NODE_KINDS)
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        (EVERYONE, ["AwsApiKey", "CognitoUserPools"]),
+        (ADMINS, ["CognitoUserPools admins"]),
+        (CREDIT_READERS, ["AwsApiKey", "CognitoUserPools consumers counselors"]),
+        (MEMBERS, ["AwsApiKey", "CognitoUserPools admins analysts consumers counselors"]),
+        (allow(scopes=Scope.CREDIT_PULL), ["AwsApiKey"]),
+        (Rule(), []),
+    ],
+)
+def test_directives_say_what_the_rule_says(rule: Rule, expected: list[str]) -> None:
+    """The exported directives are made from the rule, and from nothing else."""
+
+    def spelled(directive: Any) -> str:
+        groups = getattr(directive, "cognito_groups", None)
+        names = groups if isinstance(groups, list) else []
+        return " ".join([type(directive).__name__, *names])
+
+    assert [spelled(one) for one in directives_of(rule)] == expected
+
+
+def test_any_scope_is_every_scope() -> None:
+    """What all machines may, a machine of any single scope may."""
+    assert frozenset(Scope) == ANY_SCOPE
+    for scope in Scope:
+        assert MEMBERS.refusal(_key(scope), NOW, "Query", "node") is None

@@ -1,0 +1,355 @@
+"""One fixed record of each kind with every attribute set, and strategies that make any record."""
+
+import types
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from hypothesis import strategies as st
+
+from domain.access import AccessGrant, GrantScope
+from domain.actors import Actor, PrincipalKind
+from domain.applications import (
+    Application,
+    ApplicationStatus,
+    ApplicationTotals,
+    Assignment,
+    Debt,
+    DebtKind,
+    Expense,
+    ExpenseCategory,
+    Income,
+    IncomeSource,
+    Note,
+    Source,
+)
+from domain.audit import AuditLine
+from domain.consents import Consent, ConsentPurpose
+from domain.consumers import Address, Consumer, PersonName
+from domain.credit import (
+    CreditFile,
+    CreditInquiry,
+    CreditReport,
+    CreditScore,
+    CreditSummary,
+    FileHit,
+    PortfolioSummary,
+    PortfolioType,
+    PublicRecord,
+    PullKind,
+    ScoreFactor,
+    Tradeline,
+)
+from domain.events import Event, EventName
+from domain.ids import new_ulid
+from domain.money import Frequency
+from tenants.kinds import Record
+
+T = TypeVar("T")
+AT = datetime(2026, 1, 15, 12, tzinfo=UTC)
+CONSUMER = f"con_{new_ulid(AT, randomness=1)}"
+APPLICATION_ULID = new_ulid(AT, randomness=10**6)
+APPLICATION = f"app_{APPLICATION_ULID}"
+COUNSELOR = Actor(id="sub-1", kind=PrincipalKind.COUNSELOR, display_name="Cora Counselor")
+
+
+def child(prefix: str, number: int) -> str:
+    """Return the global id of something under the sample application."""
+    return f"{prefix}_{APPLICATION_ULID}_{new_ulid(AT, randomness=number)}"
+
+
+def a_consumer(**changes: Any) -> Consumer:
+    """Return the sample consumer with changes."""
+    values: dict[str, Any] = {
+        "id": CONSUMER,
+        "version": 1,
+        "created_at": AT,
+        "updated_at": AT + timedelta(microseconds=250),
+        "subject": "sub-9",
+        "name": PersonName(given="Robert", middle="E", family="Uphold", suffix="SR"),
+        "email": "Robert@Example.test",
+        "phone": "(586) 555-0100",
+        "date_of_birth": date(1961, 2, 3),
+        "address": Address(
+            line1="27366 Perry St",
+            line2="Apt 2",
+            city="Roseville",
+            state="MI",
+            postal_code="48066",
+        ),
+        "ssn": "666484418",
+    }
+    return Consumer(**values | changes)
+
+
+def an_application(**changes: Any) -> Application:
+    """Return the sample application with changes."""
+    values: dict[str, Any] = {
+        "id": APPLICATION,
+        "version": 1,
+        "consumer_id": CONSUMER,
+        "status": ApplicationStatus.IN_REVIEW,
+        "state": "MI",
+        "household_size": 3,
+        "hardship_reason": "Reduced hours – “temporary”",
+        "created_at": AT,
+        "updated_at": AT,
+        "submitted_at": AT + timedelta(days=1),
+        "assignment": Assignment(
+            counselor=COUNSELOR, grant_id=child("grant", 9), expires_at=AT + timedelta(days=30)
+        ),
+        "incomes": (an_income(1),),
+        "expenses": (an_expense(1),),
+        "debts": (a_debt(1),),
+        "totals": ApplicationTotals(
+            monthly_income=Decimal("2166.67"),
+            monthly_expenses=Decimal("900.00"),
+            monthly_debt_payments=Decimal("35.00"),
+            unsecured_balance=Decimal("1250.10"),
+        ),
+        "status_reason": "As agreed",
+    }
+    return Application(**values | changes)
+
+
+def an_income(number: int) -> Income:
+    """Return a line of income."""
+    return Income(
+        id=child("inc", number),
+        source=IncomeSource.WAGES,
+        description="Acme",
+        gross=Decimal("1250.00"),
+        net=Decimal("1000.00"),
+        frequency=Frequency.BIWEEKLY,
+        monthly=Decimal("2166.67"),
+        verified_by=Source.DOCUMENT,
+    )
+
+
+def an_expense(number: int) -> Expense:
+    """Return a line of expense."""
+    return Expense(
+        id=child("exp", number),
+        category=ExpenseCategory.HOUSING,
+        description="Rent",
+        amount=Decimal("900.00"),
+        frequency=Frequency.MONTHLY,
+        monthly=Decimal("900.00"),
+        verified_by=Source.BANK,
+    )
+
+
+def a_debt(number: int) -> Debt:
+    """Return a debt."""
+    return Debt(
+        id=child("debt", number),
+        creditor="First Bank",
+        kind=DebtKind.CREDIT_CARD,
+        account_last4="1234",
+        balance=Decimal("1250.10"),
+        apr=Decimal("24.99"),
+        minimum_payment=Decimal("35.00"),
+        past_due=Decimal("5.00"),
+        source=Source.CREDIT_REPORT,
+        eligible_for_plan=True,
+        source_key="tl-1",
+    )
+
+
+def a_note(number: int = 1) -> Note:
+    """Return a note on the sample application."""
+    return Note(
+        id=child("note", number),
+        version=1,
+        application_id=APPLICATION,
+        text="Called back.",
+        author=COUNSELOR,
+        created_at=AT,
+    )
+
+
+def a_consent() -> Consent:
+    """Return a consent under the sample application."""
+    return Consent(
+        id=child("cons", 1),
+        version=1,
+        application_id=APPLICATION,
+        purpose=ConsentPurpose.SOFT_CREDIT_PULL,
+        text_version="2026-01",
+        text_sha256="ab" * 32,
+        given_by=COUNSELOR,
+        given_at=AT,
+        expires_at=AT + timedelta(days=30),
+        used_at=AT + timedelta(hours=1),
+        source_ip="203.0.113.7",
+    )
+
+
+def a_tradeline() -> Tradeline:
+    """Return an account of a credit file."""
+    return Tradeline(
+        creditor="FIRST BANK",
+        portfolio=PortfolioType.REVOLVING,
+        account_type="CC",
+        account_last4="1234",
+        ecoa="individual",
+        opened_on=date(2019, 5, 1),
+        closed_on=date(2025, 5, 1),
+        paid_out_on=date(2025, 5, 2),
+        reported_on=date(2026, 1, 1),
+        balance=Decimal(1250),
+        high_credit=Decimal(2000),
+        credit_limit=Decimal(2500),
+        past_due=Decimal(0),
+        monthly_payment=Decimal(35),
+        rating="01",
+        late30=1,
+        late60=0,
+        late90=0,
+        months_reviewed=48,
+        payment_pattern="1X12",
+        remarks=("CLO",),
+        industry_code="B",
+        source_key="tl-1",
+    )
+
+
+def a_portfolio() -> PortfolioSummary:
+    """Return the sums of a portfolio."""
+    return PortfolioSummary(
+        high_credit=Decimal(2000),
+        credit_limit=Decimal(2500),
+        balance=Decimal(1250),
+        past_due=Decimal(0),
+        monthly_payment=Decimal(35),
+        percent_available=Decimal("50.00"),
+    )
+
+
+def a_credit_report() -> CreditReport:
+    """Return a credit report under the sample application."""
+    return CreditReport(
+        id=child("rep", 1),
+        version=1,
+        application_id=APPLICATION,
+        bureau="TransUnion",
+        kind=PullKind.SOFT,
+        pulled_at=AT,
+        consent_id=child("cons", 1),
+        file=CreditFile(
+            hit=FileHit.HIT,
+            summary=CreditSummary(
+                tradeline_count=1,
+                open_tradeline_count=1,
+                inquiry_count=1,
+                collection_count=1,
+                public_record_count=1,
+                revolving=a_portfolio(),
+                installment=a_portfolio(),
+                mortgage=a_portfolio(),
+                total=a_portfolio(),
+            ),
+            score=CreditScore(
+                model="VANTAGE4", value=612, factors=(ScoreFactor(rank=1, code="12"),)
+            ),
+            tradelines=(a_tradeline(),),
+            collections=(a_tradeline(),),
+            inquiries=(CreditInquiry(subscriber="ACME", date=date(2026, 1, 2)),),
+            public_records=(
+                PublicRecord(
+                    kind="7X", filed_on=date(2020, 1, 1), docket="99", liabilities=Decimal(10)
+                ),
+            ),
+            alerts=("DISPUTE",),
+        ),
+    )
+
+
+def a_grant(**changes: Any) -> AccessGrant:
+    """Return the sample grant with changes."""
+    values: dict[str, Any] = {
+        "id": child("grant", 9),
+        "version": 1,
+        "grantee": COUNSELOR,
+        "scope": GrantScope.APPLICATION,
+        "subject": APPLICATION,
+        "reason": "Claimed",
+        "requested_at": AT,
+        "approved_by": COUNSELOR,
+        "expires_at": AT + timedelta(days=30),
+        "revoked_at": AT + timedelta(days=2),
+    }
+    return AccessGrant(**values | changes)
+
+
+SAMPLES: Mapping[str, Record] = {
+    "consumer": a_consumer(),
+    "application": an_application(),
+    "note": a_note(),
+    "consent": a_consent(),
+    "credit_report": a_credit_report(),
+    "access_grant": a_grant(),
+}
+"""A record of each kind, by the kind's name."""
+
+
+def an_event(number: int = 1) -> Event:
+    """Return an event about the sample application."""
+    return Event(
+        id=new_ulid(AT, randomness=number),
+        name=EventName.APPLICATION_STARTED,
+        at=AT,
+        subject=APPLICATION,
+        version=1,
+        data={"consumerId": CONSUMER},
+    )
+
+
+def an_audit_line(number: int = 1) -> AuditLine:
+    """Return an audit line about the sample consumer."""
+    return AuditLine(
+        id=new_ulid(AT, randomness=number),
+        at=AT,
+        actor=COUNSELOR,
+        action="ssn",
+        subject=CONSUMER,
+        purpose="Credit pull",
+        fields=("ssn",),
+        request_id="req-1",
+        source_ip="203.0.113.7",
+    )
+
+
+_LEAVES: dict[Any, st.SearchStrategy[Any]] = {
+    str: st.text(st.characters(codec="utf-8"), max_size=20),
+    int: st.integers(0, 2**31),
+    bool: st.booleans(),
+    Decimal: st.decimals("-99999999.99", "99999999.99", places=2),
+    date: st.dates(date(1900, 1, 1)),
+    datetime: st.datetimes(datetime(1900, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 -- the zone is given beside it
+}
+
+
+def any_of(hint: Any) -> st.SearchStrategy[Any]:
+    """Return a strategy that makes any value of a record's type, with any text in any place."""
+    if hint in _LEAVES:
+        return _LEAVES[hint]
+    if is_dataclass(hint):
+        hints = get_type_hints(hint)
+        parts = {field.name: any_of(hints[field.name]) for field in fields(hint)}
+        return st.builds(hint, **parts)  # type: ignore[arg-type]  # a hint is a class here
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return st.sampled_from(hint)
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        return st.one_of(
+            *(st.none() if part is types.NoneType else any_of(part) for part in arguments)
+        )
+    if origin is tuple:
+        return st.lists(any_of(arguments[0]), max_size=3).map(tuple)
+    if origin is dict:
+        return st.dictionaries(any_of(arguments[0]), any_of(arguments[1]), max_size=3)
+    raise TypeError(hint)
