@@ -194,7 +194,6 @@ def create_app(
     """
     counters = metrics or new_metrics()
     stopping = drain or Drain()
-    tracer = tracer_provider.get_tracer(TRACER_NAME) if tracer_provider is not None else None
     engine = Engine(
         schema or create_schema(),
         config.limits,
@@ -207,13 +206,7 @@ def create_app(
         return answer(config, engine, app.state.parts, exchange)
 
     async def reachable() -> bool:
-        try:
-            await app.state.parts.directory.operator_pool()
-        except StoreUnavailable:
-            return False
-        return True
-
-    endpoint = GraphQLEndpoint(run_stages, config, counters, tracer=tracer)
+        return await directory_answers(app.state.parts.directory)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -225,12 +218,10 @@ def create_app(
             await endpoint.in_flight.drain(config.drain_seconds)
             engine.close()
 
+    tracer = tracer_provider.get_tracer(TRACER_NAME) if tracer_provider is not None else None
+    endpoint = GraphQLEndpoint(run_stages, config, counters, tracer=tracer)
     app = Starlette(
-        routes=[
-            Route("/graphql", endpoint),
-            *health_routes(stopping, reachable),
-            *routes,
-        ],
+        routes=[Route("/graphql", endpoint), *health_routes(stopping, reachable), *routes],
         middleware=[Middleware(Front, limits=config.limits, cors=cors_policy(config))],
         exception_handlers={HTTPException: _unknown_path},
         lifespan=lifespan,
@@ -239,6 +230,15 @@ def create_app(
     app.state.drain = stopping
     app.state.metrics = counters
     return app
+
+
+async def directory_answers(directory: Directory) -> bool:
+    """Say whether the directory can be read."""
+    try:
+        await directory.operator_pool()
+    except StoreUnavailable:
+        return False
+    return True
 
 
 def cors_policy(config: Config) -> CorsPolicy:

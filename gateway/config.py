@@ -97,11 +97,11 @@ class Limits:
         30, "From a request's arrival to its answer.", at_least=1, at_most=300
     )
     cached_documents: int = setting(
-        1000, "Checked documents kept for their next use.", at_least=1, at_most=100_000
+        500, "Checked documents kept for their next use.", at_least=1, at_most=100_000
     )
     cached_characters: int = setting(
-        2_000_000,
-        "Length of all the documents kept.",
+        400_000,
+        "Length of all the documents kept; each character takes about 110 bytes.",
         at_least=1024,
         at_most=100_000_000,
     )

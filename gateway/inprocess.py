@@ -28,13 +28,13 @@ async def run_in_process(config: Config, *, app: Starlette | None = None) -> Asy
 
     Both ports are bound before anything is opened. Raises CannotStart where that is not possible.
     """
+    served = app or create_app(config)
     gateway = bind(config.host, config.port, "ALMONER_PORT")
     try:
         operations = bind(config.host, config.operations_port, "ALMONER_OPERATIONS_PORT")
     except CannotStart:
         gateway.close()
         raise
-    served = app or create_app(config)
     counters = served.state.metrics
     public = gateway_server(served, gateway, config)
     private = Server(

@@ -5,7 +5,7 @@ Labels hold outcomes, codes, stages, vendors and agencies' slugs: never a person
 
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -22,7 +22,10 @@ _REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics:
-    """The gateway's own counters. Build with `new_metrics`."""
+    """The gateway's own counters. Build with `new_metrics`.
+
+    Looking a child up by its labels costs more than counting, so those of every request are kept.
+    """
 
     registry: CollectorRegistry
     requests: Counter
@@ -34,10 +37,15 @@ class Metrics:
     vendor_seconds: Histogram
     store_errors: Counter
     documents: Counter
+    _stages: dict[str, Histogram] = field(default_factory=dict, repr=False)
+    _outcomes: dict[tuple[str, str], Counter] = field(default_factory=dict, repr=False)
 
     def stage_ended(self, stage: str, seconds: float) -> None:
         """Note that a stage of a request has ended."""
-        self.stage_seconds.labels(stage).observe(seconds)
+        child = self._stages.get(stage)
+        if child is None:
+            child = self._stages[stage] = self.stage_seconds.labels(stage)
+        child.observe(seconds)
 
     def document_seen(self, hit: bool) -> None:
         """Note that a document was asked for: checked before, or to be checked now."""
@@ -47,7 +55,11 @@ class Metrics:
         self, *, outcome: str, seconds: float, agency: str | None, codes: Iterable[str]
     ) -> None:
         """Note that a request has ended: how, after how long, for which agency (its slug)."""
-        self.requests.labels(outcome, agency or NO_AGENCY).inc()
+        key = (outcome, agency or NO_AGENCY)
+        child = self._outcomes.get(key)
+        if child is None:
+            child = self._outcomes[key] = self.requests.labels(*key)
+        child.inc()
         self.request_seconds.observe(seconds)
         for code in codes:
             self.errors.labels(code).inc()

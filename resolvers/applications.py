@@ -1,5 +1,6 @@
 """Applications: finding and listing them, and what every change to one begins with."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -69,8 +70,7 @@ async def applications_of(
     """Return the consumer's applications that the principal may read, newest first."""
     window = read_forward(first, after)
     if context.principal.kind is PrincipalKind.COUNSELOR:
-        grants = await context.guard.grants()
-        return await _of_consumer(context, consumer.id, window, lambda one: one.id in grants)
+        return await _granted(context, window, lambda one: one.consumer_id == consumer.id)
     return await _of_consumer(context, consumer.id, window, lambda one: True)  # noqa: ARG005
 
 
@@ -232,10 +232,9 @@ async def _first_kept(
     context: RequestContext, ids: Sequence[str], keep: Keep, count: int
 ) -> list[Application]:
     """Return the first `count` applications that are kept, in the order of `ids`."""
-    store = store_of(context)
     kept: list[Application] = []
     remaining = iter(ids)
     while len(kept) < count and (chunk := list(islice(remaining, READ_AT_ONCE_MAX))):
-        found = await store.get_many(Application, chunk)
-        kept.extend(found[id_] for id_ in chunk if id_ in found and keep(found[id_]))
+        found = await asyncio.gather(*map(context.loaders.applications.load, chunk))
+        kept.extend(one for one in found if one is not None and keep(one))
     return kept[:count]

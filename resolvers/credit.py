@@ -173,7 +173,7 @@ async def _fail(pull: _Pull, used: Consent, trouble: Upstream) -> None:
         context,
         EventName.CREDIT_REPORT_FAILED,
         used.id,
-        used.version + 1,
+        used.version if trouble.may_have_acted else used.version + 1,
         applicationId=pull.application.id,
     )
     audit = audited(context, "pullCreditReport.failed", used.id, purpose=trouble.code)

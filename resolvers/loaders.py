@@ -4,8 +4,9 @@ Made anew for each request, so that nothing one principal read is ever answered 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Generic, TypeVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 from domain.applications import Application, Note
 from domain.consents import Consent
@@ -18,6 +19,8 @@ V = TypeVar("V")
 
 class Batcher(Generic[V]):
     """Gathers the keys asked for in one turn of the event loop, and remembers the answers."""
+
+    __slots__ = ("_batch", "_known", "_read", "_waiting")
 
     def __init__(self, read: Callable[[list[str]], Awaitable[Mapping[str, V]]]) -> None:
         self._read = read
@@ -59,29 +62,18 @@ class Batcher(Generic[V]):
 
 
 class Loaders:
-    """The data loaders of one request."""
+    """The data loaders of one request; without a store there is nothing to load."""
+
+    __slots__ = ("applications", "consents", "consumers", "credit_reports", "notes")
 
     def __init__(self, store: AgencyStore | None) -> None:
-        async def applications(ids: list[str]) -> Mapping[str, Application]:
-            return await store.get_many(Application, ids) if store else {}
-
-        async def consumers(ids: list[str]) -> Mapping[str, Consumer]:
-            return await store.get_many(Consumer, ids) if store else {}
-
-        async def notes(ids: list[str]) -> Mapping[str, list[Note]]:
-            return await store.children_many(Note, ids) if store else {}
-
-        async def consents(ids: list[str]) -> Mapping[str, list[Consent]]:
-            return await store.children_many(Consent, ids) if store else {}
-
-        async def credit_reports(ids: list[str]) -> Mapping[str, list[CreditReport]]:
-            return await store.children_many(CreditReport, ids) if store else {}
-
-        self.applications = Batcher(applications)
-        self.consumers = Batcher(consumers)
-        self.notes = Batcher(notes)
-        self.consents = Batcher(consents)
-        self.credit_reports = Batcher(credit_reports)
+        records = _nothing if store is None else store.get_many
+        children = _nothing if store is None else store.children_many
+        self.applications: Batcher[Application] = Batcher(partial(records, Application))
+        self.consumers: Batcher[Consumer] = Batcher(partial(records, Consumer))
+        self.notes: Batcher[list[Note]] = Batcher(partial(children, Note))
+        self.consents: Batcher[list[Consent]] = Batcher(partial(children, Consent))
+        self.credit_reports: Batcher[list[CreditReport]] = Batcher(partial(children, CreditReport))
 
     def forget(self) -> None:
         """Forget everything read so far: a unit has been committed."""
@@ -90,3 +82,7 @@ class Loaders:
         self.notes.forget()
         self.consents.forget()
         self.credit_reports.forget()
+
+
+async def _nothing(_record_type: type, _ids: Sequence[str]) -> Mapping[str, Any]:
+    return {}

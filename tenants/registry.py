@@ -190,8 +190,9 @@ class StoreRegistry:
                 opening = asyncio.create_task(self._open_store(agency))
                 opening.add_done_callback(_retrieve)
                 self._opening[agency.id] = opening
-            # Shielded: one request that goes away does not take the store from those who wait too.
-            await asyncio.shield(opening)
+            # One request that goes away does not take the store from those who wait too.
+            await asyncio.wait([opening])
+            opening.result()
 
     async def _open_store(self, agency: Agency) -> None:
         try:

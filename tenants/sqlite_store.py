@@ -36,7 +36,7 @@ from tenants.sqlcipher import (
     translate,
 )
 from tenants.sqlite_formats import APPLICATION_ID, bring_forward
-from tenants.sqlite_units import read_once, write_units
+from tenants.sqlite_units import READ_ONCE, once_of, write_units
 
 T = TypeVar("T")
 LOOP_ROWS_MAX = 100
@@ -152,7 +152,7 @@ class SqliteBackend:
 
     async def once(self, key: str, at: datetime) -> Once | None:
         """Return the idempotency record under a key that has not expired at that moment."""
-        held = await self._on_loop(lambda connection: read_once(connection, key))
+        held = once_of(key, await self._read(READ_ONCE, (key,)))
         return held if held is not None and held.expires_at > at else None
 
     async def commit(self, unit: Unit, *, at: datetime) -> None:
@@ -167,7 +167,7 @@ class SqliteBackend:
         outcome.add_done_callback(_retrieve)
         self._waiting.append(_Waiting(unit, at, outcome))
         self._thread.submit(self._write_waiting, loop)
-        await asyncio.shield(outcome)
+        await _finished(outcome)
 
     async def outbox_pending(self, limit: int) -> list[StoredEvent]:
         """Return events not yet done, in the order written."""
@@ -199,7 +199,7 @@ class SqliteBackend:
         last = 0
         while True:
             bounds = (last, kind, segments, segment, SCAN_BATCH_ROWS)
-            found = await self._in_thread(_reading(_SCAN, bounds))
+            found = await self._read(_SCAN, bounds, rows_max=SCAN_BATCH_ROWS)
             for columns in found:
                 yield _row(columns)
             if len(found) < SCAN_BATCH_ROWS:
@@ -224,32 +224,35 @@ class SqliteBackend:
         closing.add_done_callback(lambda _: self._thread.shutdown(wait=False))
         closing.add_done_callback(_retrieve)
         try:
-            await asyncio.shield(closing)
+            await _finished(closing)
         except DatabaseError as error:
             raise translate(error) from error
 
     async def _read(
         self, statement: str, bounds: Sequence[Any], *, rows_max: int = 1
     ) -> list[tuple[Any, ...]]:
-        """Run a reading statement: on the loop where it is short, else in the thread."""
-        read = _reading(statement, bounds)
-        return await (self._on_loop if rows_max <= LOOP_ROWS_MAX else self._in_thread)(read)
+        """Run a reading statement: on the loop where it is short and nobody is in the way.
 
-    async def _on_loop(self, read: Callable[[Connection], T]) -> T:
+        All rows are fetched at once: a statement left half read would hold its snapshot, and the
+        log would grow.
+        """
         self._check_open()
-        try:
-            return read(self._reader)
-        except DatabaseError as error:
-            if not is_busy(error):
-                raise translate(error) from error
-        return await self._in_thread(read)
+        if rows_max <= LOOP_ROWS_MAX:
+            try:
+                return self._reader.execute(statement, bounds).fetchall()
+            except DatabaseError as error:
+                if not is_busy(error):
+                    raise translate(error) from error
+        return await self._in_thread(
+            lambda connection: connection.execute(statement, bounds).fetchall()
+        )
 
     async def _in_thread(self, work: Callable[[Connection], T]) -> T:
         self._check_open()
         running = asyncio.get_running_loop().run_in_executor(self._thread, work, self._writer)
         running.add_done_callback(_retrieve)
         try:
-            return await asyncio.shield(running)
+            return await _finished(running)
         except DatabaseError as error:
             raise translate(error) from error
 
@@ -302,13 +305,6 @@ def delete_sqlite(path: Path) -> None:
         sync_directory(path.parent)
 
 
-def _reading(
-    statement: str, bounds: Sequence[Any]
-) -> Callable[[Connection], list[tuple[Any, ...]]]:
-    # All rows at once: a statement left half read would hold its snapshot, and the log would grow.
-    return lambda connection: connection.execute(statement, bounds).fetchall()
-
-
 def _row(columns: Sequence[Any]) -> Row:
     return Row(Key(columns[0], columns[1], columns[2]), columns[3], columns[4])
 
@@ -325,6 +321,12 @@ def _settle(batch: list[_Waiting], outcomes: list[Exception | None]) -> None:
             one.outcome.set_result(None)
         else:
             one.outcome.set_exception(outcome)
+
+
+async def _finished(future: "asyncio.Future[T]") -> T:
+    """Wait for the outcome; whoever stops waiting does not stop what is waited for."""
+    await asyncio.wait([future])
+    return future.result()
 
 
 def _retrieve(future: "asyncio.Future[Any]") -> None:

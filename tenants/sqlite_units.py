@@ -7,7 +7,7 @@ each keeps a refused one from touching its neighbours.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -26,6 +26,7 @@ from tenants.backend import (
 )
 from tenants.sqlcipher import Connection, DatabaseError, IntegrityError, translate
 
+READ_ONCE = "SELECT digest, reference, expires_at FROM once WHERE key = ?"
 ONCE_PURGED_PER_UNIT_MAX = 16
 Entry = TypeVar("Entry", IndexEntry, UniqueEntry)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -206,11 +207,8 @@ def _without(entries: Iterable[Entry], others: Iterable[Entry]) -> list[Entry]:
     return [entry for entry in dict.fromkeys(entries) if entry not in gone]
 
 
-def read_once(connection: Connection, key: str) -> Once | None:
-    """Return the idempotency record under a key, expired or not."""
-    rows = connection.execute(
-        "SELECT digest, reference, expires_at FROM once WHERE key = ?", (key,)
-    ).fetchall()
+def once_of(key: str, rows: Sequence[tuple[Any, ...]]) -> Once | None:
+    """Return the idempotency record that READ_ONCE found under a key, expired or not."""
     if not rows:
         return None
     digest, reference, expires_at = rows[0]
@@ -219,13 +217,17 @@ def read_once(connection: Connection, key: str) -> Once | None:
     )
 
 
+def _held_once(connection: Connection, key: str) -> Once | None:
+    return once_of(key, connection.execute(READ_ONCE, (key,)).fetchall())
+
+
 def _begin_once(connection: Connection, begin: Once, at: datetime) -> None:
     now = to_microseconds(at)
     connection.execute(
         "DELETE FROM once WHERE key IN (SELECT key FROM once WHERE expires_at <= ? LIMIT ?)",
         (now, ONCE_PURGED_PER_UNIT_MAX),
     )
-    held = read_once(connection, begin.key)
+    held = _held_once(connection, begin.key)
     if held is not None and held.expires_at > at:
         if held.digest != begin.digest:
             raise IdempotencyMismatch
@@ -238,7 +240,7 @@ def _finish_once(connection: Connection, finish: Once, at: datetime) -> None:
 
     What was done under the attempt has happened, and a record of it must not be lost.
     """
-    held = read_once(connection, finish.key)
+    held = _held_once(connection, finish.key)
     if held is not None and held.expires_at > at:
         if held.digest != finish.digest:
             raise IdempotencyMismatch

@@ -125,8 +125,8 @@ class KeySets:
             follow_redirects=False,
             timeout=httpx.Timeout(self._timeout_seconds),
         ) as answer:
-            if answer.status_code != httpx.codes.OK or "content-encoding" in answer.headers:
-                raise ValueError("not a plain answer")
+            if answer.status_code != httpx.codes.OK:
+                raise ValueError("not a key set")
             body = bytearray()
             async for part in answer.aiter_raw():
                 body += part

@@ -18,8 +18,8 @@ from tests.gateway.test_deadlines import until
 
 
 @asynccontextmanager
-async def running(world: World, **settings: object) -> AsyncIterator[Server]:
-    config = small_config(**({"linger_ms": 0, "limits__deadline_seconds": 2} | settings))
+async def running(world: World, **settings: Any) -> AsyncIterator[Server]:
+    config = small_config("serve", **{"linger_ms": 0, "limits__deadline_seconds": 2, **settings})
     listener = bind("127.0.0.1", 0)
     async with gateway_server(small_app(world, config), listener, config) as server:
         yield server

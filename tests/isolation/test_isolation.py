@@ -231,6 +231,22 @@ def test_another_agency_s_objects_are_as_if_they_had_never_been(
             assert canary not in "".join(str(part) for part in theirs)
 
 
+@pytest.mark.parametrize("field", ["application", "consumer", "creditReport", "node"])
+def test_the_agency_s_own_counselor_sees_what_others_do_not(
+    dev: Running, planted: Planted, field: str
+) -> None:
+    """The same operations, asked by the agency's own counselor, do answer: the test can fail."""
+    operation = QUERIES[field][0]
+    credential = {"token": dev.token("counselor@summit.test")}
+
+    own = answer_to(dev, operation, planted.ids, credential)
+    nobody = answer_to(dev, operation, of_nobody(), credential)
+
+    assert stable(own) != stable(nobody)
+    if field in ("application", "consumer"):
+        assert planted.canaries[0] in own[2]
+
+
 def stable(answer: tuple[int, str, str]) -> tuple[int, str, str]:
     """Return an answer without the ids and moments of what the operation itself made."""
     status, headers, body = answer

@@ -1,5 +1,6 @@
 """Saving incomes, expenses and debts, all or nothing."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -155,6 +156,8 @@ async def test_an_application_holds_a_hundred_lines_of_a_kind(
     assert len(saved["expenses"]) == 100
     one_more: dict[str, Any] = {"applicationId": draft.id, "expenses": [RENT]}
     assert (await world.ask(me, SAVE, {"input": one_more})).faults == {"input.expenses": "TOO_MANY"}
+    removals: dict[str, Any] = {"applicationId": draft.id, "remove": ["x"] * 301}
+    assert (await world.ask(me, SAVE, {"input": removals})).faults == {"input.remove": "TOO_MANY"}
     exchanged = await _save(world, me, draft, expenses=[RENT], remove=[saved["expenses"][0]["id"]])
     assert len(exchanged["expenses"]) == 100
 
@@ -179,8 +182,6 @@ async def test_figures_that_stay_keep_what_they_rest_on(
     world: World, me: Principal, draft: Application
 ) -> None:
     """A debt from a report stays so while its figures do, and becomes the consumer's word after."""
-    from dataclasses import replace
-
     debt = Debt(
         id=f"{draft.id.replace('app_', 'debt_')}_01ARZ3NDEKTSV4RRFFQ69G5FAV",
         creditor="BIG BANK",

@@ -7,6 +7,8 @@ import pytest
 from domain.access import AccessGrant
 from domain.actors import Group
 from domain.applications import Application, ApplicationStatus
+from domain.errors import VersionConflict
+from resolvers.counseling import add_note
 from tests.resolvers.documents import (
     CLAIM,
     CLOSE,
@@ -141,6 +143,21 @@ async def test_only_active_counselors_are_handed_to(world: World, submitted: App
         assert answer.faults == {"to": "INVALID"}
 
 
+async def test_what_has_ended_is_not_handed_over(world: World, submitted: Application) -> None:
+    """A closed application stays with who closed it, who may still give it back."""
+    counselor = world.person(Group.COUNSELORS)
+    staff = await world.add_staff(world.person(Group.COUNSELORS))
+    await world.ask(counselor, CLAIM, {"id": submitted.id})
+    await world.ask(counselor, CLOSE, {"id": submitted.id, "reason": "Done"})
+    answer = await world.ask(counselor, REASSIGN, {"id": submitted.id, "to": staff.id})
+    assert answer.code == "INVALID_TRANSITION"
+    assert (await world.ask(counselor, RELEASE, {"id": submitted.id}))["releaseApplication"]
+    for document in (RELEASE, CLOSE):
+        variables = {"id": submitted.id, "reason": "Again"}
+        answer = await world.ask(counselor, document, variables)
+        assert answer.code == "NOT_FOUND"
+
+
 async def test_a_returned_application_comes_back_to_its_counselor(
     world: World, submitted: Application
 ) -> None:
@@ -207,8 +224,5 @@ async def test_a_grant_revoked_meanwhile_refuses_the_note(
     context = world.context(counselor)
     await context.guard.grants()
     await world.ask(counselor, RELEASE, {"id": submitted.id})
-    from domain.errors import VersionConflict
-    from resolvers.counseling import add_note
-
     with pytest.raises(VersionConflict):
         await add_note(context, submitted.id, "Too late")

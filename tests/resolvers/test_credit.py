@@ -424,6 +424,17 @@ async def test_a_reports_debts_are_imported_once(
     assert again["version"] == imported["version"] + 1
 
 
+async def test_an_import_respects_the_bound_on_debts(
+    world: World, me: Principal, draft: Application
+) -> None:
+    """A report that would make more than a hundred debts is not imported in part."""
+    lines = tuple(replace(CARD, source_key=f"card-{n}", account_last4=None) for n in range(101))
+    world.bureau.answers = [replace(FILE, tradelines=lines)]
+    pull = _pull(draft, await _consent(world, me, draft))
+    report = (await world.ask(me, PULL, pull))["pullCreditReport"]
+    assert (await world.ask(me, IMPORT, {"id": report["id"]})).code == "TOO_LARGE"
+
+
 async def test_importing_needs_the_right_to_read_and_to_edit(
     world: World, me: Principal, draft: Application
 ) -> None:

@@ -1,12 +1,16 @@
 """The queue: its order, its pages, and what it does not tell."""
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from domain.access import AccessGrant
 from domain.actors import Group
-from domain.applications import IN_COUNSELING, ApplicationStatus
+from domain.applications import IN_COUNSELING, Application, ApplicationStatus
+from domain.ids import new_ulid
+from resolvers.assignments import new_assignment
 from tests.resolvers.documents import NODE, QUEUE
 from tests.resolvers.world import Answer, World, nodes
 
@@ -105,6 +109,34 @@ async def test_a_queue_page_is_bounded(world: World) -> None:
     assert nodes((await world.ask(counselor, QUEUE, {"first": None}))["queue"]) == []
 
 
+async def test_more_than_one_read_of_claims_is_seen_whole(world: World) -> None:
+    """A counselor's many grants all count, and so do many claims that lapsed at once."""
+    counselor = world.person(Group.COUNSELORS)
+    context = world.context(counselor)
+    consumer = await world.add_consumer()
+    ids = [f"app_{new_ulid(world.now)}" for _ in range(501)]
+    for start in range(0, len(ids), 50):
+        records: list[Application | AccessGrant] = []
+        for id_ in ids[start : start + 50]:
+            assignment, grant = new_assignment(context, id_, reason="Claimed")
+            application = Application(
+                id=id_,
+                consumer_id=consumer.id,
+                status=ApplicationStatus.IN_REVIEW,
+                created_at=world.now,
+                updated_at=world.now,
+                submitted_at=world.now,
+                assignment=assignment,
+            )
+            records += [application, grant]
+        await world.put(*records)
+    assert set(await world.context(counselor).guard.grants()) == set(ids)
+    assert await _all(world, counselor) == []
+    world.later(days=30)
+    assert await world.context(counselor).guard.grants() == {}
+    assert [item["applicationId"] for item in await _all(world, counselor)] == sorted(ids)
+
+
 async def _all(world: World, counselor: Any, size: int = 100) -> list[Any]:
     seen: list[Any] = []
     after: str | None = None
@@ -119,10 +151,6 @@ async def _all(world: World, counselor: Any, size: int = 100) -> list[Any]:
 
 
 async def _empty(world: World) -> None:
-    from dataclasses import replace
-
-    from domain.applications import Application
-
     found = [one async for one in world.store.scan(Application)]
     for application in found:
         if application.status is not ApplicationStatus.CLOSED:

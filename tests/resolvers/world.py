@@ -20,6 +20,7 @@ from domain.consumers import Address, Consumer, PersonName
 from domain.credit import CreditBureau, CreditFile, CreditSubject, FileHit, PullKind
 from domain.errors import GatewayError
 from domain.ids import new_ulid
+from resolvers.assignments import new_assignment
 from resolvers.context import RequestContext, RequestMeta, open_context
 from schema.build import core_schema, create_schema
 from tenants.backend import StoreBackend
@@ -235,8 +236,6 @@ class World:
 
     async def assign(self, application: Application, counselor: Principal) -> Application:
         """Give a counselor the application, with the grant that goes with it."""
-        from resolvers.assignments import new_assignment
-
         assignment, grant = new_assignment(
             self.context(counselor), application.id, reason="Claimed"
         )

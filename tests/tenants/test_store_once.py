@@ -88,6 +88,15 @@ async def test_an_expired_record_is_replaced(backend: StoreBackend) -> None:
         await backend.commit(Unit(finish=a_once(digest="new", hours=48)), at=LATER)
 
 
+async def test_however_many_expired_each_is_replaced(backend: StoreBackend) -> None:
+    """Expired records are no hindrance, whether they were cleared away by then or not."""
+    for number in range(40):
+        await backend.commit(Unit(begin=a_once(f"k{number}", hours=1)), at=AT)
+    for number in reversed(range(40)):
+        await backend.commit(Unit(begin=a_once(f"k{number}", "new", hours=48)), at=LATER)
+        assert await backend.once(f"k{number}", LATER) is not None
+
+
 async def test_a_late_finish_is_recorded_all_the_same(backend: StoreBackend) -> None:
     """What was done under an attempt that expired meanwhile is kept: it has happened."""
     await backend.commit(Unit(begin=a_once()), at=AT)

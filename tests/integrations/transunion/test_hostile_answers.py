@@ -68,12 +68,13 @@ def attempt(settings: TransUnionSettings) -> Attempt:
 )
 def test_hostile_documents_are_refused_cheaply(attempt: Attempt, body: str) -> None:
     """DTDs, entities, depth, numbers and strange encodings: refused in little time and memory."""
-    started = time.perf_counter()
+    started = time.thread_time()
     tracemalloc.start()
     assert attempt(body.encode()) is None
     _, most_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert time.perf_counter() - started < 3
+    # Seconds where the doubling of entities would take ages; loose, for slow and traced runs.
+    assert time.thread_time() - started < 15
     assert most_bytes < 60_000_000
 
 

@@ -1,0 +1,45 @@
+"""The pages about HTTP, errors and settings say what the code does."""
+
+import re
+from pathlib import Path
+
+from gateway.app import answer
+from gateway.errors import KINDS
+from gateway.metrics import new_metrics
+from gateway.settings_page import settings_page
+
+DOCS = Path(__file__).parent.parent.parent / "docs"
+
+
+def page(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def test_every_code_is_documented_as_it_is_answered() -> None:
+    """docs/errors.md has each code once, with its type and its status."""
+    rows = re.findall(r"^\| ([A-Z_]+) \| (\w+) \| (\d+) \|", page("errors.md"), re.MULTILINE)
+
+    documented = {code: (error_type, int(status)) for code, error_type, status in rows}
+    assert len(rows) == len(documented)
+    assert documented == {code: (kind.error_type, kind.status) for code, kind in KINDS.items()}
+
+
+def test_the_page_of_settings_is_current() -> None:
+    """docs/configuration.md is what the table says: python -m gateway.settings_page writes it."""
+    assert page("configuration.md") == settings_page()
+
+
+def test_the_stages_are_documented_in_their_order() -> None:
+    """docs/http.md lists the stages that gateway/app.py has."""
+    source = Path(answer.__code__.co_filename).read_text(encoding="utf-8")
+
+    listed = re.findall(r"^\d\. \*\*(\w+)\*\*", page("http.md"), re.MULTILINE)
+    assert listed == re.findall(r'clock\.stage\("(\w+)"\)', source)
+
+
+def test_every_metric_is_documented() -> None:
+    """docs/http.md names each counter."""
+    text = page("http.md")
+
+    for metric in new_metrics().registry.collect():
+        assert f"`{metric.name}" in text
