@@ -21,7 +21,7 @@ from domain.errors import DeadlineExceeded, GatewayError
 from gateway.config import Config
 from gateway.deadlines import InFlight, Work, answer_within
 from gateway.engine.documents import Operation
-from gateway.errors import INTERNAL, DocumentRefused, Refused, malformed, masked, stack_of
+from gateway.errors import INTERNAL, KINDS, DocumentRefused, Refused, malformed, masked, stack_of
 from gateway.http import ALLOWED, ClientLeft
 from gateway.identity.refusals import reason_of
 from gateway.logs import request_line
@@ -111,7 +111,7 @@ class GraphQLEndpoint:
 
     async def _reply(self, exchange: Exchange) -> Reply:
         """Return the answer, whatever came of the stages."""
-        accepted = choose(exchange.headers.get("accept"))
+        accepted = choose(", ".join(exchange.headers.getlist("accept")))
         if accepted is None:
             message = f"Accept names none of {', '.join(MediaType)}."
             return refusal(malformed(message, HTTPStatus.NOT_ACCEPTABLE), exchange.media_type)
@@ -196,7 +196,7 @@ def _reply_to_error(exchange: Exchange, error: Exception) -> Reply:
             late = malformed("The request took too long to arrive.", HTTPStatus.REQUEST_TIMEOUT)
             late.headers["connection"] = "close"
             return refusal(late, exchange.media_type)
-        case GatewayError():
+        case GatewayError() if error.code in KINDS:
             reason = reason_of(error)
             exchange.reason = None if reason is None else reason.value
             return error_refusal(error, exchange.media_type)

@@ -102,7 +102,8 @@ def idempotency_key(headers: Headers) -> str | None:
 
 
 def _check_body_headers(headers: Headers) -> None:
-    if not is_json_in_utf8(headers.get("content-type")):
+    content_types = headers.getlist("content-type")
+    if len(content_types) != 1 or not is_json_in_utf8(content_types[0]):
         raise malformed(
             "Send application/json in UTF-8, and say so by Content-Type.",
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,

@@ -12,6 +12,7 @@ from gateway.health import operations_app
 from gateway.listening import bind
 from gateway.metrics import exposition
 from gateway.server import Server, gateway_server
+from gateway.telemetry import start_tracing, stop_tracing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,8 @@ async def run_in_process(config: Config, *, app: Starlette | None = None) -> Asy
 
     Both ports are bound before anything is opened. Raises CannotStart where that is not possible.
     """
-    served = app or create_app(config)
+    tracing = start_tracing(config)
+    served = app or create_app(config, tracer_provider=tracing)
     gateway = bind(config.host, config.port, "ALMONER_PORT")
     try:
         operations = bind(config.host, config.operations_port, "ALMONER_OPERATIONS_PORT")
@@ -41,5 +43,8 @@ async def run_in_process(config: Config, *, app: Starlette | None = None) -> Asy
         operations_app(lambda: exposition(counters.registry), lambda: {"status": "live"}),
         operations,
     )
-    async with private, public:
-        yield Running(gateway=public, operations=private)
+    try:
+        async with private, public:
+            yield Running(gateway=public, operations=private)
+    finally:
+        stop_tracing(tracing)

@@ -15,8 +15,8 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from gateway.errors import stack_of
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-# These say more than a log may hold, the addresses of requests for one.
-_QUIET = ("httpx", "httpcore", "uvicorn.access", "asyncio")
+# These say more than a log may hold, addresses of requests for one, or a line for each bad request.
+_QUIET = ("httpx", "httpcore", "uvicorn", "uvicorn.error", "uvicorn.access", "asyncio")
 
 
 def configure_logs(level: str, form: str, stream: TextIO | None = None) -> None:

@@ -18,11 +18,11 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.config import Config
+from gateway.config import Config, Limits
 from gateway.health import Drain
 from gateway.listening import BACKLOG, let_nobody_in
+from gateway.protocol import bounded_protocol
 
-HEADER_BYTES_MAX = 65_536
 _TICK_SECONDS = 0.02
 _SETTLE_SECONDS = 0.1
 
@@ -52,6 +52,7 @@ class Server:
         linger_ms: int = 0,
         keep_alive_seconds: int = 75,
         trusted_proxies: Sequence[str] = (),
+        limits: Limits | None = None,
         tls: Tls | None = None,
     ) -> None:
         """Take the application and its socket, which the server closes at its end."""
@@ -67,7 +68,7 @@ class Server:
                 _closing_while_draining(app, self.drain),
                 lifespan="off",
                 ws="none",
-                http="httptools",
+                http=bounded_protocol(limits or Limits()),
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -76,7 +77,6 @@ class Server:
                 backlog=BACKLOG,
                 timeout_keep_alive=keep_alive_seconds,
                 timeout_graceful_shutdown=max(1, int(drain_seconds)),
-                h11_max_incomplete_event_size=HEADER_BYTES_MAX,
                 ssl_certfile=tls.certificate_file if tls else None,
                 ssl_keyfile=tls.key_file if tls else None,
                 ssl_ca_certs=str(tls.client_ca_file) if tls and tls.client_ca_file else None,
@@ -129,10 +129,6 @@ class Server:
         assert self._serving is not None
         await asyncio.shield(self._serving)
 
-    def hurry(self) -> None:
-        """Give up waiting for what is in flight."""
-        self._uvicorn.force_exit = True
-
 
 def gateway_server(app: Starlette, listener: socket.socket, config: Config) -> Server:
     """Return the server of the gateway, as it is configured."""
@@ -144,6 +140,7 @@ def gateway_server(app: Starlette, listener: socket.socket, config: Config) -> S
         linger_ms=config.linger_ms,
         keep_alive_seconds=config.keep_alive_seconds,
         trusted_proxies=config.trusted_proxies,
+        limits=config.limits,
     )
 
 
@@ -174,7 +171,7 @@ class _Uvicorn(uvicorn.Server):
         loop = asyncio.get_running_loop()
         ends = loop.time() + self._linger_seconds
         open_ones = self.server_state.connections
-        while loop.time() < ends and open_ones and not self.force_exit:  # noqa: ASYNC110 - a plain set
+        while loop.time() < ends and open_ones:  # noqa: ASYNC110 - a plain set
             await asyncio.sleep(_TICK_SECONDS)
         let_nobody_in(self._listener)
         await asyncio.sleep(_TICK_SECONDS)  # those who wait to be accepted are

@@ -91,8 +91,10 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 def _tell(line: str) -> None:
+    """Say it to the supervisor, who reads one line; what else is printed goes to standard error."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
+    os.dup2(2, 1)
 
 
 if __name__ == "__main__":

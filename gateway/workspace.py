@@ -8,12 +8,11 @@ from pathlib import Path
 
 from domain.errors import StoreUnavailable
 from gateway.settings import CannotStart
+from tenants.directory_backup import DIRECTORY_FILE, KEYRING_FILE
 from tenants.keyring import LocalKeyring
 from tenants.registry import StoreRegistry
 from tenants.sqlite_directory import SqliteDirectory, open_directory
 
-KEYRING_FILE = "keyring.json"
-DIRECTORY_FILE = "directory.db"
 ISSUER_FILE = "issuer.db"
 STORES_FOLDER = "stores"
 CERTIFICATES_FOLDER = "certificates"

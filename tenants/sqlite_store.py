@@ -164,10 +164,9 @@ class SqliteBackend:
         self._check_open()
         loop = asyncio.get_running_loop()
         outcome: asyncio.Future[None] = loop.create_future()
-        outcome.add_done_callback(_retrieve)
         self._waiting.append(_Waiting(unit, at, outcome))
         self._thread.submit(self._write_waiting, loop)
-        await _finished(outcome)
+        await outcome
 
     async def outbox_pending(self, limit: int) -> list[StoredEvent]:
         """Return events not yet done, in the order written."""
@@ -222,9 +221,9 @@ class SqliteBackend:
         loop = asyncio.get_running_loop()
         closing = loop.run_in_executor(self._thread, self._writer.close)
         closing.add_done_callback(lambda _: self._thread.shutdown(wait=False))
-        closing.add_done_callback(_retrieve)
+        await asyncio.wait([closing])  # which, unlike awaiting it, is never cancelled with us
         try:
-            await _finished(closing)
+            closing.result()
         except DatabaseError as error:
             raise translate(error) from error
 
@@ -249,10 +248,10 @@ class SqliteBackend:
 
     async def _in_thread(self, work: Callable[[Connection], T]) -> T:
         self._check_open()
-        running = asyncio.get_running_loop().run_in_executor(self._thread, work, self._writer)
-        running.add_done_callback(_retrieve)
         try:
-            return await _finished(running)
+            return await asyncio.get_running_loop().run_in_executor(
+                self._thread, work, self._writer
+            )
         except DatabaseError as error:
             raise translate(error) from error
 
@@ -316,20 +315,8 @@ def _first(rows: list[tuple[Any, ...]]) -> Row | None:
 def _settle(batch: list[_Waiting], outcomes: list[Exception | None]) -> None:
     for one, outcome in zip(batch, outcomes, strict=True):
         if one.outcome.done():
-            continue
+            continue  # whoever waited was cancelled
         if outcome is None:
             one.outcome.set_result(None)
         else:
             one.outcome.set_exception(outcome)
-
-
-async def _finished(future: "asyncio.Future[T]") -> T:
-    """Wait for the outcome; whoever stops waiting does not stop what is waited for."""
-    await asyncio.wait([future])
-    return future.result()
-
-
-def _retrieve(future: "asyncio.Future[Any]") -> None:
-    """Look at the outcome, so that one that nobody waits for any more is not reported as lost."""
-    if not future.cancelled():
-        future.exception()

@@ -57,7 +57,10 @@ def backup(*, file: Path, passphrase_file: Path | None, reason: str | None) -> N
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--overwrite", is_flag=True, help="Replace the directory that is there.")
 @_passphrase_option
-def restore(*, file: Path, overwrite: bool, passphrase_file: Path | None) -> None:
+@reason_option
+def restore(
+    *, file: Path, overwrite: bool, passphrase_file: Path | None, reason: str | None
+) -> None:
     """Bring the directory and its keys back into ALMONER_HOME.
 
     \b
@@ -65,9 +68,15 @@ def restore(*, file: Path, overwrite: bool, passphrase_file: Path | None) -> Non
       ALMONER_HOME=/srv/almoner almoner directory restore almoner-directory.backup
     """
     home = configured("command").home
-    directory_backup.restore(
-        file, home, _passphrase(passphrase_file, confirm=False), overwrite=overwrite
-    )
+    passphrase = _passphrase(passphrase_file, confirm=False)
+    given = reason_or_ask(reason)
+    directory_backup.restore(file, home, passphrase, overwrite=overwrite)
+
+    async def run(workspace: Workspace) -> None:
+        audit = cli_audit("directory restore", subject=None, reason=given)
+        await workspace.directory.record_audit(None, audit)
+
+    in_workspace(run)
     click.echo(f"restored into {home}; now: almoner doctor")
 
 

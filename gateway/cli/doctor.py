@@ -19,7 +19,8 @@ from domain.errors import GatewayError
 from gateway.cli.terminal import configured, json_option, print_rows
 from gateway.config import Config
 from gateway.settings import CannotStart
-from gateway.workspace import DIRECTORY_FILE, Workspace, open_workspace
+from gateway.workspace import Workspace, open_workspace
+from tenants.directory_backup import DIRECTORY_FILE
 
 FREE_BYTES_MIN = 500 * 1024 * 1024
 CERTIFICATE_DAYS_MIN = 30

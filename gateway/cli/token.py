@@ -15,8 +15,9 @@ from gateway.cli.terminal import (
 from gateway.local.issuer import LocalIssuer, TokenUse
 from gateway.provisioning import cli_audit
 from gateway.settings import CannotStart
-from gateway.workspace import ISSUER_FILE, KEYRING_FILE, Workspace
+from gateway.workspace import ISSUER_FILE, Workspace
 from tenants.directory import Revocation, RevocationKind
+from tenants.directory_backup import KEYRING_FILE
 from tenants.keyring import LocalKeyring
 
 _TOKEN_DAYS_MAX = 1  # the verifier accepts no token that lives longer

@@ -26,15 +26,14 @@ from gateway.server import Server
 from gateway.settings import CannotStart
 from gateway.workspace import (
     CERTIFICATES_FOLDER,
-    DIRECTORY_FILE,
     ISSUER_FILE,
-    KEYRING_FILE,
     Workspace,
     open_workspace,
 )
 from integrations.transunion.certificates import CertificateFiles, ensure_certificates
 from integrations.transunion.local import simulator_settings
 from integrations.transunion.simulator import Simulator, running_simulator
+from tenants.directory_backup import DIRECTORY_FILE, KEYRING_FILE
 from tenants.keyring import LocalKeyring
 
 Tell = Callable[[str], None]

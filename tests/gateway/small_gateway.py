@@ -266,13 +266,19 @@ def small_config(command: str = "serve", **overrides: object) -> Config:
     return load_config({"ALMONER_HOME": "unused"}, given, command=command)
 
 
-def small_app(world: World, config: Config | None = None, **overrides: Any) -> Starlette:
+def small_app(
+    world: World,
+    config: Config | None = None,
+    *,
+    authenticator: FakeAuthenticator | None = None,
+    **overrides: Any,
+) -> Starlette:
     """Return the gateway over the small schema."""
 
     @asynccontextmanager
     async def open_fakes(_config: Config, _metrics: Metrics) -> AsyncIterator[Parts]:
         yield Parts(
-            authenticator=FakeAuthenticator(),
+            authenticator=authenticator or FakeAuthenticator(),
             directory=cast("Directory", FakeDirectory(world)),
             stores=FakeStores(world),
             bureaus=NoBureaus(),

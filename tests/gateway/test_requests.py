@@ -7,12 +7,19 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
+from domain.access import Principal
+from gateway.config import CannotStart
+from gateway.identity.credentials import Credential
 from tests.gateway.small_gateway import (
     BROKEN_STORE,
     OPERATOR,
     STRANGER,
     SUSPENDED,
+    FakeAuthenticator,
     World,
     client_of,
     small_app,
@@ -441,3 +448,30 @@ async def test_answers_with_lone_surrogates_are_masked(client: httpx.AsyncClient
 
     assert response.status_code in (200, 400)
     assert response.json()["errors"]
+
+
+async def test_an_error_that_is_for_the_operator_is_not_told_to_callers(world: World) -> None:
+    """A stage that raises what is meant for the terminal is masked like any unknown error."""
+
+    class Misplaced(FakeAuthenticator):
+        async def authenticate(self, credential: Credential) -> Principal:
+            raise CannotStart("the key file is /secret/place")
+
+    async with client_of(small_app(world, authenticator=Misplaced())) as client:
+        response = await ask(client, "{ hello }")
+
+    assert response.status_code == 500
+    assert only_error(response)["errorType"] == "InternalFailure"
+    assert "secret" not in response.text
+
+
+async def test_more_paths_may_be_served_beside(world: World) -> None:
+    """What `almoner dev` adds passes the same outermost layer."""
+
+    async def page(_request: Request) -> Response:
+        return PlainTextResponse("explorer")
+
+    async with client_of(small_app(world, routes=[Route("/", page)])) as client:
+        response = await client.get("/")
+
+    assert (response.text, "x-amzn-requestid" in response.headers) == ("explorer", True)

@@ -178,6 +178,48 @@ async def test_requests_that_two_servers_would_read_differently_are_refused(
     assert b"hello world" not in came
 
 
+async def test_a_header_that_never_ends_is_cut_off(server: Server) -> None:
+    """A head beyond the limits is refused while it comes, whatever is still to follow."""
+    endless = b"POST /graphql HTTP/1.1\r\nHost: a\r\nX-Long: " + b"x" * 2_000_000
+
+    came = await talk(server, endless, read_seconds=2)
+
+    assert status_of(came) == 431
+    assert b"x-amzn-requestid" in came
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", b"POST /graphql HTT", b"POST /graphql HTTP/1.1\r\nHost: a\r\n"]
+)
+async def test_a_silent_client_is_let_go(server: Server, sent: bytes) -> None:
+    """Who connects and does not finish the head of a request in time is closed."""
+    began = time.monotonic()
+
+    assert await talk(server, sent, read_seconds=4) == b""
+    assert 1.5 < time.monotonic() - began < 3.5
+
+
+async def test_a_large_body_in_the_first_packet_is_no_large_head(server: Server) -> None:
+    """What counts as head ends where the body begins."""
+    body = json.dumps({"query": "{ hello }", "variables": {"x": "y" * 900_000}}).encode()
+    head = (
+        f"POST /graphql HTTP/1.1\r\nHost: a\r\nAuthorization: {COUNSELOR}\r\nConnection: close\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    ).encode()
+
+    assert status_of(await talk(server, head + body)) == 200
+
+
+async def test_what_is_no_http_is_refused_in_the_same_shape(server: Server) -> None:
+    """Garbage gets AppSync's body and a request id like everything else."""
+    came = await talk(server, b"\x16\x03\x01 hello\r\n\r\n")
+
+    head, _, body = came.partition(b"\r\n\r\n")
+    assert status_of(came) == 400
+    assert b"x-amzn-requestid: " in head
+    assert json.loads(body)["errors"][0]["errorType"] == "MalformedHttpRequestException"
+
+
 @pytest.mark.parametrize(
     ("trusted", "seen"),
     [("", "127.0.0.1"), ("127.0.0.1", "203.0.113.9"), ("10.0.0.1", "127.0.0.1")],

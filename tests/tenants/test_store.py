@@ -155,6 +155,8 @@ async def test_children_of_many_roots_come_by_root(backend: StoreBackend) -> Non
             backend,
             *(a_put(a_key("note", root)) for root in roots[start : start + 40] for _ in range(2)),
         )
+    oldest = (await backend.children(roots[0], "note"))[0]
+    await write(backend, a_put(oldest.key, 1, b"changed"))
     found = await backend.children_many([*roots, *roots], "note")
     expected = {root: await backend.children(root, "note") for root in roots}
     assert found == {root: rows for root, rows in expected.items() if rows}

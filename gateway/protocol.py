@@ -1,0 +1,107 @@
+"""uvicorn's HTTP protocol with the bounds it lacks: on headers that never end, and on silence.
+
+The parser collects a header for as long as it comes, and a connection that says nothing is never
+closed. Both are ended here, before there is a request that a stage could refuse.
+"""
+
+import asyncio
+import uuid
+from http import HTTPStatus
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from gateway.config import Limits
+from gateway.errors import malformed
+from gateway.negotiation import MediaType
+from gateway.replies import refusal
+
+_SLACK_BYTES = 1024  # method, version and line ends
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection. A request's headers come within the limits and in time, or it is closed."""
+
+    head_bytes_max = 0
+    head_seconds_max = 0.0
+    _incomplete_bytes = 0
+    _head_complete = False
+    _ended_just_now = False
+    _timer: asyncio.TimerHandle | None = None
+    _refused: tuple[int, str] | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn
+        """Begin to wait for a request."""
+        super().connection_made(transport)
+        self._start_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop waiting."""
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, unless the head of the request has become too large."""
+        self._ended_just_now = False
+        super().data_received(data)
+        if self._head_complete or self._ended_just_now or self.transport.is_closing():
+            return
+        self._incomplete_bytes += len(data)
+        self._start_timer()
+        if self._incomplete_bytes > self.head_bytes_max:
+            self._refused = (
+                HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+                f"The head of the request is larger than {self.head_bytes_max} bytes.",
+            )
+            self.send_400_response("")
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        self._head_complete = False
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Pass the request on; its body is the stages' affair."""
+        self._head_complete = True
+        self._incomplete_bytes = 0
+        self._stop_timer()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Wait for the next request, or for the time that idle connections have."""
+        super().on_message_complete()
+        self._head_complete = False
+        self._ended_just_now = True
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP in the shape of every other refusal, and close."""
+        status, message = self._refused or (HTTPStatus.BAD_REQUEST, msg)
+        reply = refusal(malformed(message, status), MediaType.JSON)
+        lines = [
+            (b"content-type", reply.media_type.header),
+            (b"content-length", str(len(reply.body)).encode()),
+            (b"x-amzn-requestid", str(uuid.uuid4()).encode()),
+            (b"connection", b"close"),
+            *reply.headers,
+        ]
+        head = b"".join(b"%s: %s\r\n" % line for line in lines)
+        self.transport.write(STATUS_LINE[status] + head + b"\r\n" + reply.body)
+        self.transport.close()
+
+    def _start_timer(self) -> None:
+        if self._timer is None:
+            self._timer = self.loop.call_later(self.head_seconds_max, self.transport.close)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def bounded_protocol(limits: Limits) -> type[BoundedProtocol]:
+    """Return the protocol with these limits."""
+
+    class Bounded(BoundedProtocol):
+        head_bytes_max = limits.header_bytes + limits.url_bytes + _SLACK_BYTES
+        head_seconds_max = limits.deadline_seconds
+
+    return Bounded
