@@ -4,7 +4,6 @@ Importing this module opens nothing. `create_app` builds; what has to be opened 
 application's lifespan and closed at its end.
 """
 
-import gc
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -212,8 +211,6 @@ def create_app(
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         async with (parts or open_parts)(config, counters) as opened:
             app.state.parts = opened
-            gc.collect()
-            gc.freeze()  # what lives now lives for good: the collector need not look at it again
             yield
             await endpoint.in_flight.drain(config.drain_seconds)
             engine.close()

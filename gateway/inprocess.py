@@ -11,7 +11,7 @@ from gateway.config import CannotStart, Config
 from gateway.health import operations_app
 from gateway.listening import bind
 from gateway.metrics import exposition
-from gateway.server import Server, gateway_server
+from gateway.server import Server, gateway_server, spare_the_collector
 from gateway.telemetry import start_tracing, stop_tracing
 
 
@@ -45,6 +45,7 @@ async def run_in_process(config: Config, *, app: Starlette | None = None) -> Asy
     )
     try:
         async with private, public:
+            spare_the_collector()
             yield Running(gateway=public, operations=private)
     finally:
         stop_tracing(tracing)

@@ -22,7 +22,7 @@ from gateway.app import create_app
 from gateway.config import Config
 from gateway.handover import FAILED, READY, take_over
 from gateway.logs import configure_logs
-from gateway.server import gateway_server
+from gateway.server import gateway_server, spare_the_collector
 from gateway.telemetry import start_tracing, stop_tracing
 
 ORPHAN_SECONDS_MAX = 5.0
@@ -52,6 +52,7 @@ async def _serve(config: Config, listener: socket.socket) -> None:
     try:
         app = create_app(config, tracer_provider=tracing)
         async with gateway_server(app, listener, config) as server:
+            spare_the_collector()
             _tell(READY)
             ended = asyncio.create_task(server.wait())
             stopped = asyncio.create_task(stop.wait())

@@ -145,8 +145,10 @@ class SqliteBackend:
 
     async def count(self, index: str, part: str) -> int:
         """Return how many entries a part of an index has."""
-        rows = await self._read(
-            "SELECT count(*) FROM idx WHERE name = ? AND part = ?", (index, part)
+        count = "SELECT count(*) FROM idx WHERE name = ? AND part = ?"
+        # A part may be the whole store: counting it is no work for the event loop.
+        rows = await self._in_thread(
+            lambda connection: connection.execute(count, (index, part)).fetchall()
         )
         return int(rows[0][0])
 

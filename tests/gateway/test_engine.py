@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import dataclasses
 import gc
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -11,11 +12,12 @@ from typing import Any, cast
 
 import msgspec
 import pytest
-from graphql import OperationType
+from graphql import OperationDefinitionNode, OperationType, Undefined, build_schema, parse
 
-from domain.errors import DocumentTooComplex
+from domain.errors import DocumentTooComplex, MalformedRequest
 from gateway.config import Limits
 from gateway.engine.execute import Engine, Result
+from gateway.engine.variables import variable_faults
 from gateway.errors import DocumentRefused, Refused
 from resolvers.context import RequestContext, RequestMeta
 from tests.gateway.small_gateway import World, small_schema
@@ -143,8 +145,9 @@ async def test_a_hostile_document_does_not_hold_up_the_loop(engine: Engine, text
     spent = time.process_time() - spent
     beating.cancel()
 
-    assert spent < 0.2
-    assert max(gaps, default=0) < 0.1  # 50 ms, and room for a machine that is shared
+    allowance = 5 if sys.gettrace() is not None else 1  # what measures coverage slows Python down
+    assert spent < 0.2 * allowance
+    assert max(gaps, default=0) < 0.1 * allowance  # 50 ms, and room for a shared machine
 
 
 async def test_thirty_levels_of_chained_fragments_are_answered(engine: Engine) -> None:
@@ -158,6 +161,69 @@ async def test_thirty_levels_of_chained_fragments_are_answered(engine: Engine) -
     assert msgspec.json.decode(first.body) == {"data": {"node": {"name": "node"}}}
     assert again.body == first.body
     assert time.perf_counter() - began < 0.05
+
+
+@pytest.mark.parametrize(
+    ("document", "variables", "faults"),
+    [
+        ("query ($n: Int!) { x }", {}, [("n", "REQUIRED")]),
+        ("query ($n: Int!) { x }", {"n": None}, [("n", "REQUIRED")]),
+        ("query ($n: Int! = 1) { x }", {}, []),
+        ("query ($n: Int) { x }", {"n": None}, []),
+        (
+            "query ($n: [Int!]!) { x }",
+            {"n": [1, None, "x"]},
+            [("n.1", "REQUIRED"), ("n.2", "INVALID")],
+        ),
+        ("query ($n: [Int!]!) { x }", {"n": "x"}, [("n", "INVALID")]),
+        ("query ($n: [Int!]!) { x }", {"n": 1}, []),
+        ("query ($c: Color!) { x }", {"c": "PINK"}, [("c", "INVALID")]),
+        ("query ($c: Color!) { x }", {"c": 3}, [("c", "INVALID")]),
+        ("query ($p: Pick!) { x }", {"p": {}}, [("p", "INVALID")]),
+        ("query ($p: Pick!) { x }", {"p": {"a": 1, "b": 2}}, [("p", "INVALID")]),
+        ("query ($p: Pick!) { x }", {"p": {"a": 1}}, []),
+        ("query ($p: Pick!) { x }", {"p": [1]}, [("p", "INVALID")]),
+        ("query ($o: Odd) { x }", {"o": "even"}, [("o", "INVALID")]),
+        ("query ($o: Odd) { x }", {"o": "told"}, [("o", "INVALID")]),
+        ("query ($o: Odd) { x }", {"o": "nothing"}, [("o", "INVALID")]),
+        ("query ($q: Query) { x }", {"q": 1}, []),
+        (
+            "query ($n: [Int!]!) { x }",
+            {"n": ["x"] * 90},
+            [(f"n.{i}", "INVALID") for i in range(20)],
+        ),
+    ],
+)
+def test_faults_of_variables_have_paths_and_no_values(
+    document: str, variables: dict[str, object], faults: list[tuple[str, str]]
+) -> None:
+    """Lists, objects, enums and scalars each say where the fault is and what was expected."""
+    schema = build_schema(
+        "scalar Odd enum Color { RED GREEN } input Pick @oneOf { a: Int b: Int } "
+        "type Query { x(n: Int, c: Color, p: Pick, o: Odd): Int }"
+    )
+
+    def odd(value: object) -> object:
+        if value == "told":
+            raise MalformedRequest("An odd number is needed.")
+        if value == "nothing":
+            return Undefined
+        raise ValueError(value)
+
+    schema.type_map["Odd"].coerce_input_value = odd  # type: ignore[attr-defined] # every kind has one
+    (operation,) = parse(document).definitions
+    assert isinstance(operation, OperationDefinitionNode)
+
+    found = variable_faults(schema, operation, variables, 20)
+
+    fields = found.fields if found is not None else ()
+    assert [(fault.path, fault.code) for fault in fields] == faults
+    for fault in fields:
+        assert not {"PINK", "even"} & set(fault.message.replace(".", "").split())
+    if variables.get("c") == "PINK":
+        assert fields[0].message == "One of RED, GREEN is needed."
+    if variables.get("o") == "told":
+        assert fields[0].message == "An odd number is needed."
 
 
 async def test_requests_do_not_see_each_other(engine: Engine) -> None:

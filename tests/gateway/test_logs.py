@@ -95,7 +95,7 @@ async def test_nothing_personal_is_logged(lines: Lines, client: httpx.AsyncClien
 
     text = json.dumps(lines())
     assert len(lines()) == 7
-    assert "666" not in text
+    assert "48-4418" not in text
     assert "secret" not in text
     assert "counselor." not in text
 

@@ -313,7 +313,7 @@ async def test_unknown_errors_are_masked(client: httpx.AsyncClient) -> None:
     request_id = response.headers["x-amzn-requestid"]
     messages = {error["message"] for error in response.json()["errors"]}
     assert messages == {f"An internal error occurred. Request {request_id}."}
-    assert "666" not in response.text
+    assert "48-4418" not in response.text
 
 
 async def test_field_errors_carry_what_a_client_can_act_on(client: httpx.AsyncClient) -> None:
@@ -360,7 +360,7 @@ async def test_faults_of_variables_are_reported_at_once_and_without_values(
         ("input.lines.3", "INVALID"),
         ("input.lines.4", "REQUIRED"),
     ]
-    assert "666" not in response.text
+    assert "48-4418" not in response.text
 
 
 async def test_suggestions_are_for_development(
@@ -475,3 +475,19 @@ async def test_more_paths_may_be_served_beside(world: World) -> None:
         response = await client.get("/")
 
     assert (response.text, "x-amzn-requestid" in response.headers) == ("explorer", True)
+
+
+async def test_what_fails_outside_the_stages_is_masked_too(world: World) -> None:
+    """An error in any other path is a masked 500 with its request id."""
+
+    async def broken(_request: Request) -> Response:
+        raise LookupError("secret")
+
+    async with client_of(small_app(world, routes=[Route("/broken", broken)])) as client:
+        response = await client.get("/broken")
+
+    assert response.status_code == 500
+    assert only_error(response)["message"] == (
+        f"An internal error occurred. Request {response.headers['x-amzn-requestid']}."
+    )
+    assert "secret" not in response.text
