@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Generic, TypeVar
 
+from opentelemetry import trace
+
 from domain.applications import Application, Note
 from domain.consents import Consent
 from domain.consumers import Consumer
@@ -15,15 +17,26 @@ from domain.credit import CreditReport
 from tenants.store import AgencyStore
 
 V = TypeVar("V")
+# Does nothing until the process has a tracer provider.
+_TRACER = trace.get_tracer("almoner.resolvers")
 
 
 class Batcher(Generic[V]):
     """Gathers the keys asked for in one turn of the event loop, and remembers the answers."""
 
-    __slots__ = ("_batch", "_known", "_read", "_waiting")
+    __slots__ = ("_batch", "_known", "_name", "_read", "_tracer", "_waiting")
 
-    def __init__(self, read: Callable[[list[str]], Awaitable[Mapping[str, V]]]) -> None:
+    def __init__(
+        self,
+        name: str,
+        read: Callable[[list[str]], Awaitable[Mapping[str, V]]],
+        *,
+        tracer: trace.Tracer = _TRACER,
+    ) -> None:
+        """Take what reads many keys at once; `name` says in traces what it reads."""
+        self._name = name
         self._read = read
+        self._tracer = tracer
         self._known: dict[str, asyncio.Future[V | None]] = {}
         self._waiting: list[str] = []
         self._batch: asyncio.Task[None] | None = None
@@ -50,7 +63,13 @@ class Batcher(Generic[V]):
 
     async def _answer(self, asked: dict[str, "asyncio.Future[V | None]"]) -> None:
         try:
-            found = await self._read(list(asked))
+            with self._tracer.start_as_current_span(
+                f"load {self._name}",
+                attributes={"almoner.keys": len(asked)},
+                record_exception=False,
+                set_status_on_exception=False,
+            ):
+                found = await self._read(list(asked))
         except Exception as error:  # noqa: BLE001 -- it belongs to whoever asked, and goes there
             for future in asked.values():
                 if not future.done():
@@ -69,11 +88,15 @@ class Loaders:
     def __init__(self, store: AgencyStore | None) -> None:
         records = _nothing if store is None else store.get_many
         children = _nothing if store is None else store.children_many
-        self.applications: Batcher[Application] = Batcher(partial(records, Application))
-        self.consumers: Batcher[Consumer] = Batcher(partial(records, Consumer))
-        self.notes: Batcher[list[Note]] = Batcher(partial(children, Note))
-        self.consents: Batcher[list[Consent]] = Batcher(partial(children, Consent))
-        self.credit_reports: Batcher[list[CreditReport]] = Batcher(partial(children, CreditReport))
+        self.applications: Batcher[Application] = Batcher(
+            "applications", partial(records, Application)
+        )
+        self.consumers: Batcher[Consumer] = Batcher("consumers", partial(records, Consumer))
+        self.notes: Batcher[list[Note]] = Batcher("notes", partial(children, Note))
+        self.consents: Batcher[list[Consent]] = Batcher("consents", partial(children, Consent))
+        self.credit_reports: Batcher[list[CreditReport]] = Batcher(
+            "credit reports", partial(children, CreditReport)
+        )
 
     def forget(self) -> None:
         """Forget everything read so far: a unit has been committed."""

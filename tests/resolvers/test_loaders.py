@@ -4,6 +4,9 @@ import asyncio
 from collections.abc import Mapping
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from domain.access import Principal
 from domain.actors import Group
@@ -105,7 +108,7 @@ async def test_a_batch_gathers_one_turn_of_the_loop() -> None:
         reads.append(keys)
         return {key: key.upper() for key in keys if key != "none"}
 
-    batcher = Batcher(read)
+    batcher = Batcher("things", read)
     found = await asyncio.gather(*(batcher.load(key) for key in ("a", "b", "a", "none")))
     assert found == ["A", "B", "A", None]
     assert await batcher.load("b") == "B"
@@ -122,7 +125,7 @@ async def test_forgetting_answers_what_is_under_way() -> None:
         await asyncio.sleep(0)
         return dict.fromkeys(keys, 1)
 
-    batcher = Batcher(read)
+    batcher = Batcher("things", read)
     asked = batcher.load("a")
     batcher.forget()
     assert await asked == 1
@@ -141,7 +144,7 @@ async def test_a_failed_read_is_everybodys_and_is_tried_again() -> None:
             raise failures.pop()
         return dict.fromkeys(keys, 1)
 
-    batcher = Batcher(read)
+    batcher = Batcher("things", read)
     results = await asyncio.gather(batcher.load("a"), batcher.load("b"), return_exceptions=True)
     assert [type(result) for result in results] == [ValueError, ValueError]
     batcher.forget()
@@ -177,3 +180,20 @@ async def test_finding_consumers_costs_the_same_for_many_grants(world: World, co
     answer = await world.ask(counselor, document)
     assert len(nodes(answer["consumers"])) == count
     assert sum(world.backend.calls.values()) == 3
+
+
+async def test_a_batch_is_one_span() -> None:
+    """However many keys are asked for at once, the trace has one span that says how many."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+
+    async def read(keys: list[str]) -> Mapping[str, str]:
+        return {key: key for key in keys}
+
+    batcher = Batcher("things", read, tracer=provider.get_tracer("test"))
+    await asyncio.gather(*(batcher.load(str(number)) for number in range(5)))
+
+    (span,) = exporter.get_finished_spans()
+    assert span.name == "load things"
+    assert dict(span.attributes or {}) == {"almoner.keys": 5}
