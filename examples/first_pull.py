@@ -9,6 +9,7 @@ import os
 import secrets
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,9 @@ PULL = """mutation ($input: PullCreditReportInput!) { pullCreditReport(input: $i
 
 def token(user: str) -> str:
     """Return an access token of the local issuer."""
-    done = subprocess.run([ALMONER, "token", user], capture_output=True, text=True, check=True)  # noqa: S603
+    done = subprocess.run([ALMONER, "token", user], capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        sys.exit(done.stderr.strip())
     return done.stdout.strip()
 
 
@@ -35,8 +38,11 @@ def ask(credential: str, document: str, variables: dict[str, Any] | None = None)
     body = json.dumps({"query": document, "variables": variables}).encode()
     headers = {"Authorization": credential, "Content-Type": "application/json"}
     request = urllib.request.Request(URL, body, headers)
-    with urllib.request.urlopen(request) as response:  # noqa: S310
-        answer: dict[str, Any] = json.load(response)
+    try:
+        with urllib.request.urlopen(request) as response:  # noqa: S310
+            answer: dict[str, Any] = json.load(response)
+    except urllib.error.URLError as error:
+        sys.exit(f"{URL} does not answer ({error}). Is `make run` running in another terminal?")
     if "errors" in answer:
         sys.exit(f"{answer['errors'][0]['errorType']}: {answer['errors'][0]['message']}")
     data: dict[str, Any] = answer["data"]

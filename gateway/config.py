@@ -156,8 +156,11 @@ class Config:
     home: Path = setting(
         Path(".almoner"), "Directory of all local state; `almoner serve` demands that it is named."
     )
-    host: str = setting("127.0.0.1", "Address that every port is bound to.")
+    host: str = setting("127.0.0.1", "Address that the gateway's port is bound to.")
     port: int = setting(8000, "Port of the gateway.", at_least=0, at_most=65_535)
+    operations_host: str = setting(
+        "127.0.0.1", "Address that the operations port is bound to; never a public one."
+    )
     operations_port: int = setting(8002, "Port of metrics and health.", at_least=0, at_most=65_535)
     issuer_port: int = setting(
         8001, "Port of the local identity provider.", at_least=0, at_most=65_535
@@ -167,7 +170,7 @@ class Config:
     )
     workers: int = setting(1, "Processes that answer requests.", at_least=1, at_most=64)
     agency: str | None = setting(
-        None, "Serve this agency alone, holding its keys and no other's (its slug)."
+        None, "Serve this agency alone (its slug); credentials of others are refused."
     )
     drain_seconds: int = setting(
         30, "How long requests in flight may take at shutdown.", at_least=0, at_most=600

@@ -33,7 +33,7 @@ async def run_in_process(config: Config, *, app: Starlette | None = None) -> Asy
     served = app or create_app(config, tracer_provider=tracing)
     gateway = bind(config.host, config.port, "ALMONER_PORT")
     try:
-        operations = bind(config.host, config.operations_port, "ALMONER_OPERATIONS_PORT")
+        operations = bind(config.operations_host, config.operations_port, "ALMONER_OPERATIONS_PORT")
     except CannotStart:
         gateway.close()
         raise

@@ -25,6 +25,9 @@ def bind(host: str, port: int, setting: str | None = None) -> socket.socket:
         listener.bind((host, port))
         listener.listen(BACKLOG)
         listener.setblocking(False)
+    except socket.gaierror as error:
+        listener.close()
+        raise CannotStart(f"there is no address {host} on this machine (ALMONER_HOST).") from error
     except OSError as error:
         listener.close()
         how = f" Choose another one by {setting}." if setting else ""

@@ -26,7 +26,7 @@ from gateway.metrics import (
     process_ended,
 )
 from gateway.server import Server
-from gateway.workspace import RUN_FOLDER, prepare_home
+from gateway.workspace import RUN_FOLDER, demand_directory, prepare_home
 
 START_SECONDS_MAX = 60.0
 RESTART_WAIT_SECONDS = 0.5
@@ -66,11 +66,14 @@ class Supervisor:
     async def run(self) -> int:
         """Bind, start, watch, drain; return the exit status."""
         config = self._config
+        demand_directory(config.home)
         prepare_home(config.home)
         folder = clean_folder(config.home / RUN_FOLDER)
         listener = bind(config.host, config.port, "ALMONER_PORT")
         try:
-            private = bind(config.host, config.operations_port, "ALMONER_OPERATIONS_PORT")
+            private = bind(
+                config.operations_host, config.operations_port, "ALMONER_OPERATIONS_PORT"
+            )
             operations = Server(
                 operations_app(lambda: exposition_of_folder(folder), self._health), private
             )

@@ -193,6 +193,8 @@ def _from_text(row: Row, text: str, where: str) -> object:
     elif row.kind is tuple:
         return tuple(item for item in (part.strip() for part in text.split(",")) if item)
     elif row.kind is Path:
+        if not text.strip():
+            raise ConfigFault(f"{where} is empty: give a path, or leave it out.")
         return Path(text)
     elif "\x00" in text:
         raise ConfigFault(f"{where} holds a character that no value can have.")

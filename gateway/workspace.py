@@ -48,6 +48,15 @@ def prepare_home(home: Path) -> None:
         )
 
 
+def demand_directory(home: Path) -> None:
+    """Raise CannotStart where the home folder holds no directory."""
+    if not (home / DIRECTORY_FILE).is_file():
+        raise CannotStart(
+            f"there is no directory in {home}. `almoner dev` makes a demo one, `almoner agency "
+            "add` begins a real one; ALMONER_HOME names the folder."
+        )
+
+
 @asynccontextmanager
 async def open_workspace(home: Path, *, create: bool = False) -> AsyncIterator[Workspace]:
     """Open the home folder's keyring and directory; `create` makes what is not there yet.
@@ -56,11 +65,8 @@ async def open_workspace(home: Path, *, create: bool = False) -> AsyncIterator[W
     """
     if create:
         prepare_home(home)
-    elif not (home / DIRECTORY_FILE).is_file():
-        raise CannotStart(
-            f"there is no directory in {home}. `almoner dev` makes a demo one, `almoner agency "
-            "add` begins a real one; ALMONER_HOME names the folder."
-        )
+    else:
+        demand_directory(home)
     keyring = LocalKeyring.from_file(home / KEYRING_FILE, create=create)
     try:
         directory = open_directory(

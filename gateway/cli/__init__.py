@@ -67,7 +67,9 @@ def main() -> None:
             click.echo(f"almoner: {fault.path}: {fault.message}", err=True)
         sys.exit(1)
     except (GatewayError, CannotStart) as error:
-        click.echo(f"almoner: {error}", err=True)
+        # Notes say which file it was: for whoever sits here, never for a client.
+        notes = "; ".join(getattr(error, "__notes__", ()))
+        click.echo(f"almoner: {error}{f' ({notes})' if notes else ''}", err=True)
         sys.exit(1)
     except BrokenPipeError:
         sys.exit(1)

@@ -40,7 +40,12 @@ T = TypeVar("T")
 
 
 async def seed_demo(
-    workspace: Workspace, issuer: LocalIssuer, *, issuer_url: str, at: datetime
+    workspace: Workspace,
+    issuer: LocalIssuer,
+    *,
+    issuer_url: str,
+    gateway_port: int,
+    at: datetime,
 ) -> None:
     """Write agencies, pools, users, staff and applications into an empty home."""
     issuer.ensure_pool(OPERATOR_POOL, CLIENT_ID)
@@ -56,7 +61,7 @@ async def seed_demo(
             slug=demo.slug,
             name=demo.name,
             states=demo.states,
-            website=f"http://{demo.slug}.localhost:8000/",
+            website=f"http://{demo.slug}.localhost:{gateway_port}/",
             pools=(_pool(issuer_url, demo.pool_id),),
             reason=_REASON,
         )

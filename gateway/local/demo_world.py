@@ -3,7 +3,7 @@
 A pure plan, the same every time, ids included: writing it is gateway/local/demo.py's business.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from uuid import UUID, uuid5
@@ -18,7 +18,7 @@ from domain.applications import (
     Income,
     compute_totals,
 )
-from domain.consumers import Consumer
+from domain.consumers import Consumer, PersonName
 from domain.ids import GlobalId, new_ulid
 from domain.money import monthly
 from gateway.local.demo_people import (
@@ -198,6 +198,9 @@ def _plan_one(
     person = make_person(rng, number, agency.states, role.family)
     if role.persona:
         person = SAMPLE_PERSONA
+    elif role.owner is not None:
+        given, _, family = users[role.owner].display_name.partition(" ")
+        person = replace(person, name=PersonName(given=given, family=family))
     root = _ulid(rng, created_at)
     consumer_root = _ulid(rng, created_at)
     consumer = Consumer(

@@ -16,17 +16,21 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from domain.errors import GatewayError
 from gateway.config import Config
 from gateway.inprocess import run_in_process
 from gateway.listening import bind
 from gateway.local.demo import renew_demo, seed_demo
+from gateway.local.demo_world import AGENCIES
 from gateway.local.issuer import LocalIssuer, issuer_app
-from gateway.local.serve_file import write_serve_file
+from gateway.local.serve_file import SERVE_FILE, write_serve_file
 from gateway.server import Server
 from gateway.settings import CannotStart
 from gateway.workspace import (
     CERTIFICATES_FOLDER,
     ISSUER_FILE,
+    RUN_FOLDER,
+    STORES_FOLDER,
     Workspace,
     open_workspace,
 )
@@ -37,7 +41,18 @@ from tenants.directory_backup import DIRECTORY_FILE, KEYRING_FILE
 from tenants.keyring import LocalKeyring
 
 Tell = Callable[[str], None]
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
+LOOPBACK = "127.0.0.1"
+_DATABASES = (DIRECTORY_FILE, ISSUER_FILE)
+_OF_A_DEMO = frozenset(
+    {
+        *(f"{name}{end}" for name in _DATABASES for end in ("", "-wal", "-shm")),
+        KEYRING_FILE,
+        SERVE_FILE,
+        STORES_FOLDER,
+        CERTIFICATES_FOLDER,
+        RUN_FOLDER,
+    }
+)
 _OF_THE_SIMULATOR = (
     "url",
     "system_id",
@@ -61,16 +76,12 @@ async def run_platform(
     progress hears what takes long; ready is called once everything answers. Raises CannotStart
     where something is in the way, with nothing half-made.
     """
-    if config.host not in LOOPBACK:
-        raise CannotStart(
-            f"`almoner dev` is for this machine alone and listens on 127.0.0.1, not on "
-            f"{config.host} (ALMONER_HOST). For others there is `almoner serve`."
-        )
     _try_ports(config)
-    if reset:
-        _forget(config.home)
+    if reset and config.home.exists():
+        await _forget(config.home)
     if not (config.home / DIRECTORY_FILE).is_file():
         await _make_home(config, progress)
+    _demand_demo(config.home)
     with _alone_in(config.home):
         async with _running(config) as running:
             ready(running)
@@ -112,33 +123,82 @@ def with_simulator(config: Config, url: str, certificates: CertificateFiles) -> 
 
 
 def _try_ports(config: Config) -> None:
-    """Raise CannotStart where a port is taken, before anything is made."""
-    for port, setting in (
-        (config.port, "ALMONER_PORT"),
-        (config.issuer_port, "ALMONER_ISSUER_PORT"),
-        (config.operations_port, "ALMONER_OPERATIONS_PORT"),
-        (config.transunion_port, "ALMONER_TRANSUNION_PORT"),
-    ):
+    """Raise CannotStart where a port cannot be had, before anything is made."""
+    if config.host != LOOPBACK:
+        raise CannotStart(
+            f"`almoner dev` is for this machine alone and listens on {LOOPBACK}, not on "
+            f"{config.host} (ALMONER_HOST). For others there is `almoner serve`."
+        )
+    ports = {
+        "ALMONER_PORT": config.port,
+        "ALMONER_ISSUER_PORT": config.issuer_port,
+        "ALMONER_OPERATIONS_PORT": config.operations_port,
+        "ALMONER_TRANSUNION_PORT": config.transunion_port,
+    }
+    named_by: dict[int, str] = {}
+    for setting, port in ports.items():
+        if port == 0:
+            raise CannotStart(f"{setting} is 0, and `almoner dev` wants ports that it can name.")
+        if port in named_by:
+            raise CannotStart(f"{setting} and {named_by[port]} are both {port}: choose another.")
+        named_by[port] = setting
         bind(config.host, port, setting).close()
 
 
-def _forget(home: Path) -> None:
-    """Remove a demo's home folder; anything else is left alone."""
-    if not home.exists():
-        return
-    if not (home / ISSUER_FILE).is_file():
-        raise CannotStart(f"{home} holds no demo world, so --reset leaves it alone.")
+async def _forget(home: Path) -> None:
+    """Remove a demo's home folder; what holds anything else is left alone."""
+    _demand_demo_alone(home)
     with _alone_in(home):
+        others = await _other_agencies(home)
+        if others:
+            raise CannotStart(
+                f"{home} holds agencies that are not the demo's: {', '.join(others)}. "
+                "`almoner agency remove` them first, if you mean it."
+            )
         shutil.rmtree(home)
+
+
+def _demand_demo_alone(home: Path) -> None:
+    """Raise CannotStart where a home folder holds anything that a demo's does not."""
+    _demand_demo(home)
+    strangers = sorted(path.name for path in home.iterdir() if path.name not in _OF_A_DEMO)
+    if strangers:
+        raise CannotStart(
+            f"{home} holds what is not the demo's: {', '.join(strangers)}. Move it away first."
+        )
+
+
+async def _other_agencies(home: Path) -> list[str]:
+    """Return the slugs of agencies that the demo did not make; none where nothing can be opened."""
+    try:
+        async with open_workspace(home) as workspace:
+            slugs = {agency.slug for agency in await workspace.directory.agencies()}
+    except GatewayError:
+        return []  # the keys are gone, and with them all that they opened
+    return sorted(slugs - {agency.slug for agency in AGENCIES})
+
+
+def _demand_demo(home: Path) -> None:
+    """Raise CannotStart where a home folder was not made by `almoner dev`, or lost its issuer."""
+    if (home / ISSUER_FILE).is_file():
+        return
+    if (home / SERVE_FILE).is_file():
+        raise CannotStart(
+            f"{ISSUER_FILE} is missing from the demo in {home}: without it nobody can sign in. "
+            "Bring it back, or set ALMONER_HOME to another folder for a new demo."
+        )
+    raise CannotStart(
+        f"{home} holds no demo world. `almoner dev` uses a home folder that it made itself: set "
+        "ALMONER_HOME to another one."
+    )
 
 
 async def _make_home(config: Config, progress: Tell) -> None:
     """Build the demo world beside the home folder, and put it in place whole."""
     home = config.home
-    if home.is_dir() and any(home.iterdir()):
+    if home.exists() and not (home.is_dir() and not any(home.iterdir())):
         raise CannotStart(
-            f"{home} has something in it that is no demo world. Set ALMONER_HOME to another "
-            "folder, or remove it."
+            f"{home} is something else than a demo world. Set ALMONER_HOME to another folder."
         )
     seeding = home.with_name(f"{home.name}.seeding")
     try:
@@ -161,7 +221,13 @@ async def _seed(workspace: Workspace, config: Config) -> None:
     key = workspace.keyring.derive("issuer")
     issuer = LocalIssuer.open(workspace.home / ISSUER_FILE, key, create=True)
     try:
-        await seed_demo(workspace, issuer, issuer_url=config.issuer_url, at=datetime.now(UTC))
+        await seed_demo(
+            workspace,
+            issuer,
+            issuer_url=config.issuer_url,
+            gateway_port=config.port,
+            at=datetime.now(UTC),
+        )
     finally:
         issuer.close()
 

@@ -200,6 +200,45 @@ def test_no_orphan_keeps_a_port_after_kill_9(own: Running) -> None:
             probe.bind(("127.0.0.1", int(own.environment[name])))
 
 
+def test_reset_leaves_alone_what_is_not_the_demo_s(own: Running) -> None:
+    """A stranger's file or agency in the home folder stops `--reset`, in one clear line."""
+    own.start()
+    own.stop()
+    home = Path(own.environment["ALMONER_HOME"])
+    precious = home / "precious.txt"
+    precious.write_text("mine")
+
+    done = own.run("dev", "--reset")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert precious.read_text() == "mine"
+
+    precious.unlink()
+    own.command_output("agency", "add", "lake", "--name", "Lake", "--state", "MI", "--reason", "x")
+    refused = own.run("dev", "--reset")
+    assert refused.returncode == 1
+    assert "lake" in refused.stderr
+    assert "lake" in own.command_output("agency", "list")
+
+
+def test_a_first_start_that_cannot_be_leaves_nothing(tmp_path: Path) -> None:
+    """An empty home, two services on one port, a home that is a file: nothing is made."""
+    good = dev_environment(tmp_path / "home")
+    (tmp_path / "file").write_text("not a folder")
+    for change in (
+        {"ALMONER_HOME": ""},
+        {"ALMONER_ISSUER_PORT": good["ALMONER_PORT"]},
+        {"ALMONER_HOST": "0.0.0.0"},  # noqa: S104  it is refused
+        {"ALMONER_HOME": str(tmp_path / "file")},
+    ):
+        done = run_almoner(good | change, "dev")
+        assert done.returncode == 1
+        assert done.stderr.count("\n") == 1, done.stderr
+    served = run_almoner(good, "serve")
+    assert served.returncode == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 def test_reset_starts_anew(own: Running) -> None:
     """`--reset` forgets what was written since the first start."""
     own.start()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.platform_process import Running
+from tests.e2e.test_journey import consented_application, new_consent
 
 pytestmark = pytest.mark.slow
 
@@ -56,7 +57,10 @@ def test_the_curl_lines_answer_what_the_readme_says(dev: Running) -> None:
 
 
 def test_the_example_prints_the_sample_s_figures(dev: Running) -> None:
-    """examples/first_pull.py prints the persona's summary, or that his consent is used up."""
+    """examples/first_pull.py prints the persona's summary."""
+    application, _, _ = consented_application(dev, "Uphold")
+    new_consent(dev, application, dev.token("consumer2@harbor.test"))
+
     done = subprocess.run(
         [sys.executable, "examples/first_pull.py"],
         cwd=ROOT,
@@ -66,11 +70,14 @@ def test_the_example_prints_the_sample_s_figures(dev: Running) -> None:
         timeout=60,
         check=False,
     )
-    if done.returncode:
-        assert "consent is used up" in done.stderr
-    else:
-        assert "667" in done.stdout
-        assert "62200.00" in done.stdout
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[-1] for line in done.stdout.splitlines()[1:]] == [
+        "32",
+        "6840.00",
+        "62200.00",
+        "122422.00",
+    ]
+    assert "667" in done.stdout
 
 
 def test_every_document_that_is_linked_is_there() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import socket
 import ssl
 from collections.abc import Callable
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from tests.integrations.transunion.conftest import Running
 
 MakeSubject = Callable[..., CreditSubject]
+# A handshake that is cut off leaves its socket to the collector (asyncio's, below httpcore): it is
+# collected within the test that made it, or the warning would fail whichever test comes later.
+LEAVES_A_HANDSHAKE = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 
 
 @pytest.mark.parametrize("form", RequestForm)
@@ -304,6 +308,7 @@ async def test_nobody_listening_is_repeated_and_did_not_act(
     assert not caught.value.may_have_acted
 
 
+@LEAVES_A_HANDSHAKE
 async def test_a_server_that_does_not_shake_hands_did_not_act(
     settings: TransUnionSettings, make_subject: MakeSubject
 ) -> None:
@@ -316,8 +321,10 @@ async def test_a_server_that_does_not_shake_hands_did_not_act(
                 await bureau.pull(make_subject(), PullKind.SOFT, reference="rep_1")
     assert not caught.value.may_have_acted
     assert caught.value.retryable
+    gc.collect()
 
 
+@LEAVES_A_HANDSHAKE
 async def test_an_attempt_knows_whether_it_is_still_connecting(running: "Running") -> None:
     """Until the first byte of the request is sent an attempt is connecting, afterwards not."""
     context = mutual_tls_context(
@@ -344,6 +351,7 @@ async def test_an_attempt_knows_whether_it_is_still_connecting(running: "Running
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         assert await connecting_after(f"https://127.0.0.1:{listener.getsockname()[1]}")
+    gc.collect()
     assert not await connecting_after(running.url)
 
 

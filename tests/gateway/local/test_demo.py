@@ -1,0 +1,125 @@
+"""The demo world is what the documentation says, and the same on every machine."""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from domain.access import AccessGrant
+from domain.agencies import Agency
+from domain.applications import Application, ApplicationStatus, compute_totals
+from domain.consents import Consent, ConsentPurpose
+from domain.consumers import Consumer
+from gateway.local.demo import renew_demo, seed_demo
+from gateway.local.demo_world import AGENCIES, DemoAgency, plan_applicants, users_of
+from gateway.local.issuer import LocalIssuer
+from gateway.workspace import ISSUER_FILE, Workspace, open_workspace
+from tenants.kinds import sort_time
+from tenants.store import Change
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+ISSUER = "http://127.0.0.1:8001"
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[Workspace]:
+    """Give an opened home folder with the demo world in it."""
+    async with open_workspace(tmp_path / "home", create=True) as workspace:
+        key = workspace.keyring.derive("issuer")
+        issuer = LocalIssuer.open(workspace.home / ISSUER_FILE, key, create=True)
+        await seed_demo(workspace, issuer, issuer_url=ISSUER, gateway_port=8000, at=NOW)
+        issuer.close()
+        yield workspace
+
+
+async def agency_of(workspace: Workspace, demo: DemoAgency) -> Agency:
+    found = await workspace.directory.agency_by_slug(demo.slug)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("demo", AGENCIES, ids=lambda demo: demo.slug)
+async def test_the_world_holds_what_is_promised(world: Workspace, demo: DemoAgency) -> None:
+    """200 applications, 40 grants for each counselor, 30 in the queue, one draft of consumer@."""
+    users = users_of(demo)
+    agency = await agency_of(world, demo)
+    async with world.registry.lease(agency) as store:
+        everything = [one async for one in store.scan(Application)]
+        grants = {
+            name: await store.query(
+                AccessGrant, "grant_by_grantee", users[name].subject, first=100, lo=sort_time(NOW)
+            )
+            for name in ("counselor", "counselor2")
+        }
+        queue = await store.count("application_queue", "")
+        own = await store.find(Consumer, "consumer_subject", users["consumer"].subject)
+
+    assert agency.states == demo.states
+    assert len(everything) == 200
+    assert {name: len(page.items) for name, page in grants.items()} == {
+        "counselor": 40,
+        "counselor2": 40,
+    }
+    assert queue == 30
+    assert own is not None
+    assert own.name.display == users["consumer"].display_name
+    owned = [one.status for one in everything if one.consumer_id == own.id]
+    assert owned == [ApplicationStatus.DRAFT]
+    statuses = Counter(one.status for one in everything)
+    assert set(statuses) == {
+        ApplicationStatus.DRAFT,
+        ApplicationStatus.SUBMITTED,
+        ApplicationStatus.IN_REVIEW,
+        ApplicationStatus.RETURNED,
+        ApplicationStatus.CLOSED,
+        ApplicationStatus.WITHDRAWN,
+    }
+
+
+@pytest.mark.parametrize("demo", AGENCIES, ids=lambda demo: demo.slug)
+def test_the_plan_is_the_same_every_time(demo: DemoAgency) -> None:
+    """Ids, people and figures come out alike, and no Social Security number is anybody's."""
+    plan = plan_applicants(demo)
+
+    assert plan == plan_applicants(demo)
+    assert len({applicant.application.id for applicant in plan}) == 200
+    for applicant in plan:
+        ssn = applicant.consumer.ssn
+        assert ssn is not None
+        assert ssn.startswith(("9", "666"))
+        assert applicant.consumer.address is not None
+        assert applicant.consumer.address.state in demo.states
+        application = applicant.application
+        assert application.totals == compute_totals(
+            application.incomes, application.expenses, application.debts
+        )
+
+
+async def test_grants_and_consents_are_fresh_a_year_later(world: Workspace) -> None:
+    """A start long after the first renews them all, except a grant that was taken away."""
+    later = NOW + timedelta(days=400)
+    demo = AGENCIES[0]
+    agency = await agency_of(world, demo)
+    held = [one for one in plan_applicants(demo) if one.role.counselor]
+    consented = [one.application.id for one in held if one.role.consented]
+    async with world.registry.lease(agency) as store:
+        taken = await store.get(AccessGrant, held[0].grant_id)
+        assert taken is not None
+        await store.commit(Change(put=(replace(taken, revoked_at=NOW),)))
+
+    await renew_demo(world, issuer_url="http://127.0.0.1:9999", at=later)
+
+    async with world.registry.lease(agency) as store:
+        grants = await store.get_many(AccessGrant, [one.grant_id for one in held])
+        consents = await store.children_many(Consent, consented)
+    live = [grant for grant in grants.values() if grant.is_live(later)]
+    assert len(live) == len(held) - 1
+    purpose = ConsentPurpose.SOFT_CREDIT_PULL
+    assert all(
+        any(consent.is_usable(purpose, later) for consent in consents[root]) for root in consented
+    )
+    moved = await agency_of(world, demo)
+    assert [pool.issuer for pool in moved.pools] == [f"http://127.0.0.1:9999/{demo.pool_id}"]
