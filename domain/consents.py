@@ -40,7 +40,11 @@ class ConsentText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
-    """A consent as given; `used_at` is set by the attempt that it allowed."""
+    """A consent as given; `used_at` is set by the attempt that it allowed.
+
+    ssn_index: blind index of the Social Security number that was on file when it was given, None
+    where none was. The instructions are about that person's file and nobody else's.
+    """
 
     id: str
     version: int = 0
@@ -53,6 +57,7 @@ class Consent:
     expires_at: datetime
     used_at: datetime | None = None
     source_ip: str | None = None
+    ssn_index: str | None = None
 
     def is_usable(self, purpose: ConsentPurpose, at: datetime) -> bool:
         """Say whether the consent allows this at that moment: matching, live and unused."""

@@ -13,7 +13,7 @@ GatewayError
 ├── VersionConflict · IdempotencyMismatch · Duplicate
 ├── OutcomeUnknown                  an attempt was begun and its end was not seen
 ├── Upstream: UpstreamTimeout · UpstreamUnavailable · UpstreamInvalid
-├── RateLimited
+├── RateLimited · CostExceeded
 ├── DocumentTooComplex · MalformedRequest
 ├── DeadlineExceeded
 └── StoreUnavailable
@@ -234,6 +234,17 @@ class RateLimited(GatewayError):
     def details(self) -> Mapping[str, object]:
         """Return the seconds to wait."""
         return {"retryAfter": self.retry_after_seconds}
+
+
+class CostExceeded(GatewayError):
+    """The operation may cost more than one request is allowed; repeating it does not help."""
+
+    code = "COST_EXCEEDED"
+    default_message = "The operation costs too much. Ask for shorter pages or fewer fields."
+
+    def details(self) -> Mapping[str, object]:
+        """Return that there is nothing to wait for."""
+        return {"retryAfter": None}
 
 
 class DocumentTooComplex(GatewayError):

@@ -44,9 +44,10 @@ _LAST4 = re.compile(r"[0-9A-Za-z]{4}")
 _FIRST_UNISSUED_AREA = 900
 
 # Control characters, lone surrogates and code points that are not characters.
-_REFUSED_CATEGORIES = frozenset({"Cc", "Cs", "Cn"})
-# They turn the reading direction around, so that a line shows something else than it says.
-_REFUSED_CHARACTERS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Control and format characters: some turn the reading direction around, some cannot be seen, so
+# that a line shows something else than it says.
+_REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Cn"})
+_JOINERS = frozenset("\u200c\u200d")  # several scripts cannot be written without them
 _LINE_BREAKS = frozenset("\n\t")
 
 
@@ -82,7 +83,7 @@ def clean_text(
 ) -> str:
     """Return the text in Unicode's composed form without surrounding blanks."""
     text = unicodedata.normalize("NFC", (value or "").replace("\r\n", "\n")).strip()
-    if not text:
+    if not text.strip("\u200c\u200d"):
         faults.add(path, "REQUIRED", "Give a value that is not blank.")
     elif len(text) < characters_min:
         faults.add(path, "TOO_SHORT", f"Give at least {characters_min} characters.")
@@ -105,10 +106,7 @@ def clean_optional_text(
 def _is_shown(character: str, *, line_breaks: bool) -> bool:
     if line_breaks and character in _LINE_BREAKS:
         return True
-    return (
-        unicodedata.category(character) not in _REFUSED_CATEGORIES
-        and character not in _REFUSED_CHARACTERS
-    )
+    return character in _JOINERS or unicodedata.category(character) not in _REFUSED_CATEGORIES
 
 
 def clean_amount(faults: Faults, path: str, value: Decimal) -> Decimal:

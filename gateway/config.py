@@ -16,6 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from domain.addresses import is_loopback
 from gateway.settings import (
     FILE_VARIABLE,
     PREFIX,
@@ -40,11 +41,10 @@ __all__ = [
     "Source",
     "TransUnionConfig",
     "child_environment",
+    "is_loopback",
     "load_config",
     "load_config_here",
 ]
-
-LOOPBACK_NAMES = frozenset({"localhost"})
 
 
 class Source(StrEnum):
@@ -69,6 +69,19 @@ class Limits:
     headers: int = setting(100, "Header lines of a request.", at_least=20, at_most=1000)
     header_bytes: int = setting(
         65_536, "All header lines of a request together.", at_least=8192, at_most=262_144
+    )
+    json_members: int = setting(
+        20_000, "Values in a request's JSON, counted before it is read.", at_least=100
+    )
+    list_items: int = setting(
+        300, "Items of one list in a request's JSON.", at_least=100, at_most=10_000
+    )
+    cost: int = setting(
+        20_000,
+        "Cost of an operation: 1 for a field, times what its page can hold; a list without pages"
+        " counts as 10.",
+        at_least=100,
+        at_most=10_000_000,
     )
     json_depth: int = setting(64, "Nesting of a request's JSON.", at_least=8, at_most=256)
     document_characters: int = setting(
@@ -281,17 +294,6 @@ def load_config(
 def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
     """Return this process's environment with `extra`, for a process that it starts."""
     return {**os.environ, **extra}
-
-
-def is_loopback(url: str) -> bool:
-    """Say whether a URL's host is this machine, by its spelling and without asking DNS."""
-    host = urlsplit(url).hostname or ""
-    if host in LOOPBACK_NAMES or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _given(

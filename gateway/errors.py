@@ -47,6 +47,7 @@ KINDS: Mapping[str, Kind] = {
     "UPSTREAM_UNAVAILABLE": Kind("UpstreamException"),
     "UPSTREAM_INVALID": Kind("UpstreamException"),
     "RATE_LIMITED": Kind("LimitExceededError", HTTPStatus.TOO_MANY_REQUESTS),
+    "COST_EXCEEDED": Kind("LimitExceededError", HTTPStatus.TOO_MANY_REQUESTS),
     "DOCUMENT_TOO_COMPLEX": Kind("BadRequestException", HTTPStatus.BAD_REQUEST),
     "MALFORMED_REQUEST": Kind("MalformedHttpRequestException", HTTPStatus.BAD_REQUEST),
     "DEADLINE_EXCEEDED": Kind("ExecutionTimeout"),

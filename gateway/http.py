@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope
 from domain.errors import MalformedRequest
 from gateway.config import Limits
 from gateway.errors import Refused, malformed
-from gateway.limits import json_depth_exceeds
+from gateway.limits import json_depth_exceeds, json_list_exceeds
 from gateway.negotiation import is_json_in_utf8
 
 IDEMPOTENCY_KEY_CHARACTERS_MAX = 255
@@ -55,7 +55,7 @@ async def read_request(scope: Scope, receive: Receive, headers: Headers, limits:
     if method == "POST":
         _check_body_headers(headers)
         body = await read_body(receive, headers, limits.body_bytes)
-        return _read_members(_decode(body, limits.json_depth), by_get=False)
+        return _read_members(_decode(body, limits), by_get=False)
     if method == "GET":
         return _read_members(_decode_query(scope["query_string"], limits), by_get=True)
     raise Refused(
@@ -124,10 +124,15 @@ def _too_large(bytes_max: int) -> Refused:
     )
 
 
-def _decode(body: bytes, depth_max: int) -> Mapping[str, object]:
+def _decode(body: bytes, limits: Limits) -> Mapping[str, object]:
     """Return the members of a JSON object; strict, so that no other reader sees another text."""
     if not body.strip():
         raise malformed(EMPTY)
+    # Counted in the bytes, before anything is made of them: a megabyte of brackets is half a
+    # million objects, and nobody has been asked yet who sent them.
+    containers, commas = body.count(b"{") + body.count(b"["), body.count(b",")
+    if containers + commas > limits.json_members:
+        raise malformed(f"The JSON has more than {limits.json_members} values.")
     try:
         value = _DECODER.decode(body)
         named = _MEMBER.findall(body)
@@ -139,8 +144,11 @@ def _decode(body: bytes, depth_max: int) -> Mapping[str, object]:
         raise malformed("Send one operation: lists of operations are not supported.")
     if not isinstance(value, dict):
         raise malformed(UNPARSABLE)
-    if body.count(b"{") + body.count(b"[") > depth_max and json_depth_exceeds(value, depth_max):
+    depth_max = limits.json_depth
+    if containers > depth_max and json_depth_exceeds(value, depth_max):
         raise malformed(f"The JSON is nested deeper than {depth_max} levels.")
+    if commas >= limits.list_items and json_list_exceeds(value, limits.list_items):
+        raise malformed(f"A list in the JSON has more than {limits.list_items} items.")
     return value
 
 

@@ -102,6 +102,16 @@ def json_depth_exceeds(value: object, depth_max: int) -> bool:
     return True
 
 
+def json_list_exceeds(value: object, items_max: int) -> bool:
+    """Say whether any list in decoded JSON has more than `items_max` items."""
+    level: list[object] = [value]
+    while level:
+        if any(isinstance(one, list) and len(one) > items_max for one in level):
+            return True
+        level = [inner for outer in level for inner in _containers_in(outer)]
+    return False
+
+
 def _containers_in(value: object) -> Iterable[object]:
     if isinstance(value, dict):
         return [inner for inner in value.values() if type(inner) in (dict, list)]

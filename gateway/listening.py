@@ -19,7 +19,10 @@ def bind(host: str, port: int, setting: str | None = None) -> socket.socket:
 
     Raises CannotStart, naming the setting to change, where the port is taken or not allowed.
     """
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # The protocol is named: asyncio sends small answers at once (TCP_NODELAY) only on sockets that
+    # say they are TCP, and else an answer in two writes waits 40 ms for the client's word.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))

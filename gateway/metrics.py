@@ -131,9 +131,12 @@ def new_metrics() -> Metrics:
     )
 
 
-def clean_folder(run_folder: Path) -> Path:
-    """Return the folder that processes count in, made anew: counts begin at the start."""
-    folder = run_folder / METRICS_FOLDER
+def clean_folder(run_folder: Path, port: int) -> Path:
+    """Return the folder that processes count in, made anew: counts begin at the start.
+
+    Several gateways may share a home folder: each has a folder by its port.
+    """
+    folder = run_folder / f"{METRICS_FOLDER}-{port}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True)
     return folder

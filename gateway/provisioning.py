@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from domain.actors import Actor, PrincipalKind
 from domain.agencies import Agency, AgencyStatus, Pool
 from domain.audit import AuditLine
-from domain.errors import Duplicate, FieldFault, InvalidInput
+from domain.errors import Duplicate
 from domain.ids import new_ulid
-from domain.states import STATES
 from gateway.workspace import STORES_FOLDER, Workspace
+from tenants.directory_checks import check_agency
 from tenants.keyring import new_agency_keys, wrap_agency_keys
 
 
@@ -46,13 +46,8 @@ async def add_agency(
 ) -> Agency:
     """Make an agency's keys and store, then enter it into the directory; return it.
 
-    Raises InvalidInput for a state that is none, Duplicate for a slug or issuer that is taken.
+    Raises InvalidInput, Duplicate for a slug or issuer that is taken.
     """
-    unknown = sorted(set(states) - STATES)
-    if unknown or not states:
-        message = f"not USPS codes: {', '.join(unknown)}" if unknown else "name at least one state"
-        fault = FieldFault(path="states", code="INVALID", message=message)
-        raise InvalidInput([fault], f"states: {message}")
     if await workspace.directory.agency_by_slug(slug) is not None:
         raise Duplicate(f"there is an agency {slug} already")
     identifier = new_ulid()
@@ -66,6 +61,7 @@ async def add_agency(
         store_url=store_url or f"sqlite:{STORES_FOLDER}/{identifier}.db",
         pools=pools,
     )
+    check_agency(agency)  # before anything is made for it
     keys = new_agency_keys()
     wrapped = await wrap_agency_keys(workspace.keyring, agency.id, keys)
     await workspace.registry.create(agency, keys)

@@ -68,8 +68,8 @@ class Supervisor:
         config = self._config
         demand_directory(config.home)
         prepare_home(config.home)
-        folder = clean_folder(config.home / RUN_FOLDER)
         listener = bind(config.host, config.port, "ALMONER_PORT")
+        folder = clean_folder(config.home / RUN_FOLDER, listener.getsockname()[1])
         try:
             private = bind(
                 config.operations_host, config.operations_port, "ALMONER_OPERATIONS_PORT"

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from itertools import islice
 
@@ -19,7 +19,7 @@ from domain.applications import (
 from domain.consents import Consent
 from domain.consumers import Consumer
 from domain.credit import CreditReport
-from domain.errors import InvalidInput, InvalidTransition, NotFound, VersionConflict
+from domain.errors import InvalidTransition, NotFound, VersionConflict
 from domain.ids import parse_global_id
 from resolvers.context import RequestContext, store_of
 from resolvers.inputs import ApplicationFilter, Maybe, given
@@ -201,10 +201,10 @@ async def _granted(context: RequestContext, window: Window, keep: Keep) -> Listi
 
     newest_first = sorted((id_ for id_ in await context.guard.grants()), reverse=True)
     if window.after is not None:
-        after = _position(context, window.after, "after")
+        after = store_of(context).open_cursor(_GRANTED, window.after, path="after")
         newest_first = [id_ for id_ in newest_first if id_ < after]
     if window.before is not None:
-        before = _position(context, window.before, "before")
+        before = store_of(context).open_cursor(_GRANTED, window.before, path="before")
         newest_first = [id_ for id_ in newest_first if id_ > before]
     walked = newest_first[::-1] if window.from_tail else newest_first
     found = await _first_kept(context, walked, keep, window.size + 1)
@@ -219,13 +219,6 @@ async def _granted(context: RequestContext, window: Window, keep: Keep) -> Listi
         has_previous=more if window.from_tail else come_from,
         seal=seal,
     )
-
-
-def _position(context: RequestContext, cursor: str, path: str) -> str:
-    try:
-        return store_of(context).open_cursor(_GRANTED, cursor)
-    except InvalidInput as refused:
-        raise InvalidInput([replace(fault, path=path) for fault in refused.fields]) from refused
 
 
 async def _first_kept(

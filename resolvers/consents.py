@@ -1,13 +1,18 @@
 """Consents: the wording to show, and the record that it was agreed to."""
 
+from dataclasses import replace
+
+from domain.actors import Actor
 from domain.applications import ENDED, Application
 from domain.consents import Consent, ConsentPurpose, ConsentText, consent_end, current_text
+from domain.consumers import Consumer
 from domain.errors import InvalidTransition, NotFound
 from domain.events import EventName
 from domain.ids import new_child_id
 from domain.validation import Faults
+from resolvers.access import named_actor
 from resolvers.applications import application_named
-from resolvers.context import RequestContext, agency_of
+from resolvers.context import RequestContext, agency_of, store_of
 from resolvers.inputs import RecordConsentInput
 from resolvers.once import Attempt, once
 from resolvers.trail import audited, commit, happened
@@ -26,7 +31,11 @@ async def record_consent(context: RequestContext, input: RecordConsentInput) -> 
         if application.status in ENDED:
             raise InvalidTransition(f"An application that is {application.status} has ended.")
         _check_wording(context, input)
-        consent = _consent(context, application, input)
+        consumer = await context.loaders.consumers.load(application.consumer_id)
+        consent = replace(
+            _consent(context, application, input, await named_actor(context)),
+            ssn_index=ssn_index(context, consumer),
+        )
         return await commit(
             context,
             consent,
@@ -50,6 +59,13 @@ async def record_consent(context: RequestContext, input: RecordConsentInput) -> 
     return await once(context, "recordConsent", input, perform=perform, replay=replay)
 
 
+def ssn_index(context: RequestContext, consumer: Consumer | None) -> str | None:
+    """Return the blind index of the consumer's Social Security number; None where none is known."""
+    if consumer is None or consumer.ssn is None:
+        return None
+    return store_of(context).blind("ssn", consumer.ssn)
+
+
 def _check_wording(context: RequestContext, input: RecordConsentInput) -> None:
     current = consent_text(context, input.purpose)
     faults = Faults()
@@ -62,7 +78,7 @@ def _check_wording(context: RequestContext, input: RecordConsentInput) -> None:
 
 
 def _consent(
-    context: RequestContext, application: Application, input: RecordConsentInput
+    context: RequestContext, application: Application, input: RecordConsentInput, giver: Actor
 ) -> Consent:
     at = context.request.at
     return Consent(
@@ -71,7 +87,7 @@ def _consent(
         purpose=input.purpose,
         text_version=input.text_version,
         text_sha256=input.text_sha256,
-        given_by=context.principal.actor,
+        given_by=giver,
         given_at=at,
         expires_at=consent_end(at),
         source_ip=context.request.source_ip,

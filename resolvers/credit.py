@@ -32,6 +32,7 @@ from domain.ids import new_child_id
 from domain.validation import Faults
 from resolvers.applications import application_named, status_after_edit
 from resolvers.budget import with_lines
+from resolvers.consents import ssn_index
 from resolvers.context import RequestContext
 from resolvers.inputs import PullCreditReportInput
 from resolvers.once import Attempt, once
@@ -65,7 +66,9 @@ async def pull_credit_report(context: RequestContext, input: PullCreditReportInp
         if application.status in ENDED:
             raise InvalidTransition(f"An application that is {application.status} has ended.")
         consent = await _usable_consent(context, application, input)
-        subject = _subject(await context.loaders.consumers.load(application.consumer_id))
+        consumer = await context.loaders.consumers.load(application.consumer_id)
+        _check_person(context, consent, consumer)
+        subject = _subject(consumer)
         if context.credit is None:
             raise UpstreamUnavailable(
                 "This agency has no credit bureau.",
@@ -232,6 +235,17 @@ async def _usable_consent(
     if not matches or not consent.is_usable(_PURPOSES[input.kind], context.request.at):
         raise ConsentRequired
     return consent
+
+
+def _check_person(context: RequestContext, consent: Consent, consumer: Consumer | None) -> None:
+    """Raise ConsentRequired where the consumer's number is not the one that the consent was for.
+
+    Otherwise a consent given as oneself would open the file of whoever one claims to be afterwards.
+    """
+    if consent.ssn_index is not None and consent.ssn_index != ssn_index(context, consumer):
+        raise ConsentRequired(
+            "The Social Security number has changed since the consent was given. Record a new one."
+        )
 
 
 def _subject(consumer: Consumer | None) -> CreditSubject:

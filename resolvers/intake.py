@@ -1,6 +1,8 @@
 """Intake: an application is started, changed, submitted, or withdrawn by its consumer."""
 
+import asyncio
 from dataclasses import fields, replace
+from datetime import datetime
 from typing import Any
 
 from domain.access import AccessGrant
@@ -160,7 +162,12 @@ async def _start(
     )
     others: tuple[Consumer | AccessGrant, ...] = (consumer,) if known is None or names else ()
     if context.principal.kind is PrincipalKind.COUNSELOR:
-        assignment, grant = new_assignment(context, application.id, reason="Started by them")
+        assignment, grant = new_assignment(
+            context,
+            application.id,
+            reason="Started by them",
+            ends=None if known is None else await _reach_end(context, known),
+        )
         application = replace(application, assignment=assignment)
         others = (*others, grant)
     return await commit(
@@ -173,6 +180,21 @@ async def _start(
         audit=audited(context, "startApplication", application.id, fields=names),
         begin=attempt.done(application.id),
     )
+
+
+async def _reach_end(context: RequestContext, consumer: Consumer) -> datetime | None:
+    """Return when the counselor's reach over a consumer ends that they have by other grants.
+
+    Starting another application for somebody must not prolong it.
+    """
+    grants = await context.guard.grants()
+    granted = await asyncio.gather(*map(context.loaders.applications.load, grants))
+    ends = [
+        grants[one.id].expires_at
+        for one in granted
+        if one is not None and one.consumer_id == consumer.id
+    ]
+    return max(ends, default=None)
 
 
 async def _known_consumer(context: RequestContext, input: StartApplicationInput) -> Consumer | None:

@@ -13,7 +13,7 @@ from domain.agencies import Staff as StaffRecord
 from resolvers import access
 from schema.connections import Node
 from schema.declare import Info, field, object_type
-from schema.rules import ADMINS, AGENCY_READERS, COUNSELORS, EVERYONE, STAFF_READERS
+from schema.rules import ADMINS, COUNSELORS, EVERYONE, STAFF_READERS
 from schema.scalars import AWSURL, AWSDateTime, AWSEmail
 
 
@@ -44,7 +44,9 @@ def _agency_id(root: AgencyRecord) -> str:
     return f"agency_{root.id}"
 
 
-@object_type(rule=AGENCY_READERS, record=AgencyRecord)
+# Nobody sees another agency than their own, whose name is no secret to its own credentials: `me`
+# tells it to everyone, while `agency` and `node` have rules of their own.
+@object_type(rule=EVERYONE, record=AgencyRecord)
 class Agency(Node):
     """A credit-counseling agency or lender."""
 
@@ -84,6 +86,10 @@ def _agency(info: Info) -> AgencyRecord | None:
     return info.context.agency
 
 
+async def _display_name(info: Info) -> str:
+    return await access.display_name(info.context)
+
+
 def _scopes(root: Principal) -> list[str]:
     return sorted(scope.value for scope in root.scopes)
 
@@ -98,7 +104,7 @@ class Viewer:
 
     subject: strawberry.ID
     kind: PrincipalKind
-    display_name: str
+    display_name: str = field(_display_name, str)
     agency: Agency | None = field(_agency, Agency | None)
     groups: list[str] = field(_groups)
     scopes: list[str] = field(_scopes)

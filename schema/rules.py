@@ -66,8 +66,6 @@ def allow(*groups: Group, scopes: Scope | frozenset[Scope] = frozenset()) -> Rul
 
 
 _PEOPLE_OF_AGENCY = (Group.CONSUMERS, Group.COUNSELORS, Group.ADMINS, Group.ANALYSTS)
-_READS_APPLICATIONS = frozenset({Scope.APPLICATIONS_READ})
-_READS_CONSUMERS = frozenset({Scope.CONSUMERS_READ})
 
 EVERYONE = Rule(everyone=True)
 MEMBERS = allow(*_PEOPLE_OF_AGENCY, scopes=ANY_SCOPE)

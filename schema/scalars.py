@@ -1,7 +1,8 @@
 """AppSync's scalars, and Money and Percent: strict in, one spelling out.
 
 A scalar judges how a value is spelled; how large an amount may be is the input's own business, so
-that it is reported with its path beside the input's other faults.
+that it is reported with its path beside the input's other faults. What it cannot read it refuses in
+words of its own: what was given instead may be personal, and is never repeated.
 """
 
 import json
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
+from domain.errors import InvalidInput
 from domain.money import to_cents
 from domain.validation import is_email, phone_e164
 
@@ -44,7 +46,7 @@ _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+")
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise ValueError("Give a string.")  # noqa: TRY004 -- graphql-core words both alike
+        raise TypeError
     return value
 
 
@@ -52,7 +54,7 @@ def _parse_decimal(value: object) -> Decimal:
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or _DECIMAL.fullmatch(value) is None:
-        raise ValueError('Give a string such as "1250.00", or an integer; never a float.')
+        raise ValueError
     return to_cents(Decimal(value))
 
 
@@ -65,7 +67,7 @@ def _serialize_decimal(value: object) -> str:
 def _parse_date(value: object) -> date:
     match = _DATE.fullmatch(_text(value))
     if match is None:
-        raise ValueError("Give a date such as 2026-01-15.")
+        raise ValueError
     return date.fromisoformat(match[1])
 
 
@@ -76,7 +78,7 @@ def _serialize_date(value: date) -> str:
 def _parse_date_time(value: object) -> datetime:
     match = _DATE_TIME.fullmatch(_text(value))
     if match is None or (match[3] and not match[2]):
-        raise ValueError("Give a moment with its offset, such as 2026-01-15T09:30:00Z.")
+        raise ValueError
     fraction = (match[3] or "0")[:6].ljust(6, "0")
     return datetime.fromisoformat(f"{match[1]}{match[2] or ':00'}.{fraction}{match[4]}")
 
@@ -89,14 +91,14 @@ def _serialize_date_time(value: datetime) -> str:
 def _parse_email(value: object) -> str:
     text = _text(value).strip()
     if not is_email(text):
-        raise ValueError("Give an e-mail address such as name@example.com.")
+        raise ValueError
     return text
 
 
 def _parse_phone(value: object) -> str:
     text = _text(value).strip()
     if phone_e164(text) is None:
-        raise ValueError("Give a phone number such as +1 415 555 2671 or 415-555-2671.")
+        raise ValueError
     return text
 
 
@@ -112,7 +114,7 @@ def _parse_url(value: object) -> str:
         or _HOST.fullmatch(parts.netloc) is None
         or "//" in parts.path
     ):
-        raise ValueError("Give an address such as https://example.com/page.")
+        raise ValueError
     return text
 
 
@@ -124,7 +126,7 @@ def _parse_ip_address(value: object) -> str:
 
 def _parse_timestamp(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError("Give whole seconds since 1970.")  # noqa: TRY004 -- as above
+        raise TypeError
     return value
 
 
@@ -133,26 +135,78 @@ def _parse_json(value: object) -> Any:
 
 
 def _scalar(
-    name: str, description: str, parse: Callable[[object], Any], serialize: Callable[[Any], Any]
+    name: str,
+    description: str,
+    parse: Callable[[object], Any],
+    serialize: Callable[[Any], Any],
+    hint: str,
 ) -> ScalarDefinition:
+    """Return a scalar; `hint` says how its values are spelled, to whoever spells one otherwise."""
+
+    def read(value: object) -> Any:
+        try:
+            return parse(value)
+        except (TypeError, ValueError) as refused:
+            raise InvalidInput((), hint) from refused
+
     return strawberry.scalar(
-        name=name, description=description, parse_value=parse, serialize=serialize
+        name=name, description=description, parse_value=read, serialize=serialize
     )
 
 
 SCALARS: dict[object, ScalarDefinition] = {
-    AWSDate: _scalar("AWSDate", "A date, `YYYY-MM-DD`.", _parse_date, _serialize_date),
+    AWSDate: _scalar(
+        "AWSDate",
+        "A date, `YYYY-MM-DD`.",
+        _parse_date,
+        _serialize_date,
+        "Give a date such as 2026-01-15.",
+    ),
     AWSDateTime: _scalar(
-        "AWSDateTime", "A moment in UTC, ISO 8601.", _parse_date_time, _serialize_date_time
+        "AWSDateTime",
+        "A moment in UTC, ISO 8601.",
+        _parse_date_time,
+        _serialize_date_time,
+        "Give a moment with its offset, such as 2026-01-15T09:30:00Z.",
     ),
-    AWSEmail: _scalar("AWSEmail", "An e-mail address, `local@domain`.", _parse_email, str),
-    AWSIPAddress: _scalar("AWSIPAddress", "An IPv4 or IPv6 address.", _parse_ip_address, str),
-    AWSJSON: _scalar("AWSJSON", "JSON in a string.", _parse_json, json.dumps),
+    AWSEmail: _scalar(
+        "AWSEmail",
+        "An e-mail address, `local@domain`.",
+        _parse_email,
+        str,
+        "Give an e-mail address such as name@example.com.",
+    ),
+    AWSIPAddress: _scalar(
+        "AWSIPAddress",
+        "An IPv4 or IPv6 address.",
+        _parse_ip_address,
+        str,
+        "Give an IPv4 or IPv6 address such as 203.0.113.7 or 2001:db8::7.",
+    ),
+    AWSJSON: _scalar(
+        "AWSJSON", "JSON in a string.", _parse_json, json.dumps, "Give JSON in a string."
+    ),
     AWSPhone: _scalar(
-        "AWSPhone", "A phone number; North American without a country code.", _parse_phone, str
+        "AWSPhone",
+        "A phone number; North American without a country code.",
+        _parse_phone,
+        str,
+        "Give a phone number such as +1 415 555 2671 or 415-555-2671.",
     ),
-    AWSTimestamp: _scalar("AWSTimestamp", "Whole seconds since 1970.", _parse_timestamp, int),
-    AWSURL: _scalar("AWSURL", "An address with its scheme.", _parse_url, str),
+    AWSTimestamp: _scalar(
+        "AWSTimestamp",
+        "Whole seconds since 1970.",
+        _parse_timestamp,
+        int,
+        "Give whole seconds since 1970.",
+    ),
+    AWSURL: _scalar(
+        "AWSURL",
+        "An address with its scheme.",
+        _parse_url,
+        str,
+        "Give an address such as https://example.com/page.",
+    ),
     Money: _scalar(
         "Money",
         "Exact decimal amount in the agency's currency, major units, two places: "
@@ -160,12 +214,14 @@ SCALARS: dict[object, ScalarDefinition] = {
         "Printed as String by `almoner schema --appsync`.",
         _parse_decimal,
         _serialize_decimal,
+        'Give a string such as "1250.00", or an integer; never a float.',
     ),
     Percent: _scalar(
         "Percent",
         'Exact decimal percentage, two places: "24.99" is 24.99 %. Written and read as Money is.',
         _parse_decimal,
         _serialize_decimal,
+        'Give a string such as "24.99", or an integer; never a float.',
     ),
 }
 """What each scalar is called and how it is read and written, by the type that stands for it."""

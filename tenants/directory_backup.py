@@ -42,19 +42,46 @@ _UNREADABLE = (
 
 
 async def backup(
-    directory: Directory, keyring: LocalKeyring, target: Path, passphrase: str
+    directory: Directory,
+    keyring: LocalKeyring,
+    target: Path,
+    passphrase: str,
+    *,
+    overwrite: bool = False,
 ) -> None:
     """Write the directory as it is now, and the keyring's key, into one file.
 
-    The file appears whole or not at all, for its owner alone, in place of one of that name. Raises
-    StoreUnavailable where it cannot be written, ValueError for a passphrase that is too short.
+    The file appears whole or not at all, for its owner alone; with `overwrite`, in place of a
+    backup of that name. Raises StoreUnavailable where it cannot be written, ValueError for a
+    passphrase that is too short.
     """
     if len(passphrase) < PASSPHRASE_LENGTH_MIN:
         raise ValueError(f"a passphrase has at least {PASSPHRASE_LENGTH_MIN} characters")
+    demand_room(target, overwrite=overwrite)
     snapshot = await directory.snapshot()
     header = json.dumps({"keyring": base64.b64encode(keyring.export_key()).decode()}).encode()
     content = len(header).to_bytes(4, "big") + header + snapshot
     await asyncio.to_thread(_write_backup, target, content, passphrase)
+
+
+def demand_room(target: Path, *, overwrite: bool) -> None:
+    """Raise StoreUnavailable where a backup cannot be written to `target`.
+
+    `overwrite` is for backups alone: no other file is ever replaced by one.
+    """
+    if not target.parent.is_dir():
+        raise StoreUnavailable(f"There is no folder {target.parent}.")
+    if not os.path.lexists(target):
+        return
+    if not overwrite:
+        raise StoreUnavailable(f"There is {target} already: name another file, or --overwrite.")
+    try:
+        with target.open("rb") as file:
+            lead = file.read(len(_LEAD))
+    except OSError as error:
+        raise translate(error) from error
+    if lead != _LEAD:
+        raise StoreUnavailable(f"{target} is no backup of a directory: name another file.")
 
 
 def restore(source: Path, home: Path, passphrase: str, *, overwrite: bool = False) -> None:

@@ -10,6 +10,7 @@ from domain.access import KEYS_PER_AGENCY_MAX, ApiKey
 from domain.agencies import Agency, Pool, Staff
 from domain.audit import AuditLine
 from domain.errors import (
+    Duplicate,
     IdempotencyMismatch,
     NotFound,
     StoreUnavailable,
@@ -18,12 +19,14 @@ from domain.errors import (
 )
 from tenants.backend import Once, Replayed
 from tenants.directory import Revocation, WrappedKey
+from tenants.directory_checks import check_agency, check_key_name, check_pool, check_staff
 from tenants.directory_rows import (
     AGENCY_BY_ID,
     FORMAT,
     KEY_BY_ID,
     LIVE_KEYS,
     ONCE,
+    STAFF,
     TABLES,
     key_row,
     micros,
@@ -76,22 +79,28 @@ def demand_agency(connection: Connection, agency_id: str) -> None:
 
 
 def put_operator_pool(connection: Connection, pool: Pool) -> None:
-    """Write the operators' pool in place of the one there was."""
+    """Write the operators' pool in place of the one there was; raises InvalidInput."""
+    check_pool(pool)
     connection.execute("DELETE FROM issuer WHERE agency_id IS NULL")
     _put_pools(connection, None, (pool,))
 
 
 def insert_agency(connection: Connection, agency: Agency) -> None:
-    """Write a new agency with its issuers."""
+    """Write a new agency with its issuers; raises InvalidInput."""
+    check_agency(agency)
     row = (agency.id, agency.slug, msgspec.json.encode(agency))
     connection.execute("INSERT INTO agency (id, slug, body) VALUES (?, ?, ?)", row)
     _put_pools(connection, agency.id, agency.pools)
 
 
 def replace_agency(connection: Connection, agency: Agency) -> None:
-    """Write an agency and its issuers in place of what there was."""
+    """Write an agency and its issuers in place of what there was; raises InvalidInput, NotFound."""
+    found = connection.execute(AGENCY_BY_ID, (agency.id,)).fetchall()
+    if not found:
+        raise NotFound
+    check_agency(agency, msgspec.json.decode(found[0][0], type=Agency))
     row = (agency.slug, msgspec.json.encode(agency), agency.id)
-    _demand(connection.execute("UPDATE agency SET slug = ?, body = ? WHERE id = ?", row))
+    connection.execute("UPDATE agency SET slug = ?, body = ? WHERE id = ?", row)
     connection.execute("DELETE FROM issuer WHERE agency_id = ?", (agency.id,))
     _put_pools(connection, agency.id, agency.pools)
 
@@ -113,7 +122,21 @@ def insert_wrapped(connection: Connection, agency_id: str, wrapped: Iterable[Wra
 
 
 def put_staff(connection: Connection, agency_id: str, staff: Staff) -> None:
-    """Write a member of staff, new or in place of what there was."""
+    """Write a member of staff, new or in place of what there was.
+
+    Raises InvalidInput, and Duplicate where somebody else who is active has the e-mail address;
+    whoever has left keeps it from nobody.
+    """
+    found = connection.execute(STAFF, (agency_id,)).fetchall()
+    everybody = {
+        one.id: one for (body,) in found for one in [msgspec.json.decode(body, type=Staff)]
+    }
+    before = everybody.pop(staff.id, None)
+    check_staff(staff, before)
+    taken = {one.email.lower() for one in everybody.values() if one.active}
+    as_it_was = before is not None and before.active and before.email == staff.email
+    if staff.active and not as_it_was and staff.email.lower() in taken:
+        raise Duplicate("The e-mail address belongs to another member of staff.")
     connection.execute(
         "INSERT INTO staff (agency_id, id, subject, body) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (agency_id, id)"
@@ -141,6 +164,8 @@ def begin_once(connection: Connection, agency_id: str, once: Once | None, at: da
 
 def insert_key(connection: Connection, agency_id: str, key: ApiKey, at: datetime) -> None:
     """Write a new API key, while the agency has fewer live ones than it may have."""
+    if key.rotated_from is None:  # a successor has its predecessor's name
+        check_key_name(key.name)
     live = connection.execute(LIVE_KEYS, (agency_id, micros(at))).fetchall()[0][0]
     if live >= KEYS_PER_AGENCY_MAX:
         raise TooLarge(
@@ -159,6 +184,8 @@ def narrow(connection: Connection, agency_id: str, key: ApiKey) -> ApiKey:
     if not rows:
         raise NotFound
     before = read_key(rows[0])
+    if key.name != before.name:
+        check_key_name(key.name)
     connection.execute(
         "UPDATE api_key SET expires_at = ?, revoked_at = ?, last_used_at = ?, body = ?"
         " WHERE agency_id = ? AND id = ?",

@@ -4,7 +4,6 @@ Bodies are JSON of the domain's records; a column stands beside them only where 
 constraint needs it. Moments in columns are whole microseconds since 1970.
 """
 
-import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,14 +11,11 @@ from typing import Any
 import msgspec
 
 from domain.access import ApiKey
-from domain.agencies import Agency, Pool
-from domain.errors import FieldFault, InvalidInput
 from tenants.backend import Once
-from tenants.directory import SLUG_PATTERN, WrappedKey
+from tenants.directory import WrappedKey
 
 FORMAT = 1
 OPERATORS = ""  # the scope of the operators' pool; an agency's scope is its id
-ISSUER_CHARACTERS_MAX = 512
 
 TABLES = (
     "CREATE TABLE agency (id TEXT PRIMARY KEY, slug TEXT NOT NULL UNIQUE, body BLOB NOT NULL)"
@@ -138,41 +134,3 @@ def read_once(row: tuple[Any, ...]) -> Once:
     """Return the idempotency record of a row of ONCE."""
     key, digest, reference, expires_at = row
     return Once(key=key, digest=digest, reference=reference, expires_at=moment(expires_at))
-
-
-def check_agency(agency: Agency) -> None:
-    """Raise InvalidInput with all faults of an agency's slug, name and pools."""
-    faults = []
-    if re.fullmatch(SLUG_PATTERN, agency.slug) is None:
-        message = "Two to 31 of a-z, 0-9 and -, beginning with a letter."
-        faults.append(FieldFault(path="slug", code="INVALID", message=message))
-    if not agency.name.strip():
-        faults.append(FieldFault(path="name", code="REQUIRED", message="Give the agency a name."))
-    for number, pool in enumerate(agency.pools):
-        faults.extend(_faults_of_pool(pool, f"pools.{number}"))
-    if faults:
-        raise InvalidInput(faults)
-
-
-def check_pool(pool: Pool) -> None:
-    """Raise InvalidInput with all faults of a pool."""
-    faults = _faults_of_pool(pool, "pool")
-    if faults:
-        raise InvalidInput(faults)
-
-
-def _faults_of_pool(pool: Pool, path: str) -> list[FieldFault]:
-    faults = []
-    issuer = pool.issuer
-    spelled = issuer.isascii() and issuer.isprintable() and " " not in issuer
-    if not (
-        spelled
-        and issuer.startswith(("https://", "http://"))
-        and len(issuer) <= ISSUER_CHARACTERS_MAX
-    ):
-        message = "The exact `iss` of the pool's tokens, an https address."
-        faults.append(FieldFault(path=f"{path}.issuer", code="INVALID", message=message))
-    if not pool.client_ids or not all(pool.client_ids):
-        message = "Name at least one app client."
-        faults.append(FieldFault(path=f"{path}.clientIds", code="REQUIRED", message=message))
-    return faults

@@ -107,7 +107,7 @@ _TEXTS: dict[int, str] = {
     driver.SQLITE_CORRUPT: "The data file is damaged. Restore it from a backup.",
     driver.SQLITE_CANTOPEN: "The data file cannot be opened: check its path, owner and mode.",
     driver.SQLITE_NOTADB: "The data file cannot be read: "
-    "the file is not this agency's store, is damaged, or the key is wrong.",
+    "it is not the file that belongs here, is damaged, or the key is wrong.",
 }
 
 
@@ -120,13 +120,13 @@ def _prepare_file(path: Path, *, create: bool) -> None:
     """See to it that the file exists and that nobody but its owner can read it."""
     if not path.exists():
         if not create:
-            raise StoreUnavailable("There is no data file where this agency's store should be.")
+            raise StoreUnavailable("There is no data file where one should be.")
         make_private_directory(path.parent)
         # SQLite gives the -wal and -shm files the mode of the main file.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         sync_directory(path.parent)
     elif not path.is_file():
-        raise StoreUnavailable("There is something else where this agency's data file should be.")
+        raise StoreUnavailable("There is something else where a data file should be.")
     found = path.stat()
     if found.st_size % _PAGE_BYTES and not _has_log(path):
         # Cut off within its last page, or foreign: SQLite would notice late, or overwrite it.

@@ -131,7 +131,6 @@ class SqliteDirectory(Directory):
 
     async def set_operator_pool(self, pool: Pool, audit: AuditLine) -> None:
         """Make this the operators' pool."""
-        rows.check_pool(pool)
 
         def change(connection: Connection) -> None:
             changes.put_operator_pool(connection, pool)
@@ -143,7 +142,6 @@ class SqliteDirectory(Directory):
         self, agency: Agency, wrapped: Sequence[WrappedKey], audit: AuditLine
     ) -> None:
         """Add an agency with its keys."""
-        rows.check_agency(agency)
 
         def change(connection: Connection) -> None:
             changes.insert_agency(connection, agency)
@@ -154,7 +152,6 @@ class SqliteDirectory(Directory):
 
     async def update_agency(self, agency: Agency, audit: AuditLine) -> None:
         """Replace what is known of the agency."""
-        rows.check_agency(agency)
 
         def change(connection: Connection) -> None:
             changes.replace_agency(connection, agency)

@@ -239,9 +239,9 @@ class AgencyStore:
         """Return a cursor for a position in a listing that is not one of an index."""
         return self._cursors.seal(listing, position)
 
-    def open_cursor(self, listing: str, cursor: str) -> str:
-        """Return the position in such a cursor; raises InvalidInput for anything else."""
-        return self._cursors.open(listing, cursor)
+    def open_cursor(self, listing: str, cursor: str, *, path: str = "after") -> str:
+        """Return the position in such a cursor; raises InvalidInput at `path` for anything else."""
+        return self._cursors.open(listing, cursor, path=path)
 
     async def outbox_pending(self, limit: int) -> list[Event]:
         """Return events that were not delivered yet, oldest first."""

@@ -1,8 +1,9 @@
-"""`almoner agency …`: bring an agency in, look at it, suspend it, take it out."""
+"""`almoner agency …`: bring an agency in, look at it, change it, suspend it, take it out."""
 
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
@@ -24,7 +25,7 @@ from gateway.workspace import Workspace
 
 @click.group()
 def agency() -> None:
-    """Agencies: add, list, show, suspend, resume, remove.
+    """Agencies: add, list, show, update, suspend, resume, remove.
 
     \b
     Example:
@@ -70,9 +71,7 @@ def add(
     Example:
       almoner agency add lakeside --name "Lakeside Counseling" --state MI
     """
-    if (issuer is None) != (not client_ids):
-        raise click.UsageError("--issuer and --client-id go together")
-    pools = (Pool(issuer=issuer, client_ids=client_ids),) if issuer is not None else ()
+    pools = _pools(issuer, client_ids)
     url = _store_url(store_url, store_secret_file)
     given = reason_or_ask(reason)
 
@@ -80,8 +79,8 @@ def add(
         return await add_agency(
             workspace,
             slug=slug,
-            name=name,
-            states=tuple(state.upper() for state in states),
+            name=name.strip(),
+            states=_codes(states),
             website=website,
             store_url=url,
             pools=pools,
@@ -130,6 +129,54 @@ def show(*, slug: str, as_json: bool) -> None:
 
 @agency.command()
 @click.argument("slug")
+@click.option("--name", default=None, help="As people know it.")
+@click.option("--state", "states", multiple=True, help="All its licences anew; repeatable.")
+@click.option("--website", default=None, help='The agency\'s own site; "" for none.')
+@click.option("--issuer", default=None, help="Its user pool, in place of the one it has.")
+@click.option("--client-id", "client_ids", multiple=True, help="App client of the pool.")
+@reason_option
+@json_option
+def update(
+    *,
+    slug: str,
+    name: str | None,
+    states: tuple[str, ...],
+    website: str | None,
+    issuer: str | None,
+    client_ids: tuple[str, ...],
+    reason: str | None,
+    as_json: bool,
+) -> None:
+    """Replace what is given, and leave the rest as it is.
+
+    \b
+    Example:
+      almoner agency update lakeside --reason "pool moved" \\
+        --issuer https://cognito-idp.us-east-1.amazonaws.com/us-east-1_AbCdEf123 --client-id 7abc
+    """
+    pools = _pools(issuer, client_ids)
+    changes: dict[str, Any] = {
+        **({} if name is None else {"name": name.strip()}),
+        **({"states": _codes(states)} if states else {}),
+        **({} if website is None else {"website": website or None}),
+        **({"pools": pools} if pools else {}),
+    }
+    if not changes:
+        raise click.UsageError("name what is to change: --name, --state, --website, --issuer")
+    given = reason_or_ask(reason)
+
+    async def run(workspace: Workspace) -> Agency:
+        found = await agency_named(workspace, slug)
+        changed = replace(found, **changes)
+        audit = cli_audit("agency update", subject=f"agency_{found.id}", reason=given)
+        await workspace.directory.update_agency(changed, audit)
+        return changed
+
+    print_record(_record(in_workspace(run)), as_json=as_json)
+
+
+@agency.command()
+@click.argument("slug")
 @reason_option
 def suspend(*, slug: str, reason: str | None) -> None:
     """Refuse the agency's credentials, within a second, in every process.
@@ -138,7 +185,7 @@ def suspend(*, slug: str, reason: str | None) -> None:
     Example:
       almoner agency suspend harbor --reason "licence expired"
     """
-    _set_status(slug, AgencyStatus.SUSPENDED, reason_or_ask(reason))
+    _set_status(slug, AgencyStatus.SUSPENDED, reason_or_ask(reason, demanded=True))
     click.echo(f"{slug} is suspended")
 
 
@@ -167,6 +214,7 @@ def remove(*, slug: str, yes: bool, reason: str | None) -> None:
     Example:
       almoner agency remove harbor --reason "contract ended"
     """
+    given = reason_or_ask(reason, demanded=True)
 
     async def run(workspace: Workspace) -> None:
         found = await agency_named(workspace, slug)
@@ -176,7 +224,7 @@ def remove(*, slug: str, yes: bool, reason: str | None) -> None:
             typed = click.prompt(f"This destroys all data of {found.name}. Type {slug} to go on")
             if typed != slug:
                 raise click.Abort
-        await remove_agency(workspace, found, reason=reason_or_ask(reason))
+        await remove_agency(workspace, found, reason=given)
 
     in_workspace(run)
     click.echo(f"{slug} is removed; its keys are destroyed")
@@ -193,6 +241,16 @@ def _set_status(slug: str, status: AgencyStatus, reason: str) -> None:
         await workspace.directory.update_agency(replace(found, status=status), audit)
 
     in_workspace(run)
+
+
+def _codes(states: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(state.strip().upper() for state in states))
+
+
+def _pools(issuer: str | None, client_ids: tuple[str, ...]) -> tuple[Pool, ...]:
+    if (issuer is None) != (not client_ids):
+        raise click.UsageError("--issuer and --client-id go together")
+    return (Pool(issuer=issuer, client_ids=client_ids),) if issuer is not None else ()
 
 
 def _store_url(url: str | None, secret_file: Path | None) -> str | None:

@@ -30,9 +30,12 @@ def directory() -> None:
 
 @directory.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--overwrite", is_flag=True, help="Replace the backup of that name.")
 @_passphrase_option
 @reason_option
-def backup(*, file: Path, passphrase_file: Path | None, reason: str | None) -> None:
+def backup(
+    *, file: Path, overwrite: bool, passphrase_file: Path | None, reason: str | None
+) -> None:
     """Write the directory and its keys into one file, sealed under a passphrase.
 
     Without this file and its passphrase, a lost home folder means that every agency's data is lost.
@@ -41,11 +44,14 @@ def backup(*, file: Path, passphrase_file: Path | None, reason: str | None) -> N
     Example:
       almoner directory backup almoner-directory.backup --passphrase-file secret.txt
     """
-    passphrase = _passphrase(passphrase_file, confirm=True)
-    given = reason_or_ask(reason)
 
     async def run(workspace: Workspace) -> None:
-        await directory_backup.backup(workspace.directory, workspace.keyring, file, passphrase)
+        directory_backup.demand_room(file, overwrite=overwrite)  # before anybody is asked anything
+        passphrase = _passphrase(passphrase_file, confirm=True)
+        given = reason_or_ask(reason)
+        await directory_backup.backup(
+            workspace.directory, workspace.keyring, file, passphrase, overwrite=overwrite
+        )
         audit = cli_audit("directory backup", subject=None, reason=given)
         await workspace.directory.record_audit(None, audit)
 

@@ -72,7 +72,7 @@ def create(
             found.id,
             ApiKey(
                 id=identifier,
-                name=name,
+                name=name.strip(),
                 prefix=secret_prefix(secret),
                 hash=secret_hash(secret),
                 scopes=frozenset(Scope(scope) for scope in scopes),
@@ -125,7 +125,7 @@ def revoke(*, agency: str, key_id: str, reason: str | None) -> None:
     Example:
       almoner key revoke harbor key_01JH8Q4Z5W6X7Y8Z9A0B1C2D3E --reason "laptop lost"
     """
-    given = reason_or_ask(reason)
+    given = reason_or_ask(reason, demanded=True)
 
     async def run(workspace: Workspace) -> str:
         found = await agency_named(workspace, agency)

@@ -56,8 +56,8 @@ def add(
         person = Staff(
             id=f"staff_{new_ulid()}",
             subject=subject,
-            display_name=name,
-            email=email,
+            display_name=name.strip(),
+            email=email.strip(),
             group=Group(group),
         )
         audit = cli_audit("staff add", subject=person.id, reason=given)
@@ -105,7 +105,7 @@ def deactivate(*, agency: str, staff_id: str, reason: str | None) -> None:
     Example:
       almoner staff deactivate harbor staff_01JH8Q4Z5W6X7Y8Z9A0B1C2D3E --reason "left"
     """
-    given = reason_or_ask(reason)
+    given = reason_or_ask(reason, demanded=True)
 
     async def run(workspace: Workspace) -> None:
         found = await agency_named(workspace, agency)

@@ -10,6 +10,7 @@ import click
 
 from domain.agencies import Agency
 from domain.errors import NotFound
+from domain.validation import REASON_CHARACTERS_MAX, Faults, clean_text
 from gateway.config import Config, load_config_here
 from gateway.workspace import Workspace, open_workspace
 
@@ -37,14 +38,28 @@ def configured(command: str, overrides: Mapping[str, object] | None = None) -> C
     return load_config_here(command, overrides)
 
 
-def reason_or_ask(reason: str | None) -> str:
-    """Return the reason; on a terminal it is asked for, elsewhere its absence is recorded."""
-    if reason is not None and reason.strip():
-        return reason.strip()
+def reason_or_ask(reason: str | None, *, demanded: bool = False) -> str:
+    """Return the reason; on a terminal it is asked for, elsewhere its absence is recorded.
+
+    Raises click.UsageError for a reason that says nothing, and without a terminal for one that is
+    `demanded` and was left out.
+    """
+    if reason is not None:
+        return _clean_reason(reason)
     if sys.stdin.isatty() and sys.stderr.isatty():
-        asked: str = click.prompt("Reason (for the audit log)", err=True)
-        return asked.strip()
+        asked: str = click.prompt("Reason (for the audit log)", err=True, value_proc=_clean_reason)
+        return asked
+    if demanded:
+        raise click.UsageError('say why: --reason "…" (it goes into the audit log)')
     return "not given"
+
+
+def _clean_reason(reason: str) -> str:
+    faults = Faults()
+    text = clean_text(faults, "--reason", reason, characters_max=REASON_CHARACTERS_MAX)
+    for fault in faults.found:
+        raise click.UsageError(f"{fault.path}: {fault.message}")
+    return text
 
 
 async def agency_named(workspace: Workspace, slug: str) -> Agency:

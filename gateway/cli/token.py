@@ -13,6 +13,7 @@ from gateway.cli.terminal import (
     reason_or_ask,
 )
 from gateway.local.issuer import LocalIssuer, TokenUse
+from gateway.local.users import User
 from gateway.provisioning import cli_audit
 from gateway.settings import CannotStart
 from gateway.workspace import ISSUER_FILE, Workspace
@@ -20,6 +21,12 @@ from tenants.directory import Revocation, RevocationKind
 from tenants.directory_backup import KEYRING_FILE
 from tenants.keyring import LocalKeyring
 
+VALUE_CHARACTERS_MAX = 512
+_REVOKED: dict[RevocationKind, str] = {
+    "sub": "tokens of subject {value} issued until now are refused",
+    "origin_jti": "tokens of sign-in {value} are refused",
+    "jti": "token {value} is refused",
+}
 _TOKEN_DAYS_MAX = 1  # the verifier accepts no token that lives longer
 
 
@@ -45,12 +52,25 @@ def token(*, user: str, use_id: bool, agency: str | None) -> None:
     try:
         found = issuer.user(user, agency)
         if found is None:
-            known = ", ".join(sorted(item.email for item in issuer.users()))
-            raise NotFound(f"there is no user {user}. There are: {known or 'none yet'}")
+            raise NotFound(_why_nobody(issuer.users(), user, agency))
         use: TokenUse = "id" if use_id else "access"
         click.echo(issuer.mint(found, base_url=config.issuer_url, use=use, now=datetime.now(UTC)))
     finally:
         issuer.close()
+
+
+def _why_nobody(users: list[User], email: str, agency: str | None) -> str:
+    """Say which of the two names is not known here, and what is."""
+    agencies = {item.agency for item in users if item.agency is not None}
+    if agency is not None and agency not in agencies:
+        return (
+            f"there is no agency {agency}. There are: {', '.join(sorted(agencies)) or 'none yet'}"
+        )
+    of_them = [item for item in users if agency in (None, item.agency)]
+    known = ", ".join(sorted(item.email for item in of_them)) or "none yet"
+    if agency is not None:
+        return f"{email} is not of agency {agency}. Its users are: {known}"
+    return f"there is no user {email}. There are: {known}"
 
 
 @click.command("token-revoke")
@@ -82,7 +102,9 @@ def token_revoke(
     if len(given) != 1:
         raise click.UsageError("name one of --subject, --origin-jti and --jti")
     kind, value = given[0]
-    why = reason_or_ask(reason)
+    if len(value) > VALUE_CHARACTERS_MAX or not (value.isascii() and value.isprintable()):
+        raise click.UsageError("a token's claims are printable ASCII: copy the value from its text")
+    why = reason_or_ask(reason, demanded=True)
 
     async def run(workspace: Workspace) -> None:
         found = await agency_named(workspace, agency)
@@ -94,4 +116,5 @@ def token_revoke(
         await workspace.directory.revoke(found.id, revocation, audit)
 
     in_workspace(run)
-    click.echo("revoked")
+    click.echo(_REVOKED[kind].format(value=value))
+    click.echo("Whether there is such a one is not known here: the user pool keeps them.", err=True)

@@ -28,9 +28,10 @@ from graphql.validation.specified_rules import recommended_rules
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
+from domain.errors import MalformedRequest
 from gateway.config import Limits
 from gateway.engine.faults import document_entry
-from gateway.errors import PARSE_FAILED, VALIDATION_FAILED, DocumentRefused, malformed
+from gateway.errors import PARSE_FAILED, VALIDATION_FAILED, DocumentRefused, entry_of, malformed
 from gateway.limits import check_document, check_text
 
 TOKENS_CHECKED_AT_ONCE = 250
@@ -90,9 +91,11 @@ class Documents:
         document = self._checked.get(text)
         self._seen(document is not None)
         if document is None:
-            document = await self._check(text)
+            document = await self._check(text, operation_name)
             if _length(document) <= self._checked.maxsize:
                 self._checked[text] = document
+        else:
+            refuse_subscription(document, operation_name)
         return Operation(document, choose_operation(document, operation_name))
 
     def __len__(self) -> int:
@@ -103,18 +106,20 @@ class Documents:
         """Let the thread go."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    async def _check(self, text: str) -> DocumentNode:
+    async def _check(self, text: str, operation_name: str | None) -> DocumentNode:
         if check_text(text, self._limits) <= TOKENS_CHECKED_AT_ONCE:
-            return self._judge(text)
+            return self._judge(text, operation_name)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._judge, text)
+        return await loop.run_in_executor(self._thread, self._judge, text, operation_name)
 
-    def _judge(self, text: str) -> DocumentNode:
+    def _judge(self, text: str, operation_name: str | None) -> DocumentNode:
         try:
             document = parse(text, max_lexical_tokens=self._limits.tokens)
         except GraphQLError as error:
             raise DocumentRefused([document_entry(error, PARSE_FAILED)]) from None
         check_document(document, self._limits)
+        # Before validation: a schema without subscriptions would be blamed for what HTTP cannot do.
+        refuse_subscription(document, operation_name)
         faults = validate(
             self._schema,
             document,
@@ -130,24 +135,23 @@ class Documents:
 
 def choose_operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
     """Return the named operation, or the only one; raises Refused where there is no such one."""
-    operations = [
-        definition
-        for definition in document.definitions
-        if isinstance(definition, OperationDefinitionNode)
-    ]
-    if name is None:
-        if len(operations) == 1:
-            return operations[0]
+    operations = _operations(document)
+    chosen = _chosen(operations, name)
+    if chosen is not None:
+        return chosen
+    if name is not None:
+        message = "The document has no operation of that name."
+    else:
         message = "Missing operation name." if operations else "The document has no operation."
-        raise malformed(message, HTTPStatus.BAD_REQUEST, error_type="BadRequestException")
-    for operation in operations:
-        if operation.name is not None and operation.name.value == name:
-            return operation
-    raise malformed(
-        "The document has no operation of that name.",
-        HTTPStatus.BAD_REQUEST,
-        error_type="BadRequestException",
-    )
+    raise malformed(message, HTTPStatus.BAD_REQUEST, error_type="BadRequestException")
+
+
+def refuse_subscription(document: DocumentNode, name: str | None) -> None:
+    """Raise DocumentRefused where the operation to run is a subscription."""
+    chosen = _chosen(_operations(document), name)
+    if chosen is not None and chosen.operation is OperationType.SUBSCRIPTION:
+        error = MalformedRequest("Subscriptions are not served over HTTP.")
+        raise DocumentRefused([entry_of(error, error_type="OperationNotSupported")])
 
 
 def validation_rules(steps_max: int, *, introspection: bool) -> tuple[type[ASTValidationRule], ...]:
@@ -175,6 +179,22 @@ def validation_rules(steps_max: int, *, introspection: bool) -> tuple[type[ASTVa
 def core_schema(schema: strawberry.Schema) -> GraphQLSchema:
     """Return the graphql-core schema under Strawberry's, which has no public name for it."""
     return schema._schema  # noqa: SLF001 - the documented way to it is this attribute
+
+
+def _operations(document: DocumentNode) -> list[OperationDefinitionNode]:
+    return [
+        definition
+        for definition in document.definitions
+        if isinstance(definition, OperationDefinitionNode)
+    ]
+
+
+def _chosen(
+    operations: list[OperationDefinitionNode], name: str | None
+) -> OperationDefinitionNode | None:
+    if name is None:
+        return operations[0] if len(operations) == 1 else None
+    return next((one for one in operations if one.name and one.name.value == name), None)
 
 
 def _length(document: DocumentNode) -> int:

@@ -10,11 +10,11 @@ from typing import TypeGuard, cast
 
 import msgspec
 import strawberry
-from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType, execute
+from graphql import ExecutionResult, GraphQLError, GraphQLSchema, execute
 from strawberry.execution import optimized_is_awaitable
 
-from domain.errors import MalformedRequest
 from gateway.config import Limits
+from gateway.engine.cost import check_cost
 from gateway.engine.documents import Documents, Operation, core_schema
 from gateway.engine.faults import document_entry, field_errors
 from gateway.engine.variables import variable_faults
@@ -68,16 +68,16 @@ class Engine:
 
         Raises DocumentTooComplex, DocumentRefused, and Refused for an operation not named well.
         """
-        operation = await self._documents.find(document, operation_name)
-        if operation.kind is OperationType.SUBSCRIPTION:
-            error = MalformedRequest("Subscriptions are served by WebSocket alone.")
-            raise DocumentRefused([entry_of(error, error_type="OperationNotSupported")])
-        return operation
+        return await self._documents.find(document, operation_name)
 
     async def execute(
         self, operation: Operation, variables: Mapping[str, object], context: RequestContext
     ) -> Result:
-        """Run an operation. Raises DocumentRefused where its variables do not fit."""
+        """Run an operation.
+
+        Raises CostExceeded before anything runs, DocumentRefused where its variables do not fit.
+        """
+        check_cost(self._schema, operation, variables, self._limits.cost)
         started = execute(
             self._schema,
             operation.document,
@@ -105,7 +105,7 @@ class Engine:
         variables: Mapping[str, object],
         errors: list[GraphQLError],
     ) -> list[dict[str, object]]:
-        faults = variable_faults(self._schema, operation.node, variables, self._limits.errors)
+        faults = variable_faults(self._schema, operation, variables, self._limits.errors)
         if faults is not None:
             return [entry_of(faults)]
         entries = [document_entry(error, VALIDATION_FAILED) for error in errors]

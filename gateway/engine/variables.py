@@ -7,9 +7,17 @@ from graphql import (
     GraphQLError,
     GraphQLInputType,
     GraphQLSchema,
-    OperationDefinitionNode,
     Undefined,
     type_from_ast,
+)
+from graphql.language import (
+    ArgumentNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    ListValueNode,
+    Node,
+    ObjectFieldNode,
+    VariableNode,
 )
 from graphql.type import (
     GraphQLEnumType,
@@ -22,30 +30,78 @@ from graphql.type import (
 )
 
 from domain.errors import FieldFault, GatewayError, InvalidInput
+from gateway.engine.documents import Operation
 
 _CHOICES_MAX = 20
 
 
 def variable_faults(
     schema: GraphQLSchema,
-    operation: OperationDefinitionNode,
+    operation: Operation,
     variables: Mapping[str, object],
     faults_max: int,
 ) -> InvalidInput | None:
-    """Return all that is wrong with the variables as one error; None where nothing is found."""
+    """Return all that is wrong with the variables as one error; None where nothing is found.
+
+    Paths begin at the argument that a variable is given to first, as those of resolvers do.
+    """
     faults: list[FieldFault] = []
-    for definition in operation.variable_definitions or ():
+    paths = argument_paths(operation)
+    for definition in operation.node.variable_definitions or ():
         name = definition.variable.name.value
         declared = type_from_ast(schema, definition.type)
         if not is_input_type(declared):
             continue
         if name not in variables and definition.default_value is not None:
             continue
-        for fault in _faults(variables.get(name, Undefined), declared, name):
+        value = variables.get(name, Undefined)
+        for fault in _faults(value, declared, paths.get(name, name)):
             faults.append(fault)
             if len(faults) >= faults_max:
                 return InvalidInput(faults)
     return InvalidInput(faults) if faults else None
+
+
+def argument_paths(operation: Operation) -> dict[str, str]:
+    """Return by variable where it is used first: `input`, or `input.incomes.0.net` within one.
+
+    Every definition is walked once, so that it costs no more than the document is long.
+    """
+    fragments = {
+        definition.name.value: definition
+        for definition in operation.document.definitions
+        if isinstance(definition, FragmentDefinitionNode)
+    }
+    paths: dict[str, str] = {}
+    pending: list[tuple[Node, str]] = [(operation.node.selection_set, "")]
+    while pending:
+        node, path = pending.pop()
+        if isinstance(node, VariableNode):
+            paths.setdefault(node.name.value, path)
+            continue
+        within = [*_parts(node, path)]
+        if isinstance(node, FragmentSpreadNode):
+            spread = fragments.pop(node.name.value, None)
+            within += [] if spread is None else [(spread.selection_set, path)]
+        pending.extend(reversed(within))
+    return paths
+
+
+def _parts(node: Node, path: str) -> Iterator[tuple[Node, str]]:
+    """Return what a node consists of, in the order of the text, each with its own path."""
+    if isinstance(node, ArgumentNode):
+        yield node.value, node.name.value
+    elif isinstance(node, ObjectFieldNode):
+        yield node.value, f"{path}.{node.name.value}"
+    elif isinstance(node, ListValueNode):
+        for index, item in enumerate(node.values):
+            yield item, f"{path}.{index}"
+    else:
+        for key in node.keys:
+            found = getattr(node, key)
+            for part in found if isinstance(found, tuple) else (found,):
+                if isinstance(part, Node):
+                    yield part, path
 
 
 def _faults(value: object, declared: GraphQLInputType, path: str) -> Iterator[FieldFault]:

@@ -18,7 +18,7 @@ from cachetools import LRUCache
 from domain.access import Principal
 from domain.actors import KIND_OF_GROUP, PrincipalKind
 from domain.agencies import Agency, AgencyStatus, Pool
-from domain.errors import AgencySuspended, GatewayError, Unauthenticated
+from domain.errors import AgencySuspended, GatewayError, StoreUnavailable, Unauthenticated
 from gateway.identity.claims import AGENCY_GROUPS, OPERATOR_GROUPS, Claims, read_token, verify
 from gateway.identity.credentials import Credential
 from gateway.identity.jwks import KeySets
@@ -102,6 +102,11 @@ class Authenticator:
                 return await self._judge_key(credential.value, now)
             return await self._judge_token(credential.value, now)
         except Refusal as refusal:
+            if refusal.reason is Reason.KEY_SET_UNAVAILABLE:
+                # Nothing is wrong with the token: a 401 would make every client sign out.
+                raise StoreUnavailable(
+                    "The user pool's keys cannot be fetched right now. Repeat in a moment."
+                ) from refusal
             raise Unauthenticated from refusal
 
     async def _judge_token(self, text: str, now: datetime) -> _Verdict:

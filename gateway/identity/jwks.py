@@ -6,17 +6,16 @@ directory names are ever asked. What has been fetched outlives an outage of the 
 """
 
 import asyncio
-import ipaddress
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 import httpx
 import structlog
 from cachetools import LRUCache
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 
+from domain.addresses import is_issuer_address
 from gateway.identity.claims import NAME_CHARACTERS_MAX, decode_base64url
 from gateway.identity.refusals import Reason, Refusal
 from gateway.identity.strict_json import read_object
@@ -147,21 +146,9 @@ def key_set_address(issuer: str) -> str:
 
     Plain HTTP is for the local issuer on this machine alone.
     """
-    parts = urlsplit(issuer)
-    if parts.username is not None or parts.query or parts.fragment or not parts.hostname:
-        raise ValueError("not an issuer's address")
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname)):
+    if not is_issuer_address(issuer):
         raise ValueError("not an address to fetch keys from")
     return f"{issuer.rstrip('/')}/.well-known/jwks.json"
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _read_keys(body: bytes) -> dict[str, RSAPublicKey]:

@@ -135,14 +135,20 @@ async def _seed_applications(
     users = users_of(demo)
     for some in _in_parts(plan_applicants(demo), _APPLICANTS_PER_UNIT):
         records = tuple(
-            record for applicant in some for record in _records_of(applicant, users, agency, at)
+            record
+            for applicant in some
+            for record in _records_of(store, applicant, users, agency, at)
         )
         audit = cli_audit("dev seed", subject=None, reason=_REASON)
         await store.commit(Change(put=records, audit=audit))
 
 
 def _records_of(
-    applicant: Applicant, users: dict[str, DemoUser], agency: Agency, at: datetime
+    store: AgencyStore,
+    applicant: Applicant,
+    users: dict[str, DemoUser],
+    agency: Agency,
+    at: datetime,
 ) -> Iterator[Record]:
     yield applicant.consumer
     role, application = applicant.role, applicant.application
@@ -174,10 +180,12 @@ def _records_of(
             created_at=application.updated_at,
         )
     if role.consented:
-        yield _consent(applicant.consent_id, applicant, agency, at)
+        yield _consent(store, applicant.consent_id, applicant, agency, at)
 
 
-def _consent(consent_id: str, applicant: Applicant, agency: Agency, at: datetime) -> Consent:
+def _consent(
+    store: AgencyStore, consent_id: str, applicant: Applicant, agency: Agency, at: datetime
+) -> Consent:
     text = current_text(ConsentPurpose.SOFT_CREDIT_PULL, agency.name)
     consumer = applicant.consumer
     return Consent(
@@ -194,6 +202,7 @@ def _consent(consent_id: str, applicant: Applicant, agency: Agency, at: datetime
         given_at=at,
         expires_at=consent_end(at),
         source_ip="127.0.0.1",
+        ssn_index=store.blind("ssn", consumer.ssn) if consumer.ssn else None,
     )
 
 
@@ -234,7 +243,7 @@ async def _renew_consents(
         parsed = parse_global_id(applicant.application.id)
         assert parsed is not None
         identifier = str(GlobalId("cons", parsed.root, new_ulid(at)))
-        consent = _consent(identifier, applicant, agency, at)
+        consent = _consent(store, identifier, applicant, agency, at)
         audit = cli_audit("dev renew", subject=consent.id, reason=_REASON)
         await store.commit(Change(put=(consent,), audit=audit))
 

@@ -16,10 +16,12 @@ from graphql import OperationDefinitionNode, OperationType, Undefined, build_sch
 
 from domain.errors import DocumentTooComplex, MalformedRequest
 from gateway.config import Limits
+from gateway.engine.documents import Operation
 from gateway.engine.execute import Engine, Result
-from gateway.engine.variables import variable_faults
+from gateway.engine.variables import argument_paths, variable_faults
 from gateway.errors import DocumentRefused, Refused
 from resolvers.context import RequestContext, RequestMeta
+from schema.build import create_schema
 from tests.gateway.small_gateway import World, small_schema
 from tests.gateway.test_limits import chain
 
@@ -30,6 +32,13 @@ def engine() -> Iterator[Engine]:
     gc.freeze()  # as the gateway does: a full collection would be measured as somebody's document
     yield engine
     gc.unfreeze()
+    engine.close()
+
+
+@pytest.fixture(scope="module")
+def real() -> Iterator[Engine]:
+    engine = Engine(create_schema(), Limits())
+    yield engine
     engine.close()
 
 
@@ -54,11 +63,39 @@ async def test_an_answer_comes_as_bytes(engine: Engine) -> None:
 
 
 async def test_the_kind_is_known_before_anything_runs(engine: Engine) -> None:
-    """`find` tells queries from mutations, and refuses subscriptions."""
+    """`find` tells queries from mutations."""
     assert (await engine.find("{ hello }", None)).kind is OperationType.QUERY
     assert (await engine.find("mutation A { change }", "A")).kind is OperationType.MUTATION
-    with pytest.raises(DocumentRefused):
-        await engine.find("subscription { ticks }", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("subscription { ticks }", None),
+        ("subscription { onQueueChanged { id } }", None),
+        ("query A { me { kind } } subscription B { nothing }", "B"),
+        ("subscription { ticks #" + " ,a" * 300 + "\n" + " ticks" * 300 + "}", None),
+    ],
+)
+async def test_a_subscription_is_refused_as_one(real: Engine, text: str, name: str | None) -> None:
+    """The served schema has no subscriptions, and who asks for one is told just that."""
+    with pytest.raises(DocumentRefused) as raised:
+        await real.find(text, name)
+
+    (entry,) = raised.value.entries
+    assert entry["errorType"] == "OperationNotSupported"
+    assert entry["message"] == "Subscriptions are not served over HTTP."
+
+
+async def test_a_subscription_in_a_known_document_is_refused(engine: Engine) -> None:
+    """Where a schema has subscriptions, one beside a query that ran before is refused as well."""
+    text = "query A { hello } subscription B { ticks }"
+    assert (await engine.find(text, "A")).kind is OperationType.QUERY
+
+    with pytest.raises(DocumentRefused) as raised:
+        await engine.find(text, "B")
+
+    assert raised.value.entries[0]["errorType"] == "OperationNotSupported"
 
 
 @pytest.mark.parametrize(
@@ -211,10 +248,7 @@ def test_faults_of_variables_have_paths_and_no_values(
         raise ValueError(value)
 
     schema.type_map["Odd"].coerce_input_value = odd  # type: ignore[attr-defined] # every kind has one
-    (operation,) = parse(document).definitions
-    assert isinstance(operation, OperationDefinitionNode)
-
-    found = variable_faults(schema, operation, variables, 20)
+    found = variable_faults(schema, operation_of(document), variables, 20)
 
     fields = found.fields if found is not None else ()
     assert [(fault.path, fault.code) for fault in fields] == faults
@@ -224,6 +258,66 @@ def test_faults_of_variables_have_paths_and_no_values(
         assert fields[0].message == "One of RED, GREEN is needed."
     if variables.get("o") == "told":
         assert fields[0].message == "An odd number is needed."
+
+
+def operation_of(text: str) -> Operation:
+    document = parse(text)
+    node = document.definitions[0]
+    assert isinstance(node, OperationDefinitionNode)
+    return Operation(document, node)
+
+
+@pytest.mark.parametrize(
+    ("text", "paths"),
+    [
+        ("query ($i: X) { a(input: $i) }", {"i": "input"}),
+        ("query ($n: X) { a(input: {lines: [{}, {net: $n}]}) }", {"n": "input.lines.1.net"}),
+        ("query ($n: X) { a(ids: [$n]) }", {"n": "ids.0"}),
+        ("query ($n: X) { a { b(x: {y: $n}) } c(z: $n) }", {"n": "x.y"}),
+        ("query ($n: X, $m: X) { a(x: $m, y: $n) b(z: $m) }", {"m": "x", "n": "y"}),
+        ("query ($n: X) { a @include(if: $n) }", {"n": "if"}),
+        ("query ($n: X) { ...F b(y: $n) } fragment F on Q { a(x: $n) ...F }", {"n": "x"}),
+        ("query ($n: X) { ... on Q { a(x: $n) } ...None }", {"n": "x"}),
+        ("query ($n: X) { a } query B { a(x: $n) }", {}),
+    ],
+)
+def test_a_variable_stands_for_the_argument_it_is_given_to(
+    text: str, paths: dict[str, str]
+) -> None:
+    """Its path is that of its first use, also within an input and by way of a fragment."""
+    assert argument_paths(operation_of(text)) == paths
+
+
+def test_uses_of_variables_are_found_in_linear_time() -> None:
+    """2^200 spreads of one fragment are walked as often as the document is long."""
+    began = time.perf_counter()
+
+    assert argument_paths(operation_of(chain(200))) == {}
+    assert time.perf_counter() - began < 0.1
+
+
+async def test_a_misspelled_variable_is_told_how_it_is_spelled(real: Engine) -> None:
+    """A scalar's own words reach a client who sends variables, under the argument's name."""
+    text = """mutation ($i: ID!, $lines: [IncomeInput!], $net: Money!, $born: AWSDate) {
+      saveBudget(input: {applicationId: $i, incomes: $lines}) { id }
+      b: saveBudget(input: {applicationId: $i, expenses: [
+        {category: HOUSING, description: "x", amount: $net, frequency: MONTHLY}]}) { id }
+      updateConsumer(input: {id: $i, dateOfBirth: $born}) { id } }"""
+    line = {"source": "WAGES", "gross": "1,250.00", "net": 66648.4418, "frequency": "MONTHLY"}
+
+    with pytest.raises(DocumentRefused) as raised:
+        await run(real, text, {"i": "app_1", "lines": [line], "net": True, "born": "1/15/1980"})
+
+    (entry,) = raised.value.entries
+    info: Any = entry["errorInfo"]
+    money = 'Give a string such as "1250.00", or an integer; never a float.'
+    assert {fault["path"]: fault["message"] for fault in info["fields"]} == {
+        "input.incomes.0.gross": money,
+        "input.incomes.0.net": money,
+        "input.expenses.0.amount": money,
+        "input.dateOfBirth": "Give a date such as 2026-01-15.",
+    }
+    assert not [one for one in ("1,250", "66648", "1980") if one in str(entry)]
 
 
 async def test_requests_do_not_see_each_other(engine: Engine) -> None:

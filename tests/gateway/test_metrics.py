@@ -62,7 +62,7 @@ def test_processes_counts_are_added_up(tmp_path: Path) -> None:
     """Two workers' counters are summed; what an ended one had in flight is forgotten."""
     (tmp_path / "metrics").mkdir()
     (tmp_path / "metrics" / "counter_1.db").write_bytes(b"what an earlier run left")
-    folder = clean_folder(tmp_path)
+    folder = clean_folder(tmp_path, 8000)
     environment = child_environment({MULTIPROCESS_VARIABLE: str(folder)})
 
     ended = []

@@ -29,7 +29,7 @@ from domain.errors import StoreUnavailable, UpstreamInvalid, UpstreamTimeout, Up
 from domain.ids import new_ulid
 from resolvers.credit import pull_credit_report
 from resolvers.inputs import PullCreditReportInput
-from tests.resolvers.documents import CONSENT, IMPORT, PULL, UPDATE
+from tests.resolvers.documents import CONSENT, IMPORT, PULL, UPDATE, UPDATE_CONSUMER
 from tests.resolvers.world import World
 
 CARD = Tradeline(
@@ -182,6 +182,22 @@ async def test_the_same_key_pulls_once(world: World, me: Principal, draft: Appli
     other = await world.ask(me, PULL, _pull(draft, consent_id, kind="HARD"))
     assert other.code == "IDEMPOTENCY_MISMATCH"
     assert len(world.bureau.asked) == 1
+
+
+async def test_a_consent_is_for_the_person_who_gave_it(
+    world: World, me: Principal, draft: Application
+) -> None:
+    """Once the Social Security number is another, the consent given before opens no file."""
+    consent_id = await _consent(world, me, draft)
+    change = {"id": draft.consumer_id, "ssn": "219-09-9998"}
+    assert (await world.ask(me, UPDATE_CONSUMER, {"input": change})).code is None
+
+    answer = await world.ask(me, PULL, _pull(draft, consent_id))
+
+    assert answer.code == "CONSENT_REQUIRED"
+    assert world.bureau.asked == []
+    fresh = await _consent(world, me, draft)
+    assert (await world.ask(me, PULL, _pull(draft, fresh))).code is None
 
 
 async def test_pulls_at_the_same_moment_ask_once(

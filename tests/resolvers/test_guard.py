@@ -1,7 +1,7 @@
 """What is within whose reach, through every door there is."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -231,6 +231,40 @@ async def test_who_is_asking_is_told_to_everyone(world: World) -> None:
         ["agency:read", "credit:read"],
         None,
     )
+
+
+async def test_every_credential_is_told_its_own_agency(world: World, things: Things) -> None:
+    """`me` tells a key without `agency:read` where it is; `agency` and `node` want the scope."""
+    key = world.key(Scope.APPLICATIONS_WRITE)
+    agency = {
+        "id": things.ids["Agency"],
+        "slug": "harbor",
+        "name": "Harbor Credit Counseling",
+        "states": ["MI", "OH"],
+        "currency": "USD",
+        "website": None,
+    }
+    document = "{ me { agency { id slug name states currency website } } }"
+    for principal in (key, world.key(Scope.AGENCY_READ), things.owner, things.counselor):
+        assert (await world.ask(principal, document))["me"] == {"agency": agency}
+    assert (await world.ask(key, "{ agency { slug } }")).code == "FORBIDDEN"
+    assert (await world.ask(key, NODE, {"id": things.ids["Agency"]}))["node"] is None
+
+
+async def test_people_are_called_by_name(world: World) -> None:
+    """A consumer as their record does; whom nobody has named by what they are, never by subject."""
+    document = "{ me { displayName } }"
+    await world.add_consumer("known")
+    for group, subject, name in (
+        (Group.CONSUMERS, "known", "Ada Byron"),
+        (Group.CONSUMERS, "unknown", "Consumer"),
+        (Group.OPERATORS, "75337b17", "Operator"),
+    ):
+        bare = replace(world.person(group, subject=subject), display_name=subject)
+        assert (await world.ask(bare, document))["me"]["displayName"] == name
+    operator = world.person(Group.OPERATORS)
+    assert (await world.ask(operator, document))["me"]["displayName"] == "A operator"
+    assert (await world.ask(world.key(), document))["me"]["displayName"] == "A machine"
 
 
 async def test_a_key_reads_an_applications_parts_by_scope(world: World, things: Things) -> None:

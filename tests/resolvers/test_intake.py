@@ -64,6 +64,21 @@ async def test_a_counselor_who_starts_one_is_assigned_to_it(world: World) -> Non
     assert (await world.ask(other, READ, {"id": started["id"]}))["application"] is None
 
 
+async def test_starting_another_application_does_not_prolong_reach(world: World) -> None:
+    """What a counselor starts for a consumer ends with the grant that let them reach the person."""
+    counselor = world.person(Group.COUNSELORS)
+    consumer = await world.add_consumer()
+    await world.assign(await world.add_application(consumer), counselor)
+    world.later(days=20)
+
+    document = {"input": {"consumerId": consumer.id}}
+    started = (await world.ask(counselor, START, document))["startApplication"]
+    assert (await world.ask(counselor, READ, {"id": started["id"]}))["application"] is not None
+
+    world.later(days=11)
+    assert (await world.ask(counselor, READ, {"id": started["id"]}))["application"] is None
+
+
 async def test_a_machine_names_a_consumer_or_describes_one(world: World) -> None:
     """A key starts for a consumer it names or describes; doing both at once is a fault."""
     key = world.key(Scope.APPLICATIONS_WRITE)

@@ -177,14 +177,14 @@ def test_a_key_without_scopes_may_nothing_but_ask_who_it_is() -> None:
 
 
 def test_operators_may_nothing_but_ask_who_they_are() -> None:
-    """Without a grant an operator reads their own name."""
+    """Without a grant an operator reads their own name; of an agency, where they are in one."""
     operator = _person(Group.OPERATORS)
     allowed = {
         type_name
         for type_name, name, declared in FIELDS
         if rule_of(declared).refusal(operator, NOW, type_name, name) is None
     }
-    assert allowed == {"Query", "Viewer", "Actor", "PageInfo"}
+    assert allowed == {"Query", "Viewer", "Agency", "Actor", "PageInfo"}
     queries = {n for t, n, f in FIELDS if t == "Query" and rule_of(f).everyone}
     assert queries == {"me"}
 

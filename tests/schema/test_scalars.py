@@ -9,6 +9,7 @@ from graphql import GraphQLError, GraphQLScalarType
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.errors import InvalidInput
 from schema.build import core_schema, create_schema
 
 CORE = core_schema(create_schema())
@@ -109,9 +110,26 @@ def test_a_scalar_reads(name: str, given_value: object, expected: object) -> Non
 
 @pytest.mark.parametrize(("name", "given_value"), REFUSED)
 def test_a_scalar_refuses(name: str, given_value: object) -> None:
-    """What AppSync refuses is refused, and amounts that are not exact."""
-    with pytest.raises((GraphQLError, ValueError, TypeError)):
+    """What AppSync refuses is refused, and amounts that are not exact: in safe words."""
+    with pytest.raises(InvalidInput) as raised:
         _scalar(name).coerce_input_value(given_value)
+    assert raised.value.message.startswith("Give ")
+    assert raised.value.message in HINTS
+
+
+HINTS = {
+    "Give a date such as 2026-01-15.",
+    "Give a moment with its offset, such as 2026-01-15T09:30:00Z.",
+    "Give an e-mail address such as name@example.com.",
+    "Give an IPv4 or IPv6 address such as 203.0.113.7 or 2001:db8::7.",
+    "Give JSON in a string.",
+    "Give a phone number such as +1 415 555 2671 or 415-555-2671.",
+    "Give whole seconds since 1970.",
+    "Give an address such as https://example.com/page.",
+    'Give a string such as "1250.00", or an integer; never a float.',
+    'Give a string such as "24.99", or an integer; never a float.',
+}
+"""All that a scalar may answer: nothing of what was refused has a place in it."""
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def a_member(subject: str = "sub-1", **changes: Any) -> Staff:
         id=f"staff_{new_ulid(AT)}",
         subject=subject,
         display_name="Grace Counselor",
-        email="grace@harbor.test",
+        email=f"{subject}@harbor.test",
         group=Group.COUNSELORS,
     )
     return replace(staff, **changes)

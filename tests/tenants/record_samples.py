@@ -185,6 +185,7 @@ def a_consent() -> Consent:
         expires_at=AT + timedelta(days=30),
         used_at=AT + timedelta(hours=1),
         source_ip="203.0.113.7",
+        ssn_index="cd" * 16,
     )
 
 

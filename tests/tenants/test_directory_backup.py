@@ -118,7 +118,7 @@ async def test_a_backup_is_taken_while_the_directory_is_used(home: Path, saved: 
     await write_world(home, saved)
     directory, keyring = opened(home)
     await asyncio.gather(
-        backup(directory, keyring, saved, PASSPHRASE),
+        backup(directory, keyring, saved, PASSPHRASE, overwrite=True),
         *(directory.record_audit(None, audit()) for _ in range(20)),
     )
     await directory.aclose()
@@ -203,6 +203,24 @@ async def test_a_backup_needs_a_real_passphrase_and_a_place(home: Path, saved: P
     directory, keyring = opened(home)
     with pytest.raises(ValueError, match=str(PASSPHRASE_LENGTH_MIN)):
         await backup(directory, keyring, saved, "x" * (PASSPHRASE_LENGTH_MIN - 1))
-    with pytest.raises(StoreUnavailable, match="No such file"):
+    with pytest.raises(StoreUnavailable, match="There is no folder"):
         await backup(directory, keyring, saved.parent / "nowhere" / "file", PASSPHRASE)
+    await directory.aclose()
+
+
+async def test_a_backup_replaces_no_file_by_itself(home: Path, saved: Path) -> None:
+    """A file of that name is kept; told to overwrite, a backup is replaced and nothing else is."""
+    await write_world(home, saved)
+    directory, keyring = opened(home)
+    before = await asyncio.to_thread(saved.read_bytes)
+    with pytest.raises(StoreUnavailable, match="already"):
+        await backup(directory, keyring, saved, PASSPHRASE)
+    assert await asyncio.to_thread(saved.read_bytes) == before
+    await backup(directory, keyring, saved, PASSPHRASE, overwrite=True)
+    assert await asyncio.to_thread(saved.read_bytes) != before
+
+    whole = await asyncio.to_thread((home / KEYRING_FILE).read_bytes)
+    with pytest.raises(StoreUnavailable, match="no backup"):
+        await backup(directory, keyring, home / KEYRING_FILE, PASSPHRASE, overwrite=True)
+    assert await asyncio.to_thread((home / KEYRING_FILE).read_bytes) == whole
     await directory.aclose()

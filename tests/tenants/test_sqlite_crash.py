@@ -19,7 +19,7 @@ from tests.tenants.store_programs import CHANGED, KILLED, REMOVED, stream_unit
 from tests.tenants.stores import AGENCY_ID, AT, FILE_KEY, a_once, a_put, write
 
 ROOT = Path(__file__).parents[2]
-NO_FILE = "There is no data file where this agency's store should be."
+NO_FILE = "There is no data file where one should be."
 EMPTY = "The data file is empty: it was never set up, or was cut off."
 NOT_SET_UP = "The agency's store was never set up to the end."
 WAL_HEADER_BYTES = 32

@@ -17,7 +17,7 @@ from tests.tenants.stores import AGENCY_ID, AT, FILE_KEY, a_key, a_once, a_put, 
 
 PAGE_BYTES = 4096
 OTHER_KEY = bytes(32)
-SAYS_UNREADABLE = r"not this agency's store, is damaged, or the key is wrong|is damaged"
+SAYS_UNREADABLE = r"not the file that belongs here, is damaged, or the key is wrong|is damaged"
 
 
 @pytest.fixture
