@@ -25,7 +25,7 @@ from resolvers.loaders import Loaders
 from tenants.kinds import sort_time
 from tenants.store import AgencyStore
 
-GRANTS_AT_ONCE = 500
+GRANTS_AT_ONCE = 99  # with the one that tells of more, what a store reads without a thread
 Child = TypeVar("Child", Note, Consent, CreditReport)
 
 

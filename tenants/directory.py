@@ -93,8 +93,8 @@ class Directory(Protocol):
     ) -> None:
         """Add an agency with its keys.
 
-        Raises Duplicate where the id, the slug or an issuer is taken, InvalidInput for a slug or a
-        pool that is not spelled as one.
+        Raises Duplicate where the id, the slug or an issuer is taken, InvalidInput with all faults
+        of what is spelled wrongly or beyond a limit.
         """
         ...
 
@@ -130,7 +130,8 @@ class Directory(Protocol):
     async def put_staff(self, agency_id: str, staff: Staff, audit: AuditLine) -> None:
         """Add or replace a member of staff, by id.
 
-        Raises Duplicate where the subject is somebody else's, NotFound for an unknown agency.
+        Raises Duplicate where the subject is somebody else's, or the e-mail address somebody's who
+        is active, InvalidInput with all faults, NotFound for an unknown agency.
         """
         ...
 
@@ -153,7 +154,7 @@ class Directory(Protocol):
 
         Raises tenants.backend.Replayed with the first key's id where `once` was used before,
         IdempotencyMismatch where it was used for another input, TooLarge beyond
-        KEYS_PER_AGENCY_MAX live keys, NotFound for an unknown agency.
+        KEYS_PER_AGENCY_MAX live keys, InvalidInput for a bad name, NotFound for an unknown agency.
         """
         ...
 
