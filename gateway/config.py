@@ -71,7 +71,10 @@ class Limits:
         65_536, "All header lines of a request together.", at_least=8192, at_most=262_144
     )
     json_members: int = setting(
-        20_000, "Values in a request's JSON, counted before it is read.", at_least=100
+        20_000,
+        "Values in a request's JSON, counted before it is read.",
+        at_least=100,
+        at_most=200_000,
     )
     list_items: int = setting(
         300, "Items of one list in a request's JSON.", at_least=100, at_most=10_000

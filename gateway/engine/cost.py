@@ -1,7 +1,7 @@
-"""What an operation may cost at the most, judged before it runs and in time linear in the document.
+"""What an operation may cost at the most, judged before it runs, each fragment once.
 
 A field costs 1, and what is selected below it as often as it can come back: a connection as often
-as `first` or `last` asks for, a list without pages ten times. Fragments are judged once each.
+as `first` or `last` asks for, a list without pages ten times.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,6 +15,7 @@ from graphql import (
     GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLSchema,
+    InlineFragmentNode,
     IntValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
@@ -59,33 +60,56 @@ def cost_of(schema: GraphQLSchema, operation: Operation, variables: Mapping[str,
     }
     judge = _Judge(schema, fragments, _given(operation.node, variables))
     for name in _innermost_first(fragments):
-        condition = schema.type_map.get(fragments[name].type_condition.name.value)
-        judge.known[name] = judge.total(fragments[name].selection_set, condition)
+        judge.learn(name)
     return judge.total(operation.node.selection_set, schema.get_root_type(operation.kind))
 
 
 @dataclass(slots=True)
 class _Judge:
-    """Adds up selections; `known` holds the fragments that have been judged."""
+    """Adds up selections; `known` holds what each fragment's own fields cost, and what it spreads.
+
+    A fragment that is spread twice in one selection set, be it through others, is answered once.
+    """
 
     schema: GraphQLSchema
     fragments: Mapping[str, FragmentDefinitionNode]
     variables: Mapping[str, object]
-    known: dict[str, int] = field(default_factory=dict)
+    known: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
+
+    def learn(self, name: str) -> None:
+        """Judge a fragment whose inner ones have been judged."""
+        fragment = self.fragments[name]
+        condition = self.schema.type_map.get(fragment.type_condition.name.value)
+        self.known[name] = self._own(fragment.selection_set, condition)
 
     def total(self, selections: SelectionSetNode, parent: object) -> int:
         """Return the cost of a selection set on a type; nesting is bounded by the depth limit."""
-        cost = 0
+        cost, waiting = self._own(selections, parent)
+        met: set[str] = set()
+        while waiting:
+            name = waiting.pop()
+            if name in self.known and name not in met:
+                met.add(name)
+                own, spread = self.known[name]
+                cost += own
+                waiting.extend(spread)
+        return min(cost, COST_MAX)
+
+    def _own(self, selections: SelectionSetNode, parent: object) -> tuple[int, list[str]]:
+        """Return what the fields of a selection set cost, and the fragments spread beside them."""
+        cost, spread = 0, list[str]()
         for selection in selections.selections:
             if isinstance(selection, FragmentSpreadNode):
-                cost += self.known.get(selection.name.value, 0)
+                spread.append(selection.name.value)
             elif isinstance(selection, FieldNode):
                 cost += self._field(selection, parent)
-            else:
-                condition = getattr(selection, "type_condition", None)
+            elif isinstance(selection, InlineFragmentNode):
+                condition = selection.type_condition
                 kind = self.schema.type_map.get(condition.name.value) if condition else parent
-                cost += self.total(selection.selection_set, kind)  # type: ignore[attr-defined]  # an inline fragment
-        return min(cost, COST_MAX)
+                inner, beside = self._own(selection.selection_set, kind)
+                cost += inner
+                spread += beside
+        return min(cost, COST_MAX), spread
 
     def _field(self, node: FieldNode, parent: object) -> int:
         if node.name.value in _INTROSPECTION:

@@ -193,7 +193,7 @@ def test_intake_from_the_first_line_to_the_imported_debts(gateway: Running) -> N
              id version status } }""",
         {
             "input": {
-                "ssn": "900-55-1234",
+                "ssn": "900-55-1235",
                 "dateOfBirth": "1980-02-29",
                 "phone": "+1 303 555 0123",
                 "address": {

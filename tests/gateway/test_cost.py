@@ -66,8 +66,20 @@ def test_pages_in_pages_are_refused_before_they_run(schema: GraphQLSchema) -> No
     assert check_cost(schema, operation(whole), {}, Limits().cost) < Limits().cost
 
 
+def test_what_fragments_multiply_is_counted(schema: GraphQLSchema) -> None:
+    """Pages hidden in fragments within fragments count like pages written out."""
+    pages = "".join(
+        f"fragment P{n} on Consumer {{ applications(first: 100) {{ edges {{ node {{ consumer "
+        f"{{ ...P{n + 1} }} }} }} }} }}\n"
+        for n in range(3)
+    )
+    text = f"{{ consumer(id: 1) {{ ...P0 }} }}\n{pages}fragment P3 on Consumer {{ id }}"
+
+    assert cost_of(schema, operation(text), {}) > 100**3
+
+
 def test_chained_fragments_are_judged_once_each(schema: GraphQLSchema) -> None:
-    """A chain that is 2^60 fields wide costs no more to judge than its bytes."""
+    """A chain of 2^60 spreads is one set of fields, and is judged at once."""
     links = "".join(f"fragment F{n} on Viewer {{ ...F{n + 1} ...F{n + 1} }}\n" for n in range(60))
     text = f"{{ me {{ ...F0 }} }}\n{links}fragment F60 on Viewer {{ subject }}"
     asked = operation(text)
@@ -75,5 +87,5 @@ def test_chained_fragments_are_judged_once_each(schema: GraphQLSchema) -> None:
     began = time.process_time()
     cost = cost_of(schema, asked, {})
 
-    assert cost > 10**8
+    assert cost == 2
     assert time.process_time() - began < 0.05

@@ -190,12 +190,14 @@ def test_what_keeps_it_from_starting_is_one_line(home: tuple[Path, str], tmp_pat
         taken.listen()
         begun = {
             f"port {environment['ALMONER_PORT']} on 127.0.0.1 is taken": begin(**environment),
-            "there is no directory in": begin(**settings(tmp_path / "empty")),
+            f"there is no directory in {tmp_path / 'empty'}": begin(**settings(tmp_path / "empty")),
             "ALMONER_HOME is not set": begin(**unset),
             "there is no agency nowhere to serve": begin(
                 **settings(home[0], ALMONER_AGENCY="nowhere", ALMONER_WORKERS="2")
             ),
-            "Set ALMONER_HOME": begin(**settings(tmp_path / "file" / "home")),
+            f"there is no directory in {tmp_path / 'file'}": begin(
+                **settings(tmp_path / "file" / "home")
+            ),
         }
         told = {words: process.communicate(timeout=60)[1] for words, process in begun.items()}
 
