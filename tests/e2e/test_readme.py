@@ -95,7 +95,7 @@ def test_every_document_that_is_linked_is_there() -> None:
 def test_every_command_has_help_with_an_example(dev: Running) -> None:
     """`--help` of every command exits 0 and shows an example."""
     groups = {
-        "agency": ["add", "list", "show", "suspend", "resume", "remove"],
+        "agency": ["add", "list", "show", "update", "suspend", "resume", "remove"],
         "key": ["create", "list", "revoke"],
         "staff": ["add", "list", "deactivate"],
         "directory": ["backup", "restore"],
