@@ -35,8 +35,6 @@ COST_MAX = 1_000_000_000  # counting stops here
 _PAGE_ARGUMENTS = ("first", "last")
 _INTROSPECTION = frozenset({"__schema", "__type"})
 
-Composite = GraphQLObjectType | GraphQLInterfaceType
-
 
 def check_cost(
     schema: GraphQLSchema, operation: Operation, variables: Mapping[str, object], cost_max: int

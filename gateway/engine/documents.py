@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
 
-import strawberry
 from cachetools import LRUCache
 from graphql import (
     DocumentNode,
@@ -174,11 +173,6 @@ def validation_rules(steps_max: int, *, introspection: bool) -> tuple[type[ASTVa
     if not introspection:
         rules.append(NoSchemaIntrospectionCustomRule)
     return tuple(rules)
-
-
-def core_schema(schema: strawberry.Schema) -> GraphQLSchema:
-    """Return the graphql-core schema under Strawberry's, which has no public name for it."""
-    return schema._schema  # noqa: SLF001 - the documented way to it is this attribute
 
 
 def _operations(document: DocumentNode) -> list[OperationDefinitionNode]:

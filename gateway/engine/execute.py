@@ -15,11 +15,12 @@ from strawberry.execution import optimized_is_awaitable
 
 from gateway.config import Limits
 from gateway.engine.cost import check_cost
-from gateway.engine.documents import Documents, Operation, core_schema
+from gateway.engine.documents import Documents, Operation
 from gateway.engine.faults import document_entry, field_errors
 from gateway.engine.variables import variable_faults
 from gateway.errors import VALIDATION_FAILED, DocumentRefused, entry_of
 from resolvers.context import RequestContext
+from schema.build import core_schema
 
 _ENCODER = msgspec.json.Encoder()
 # Strawberry declares it as a plain test, which is what graphql-core calls it as.

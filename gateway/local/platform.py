@@ -24,7 +24,7 @@ from gateway.local.demo import renew_demo, seed_demo
 from gateway.local.demo_world import AGENCIES
 from gateway.local.issuer import LocalIssuer, issuer_app
 from gateway.local.serve_file import SERVE_FILE, write_serve_file
-from gateway.server import Server
+from gateway.server import Server, Tls
 from gateway.settings import CannotStart
 from gateway.workspace import (
     CERTIFICATES_FOLDER,
@@ -36,7 +36,7 @@ from gateway.workspace import (
 )
 from integrations.transunion.certificates import CertificateFiles, ensure_certificates
 from integrations.transunion.local import simulator_settings
-from integrations.transunion.simulator import Simulator, running_simulator
+from integrations.transunion.simulator import Simulator
 from tenants.directory_backup import DIRECTORY_FILE, KEYRING_FILE
 from tenants.keyring import LocalKeyring
 
@@ -105,10 +105,23 @@ async def _running(config: Config) -> AsyncIterator[Config]:
             )
         )
         certificates = ensure_certificates(config.home / CERTIFICATES_FOLDER)
-        url = await stack.enter_async_context(
-            running_simulator(Simulator(), certificates, port=config.transunion_port)
+        simulator = Simulator()
+        await stack.enter_async_context(
+            Server(
+                simulator,
+                bind(config.host, config.transunion_port, "ALMONER_TRANSUNION_PORT"),
+                tls=Tls(
+                    certificate_file=certificates.server_certificate,
+                    key_file=certificates.server_key,
+                    client_ca_file=certificates.ca_certificate,
+                ),
+            )
         )
+        stack.callback(
+            simulator.close
+        )  # before its server drains: some are kept waiting on purpose
         if config.transunion.url is None:
+            url = f"https://localhost:{config.transunion_port}"
             config = with_simulator(config, url, certificates)
         write_serve_file(config)
         await stack.enter_async_context(run_in_process(config))
