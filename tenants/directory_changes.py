@@ -22,12 +22,11 @@ from tenants.directory import Revocation, WrappedKey
 from tenants.directory_checks import check_agency, check_key_name, check_pool, check_staff
 from tenants.directory_rows import (
     AGENCY_BY_ID,
-    FORMAT,
+    FORMATS,
     KEY_BY_ID,
     LIVE_KEYS,
     ONCE,
     STAFF,
-    TABLES,
     key_row,
     micros,
     narrow_key,
@@ -44,16 +43,16 @@ KEY_USE_RECORDED_EACH = timedelta(minutes=1)
 
 
 def set_up(connection: Connection) -> None:
-    """Make the tables of a new file; raise StoreUnavailable for a format newer than this one."""
+    """Bring a new or older file to the newest format; raise StoreUnavailable for a newer one."""
     found = connection.execute("PRAGMA user_version").fetchall()[0][0]
-    if found > FORMAT:
+    if found > len(FORMATS):
         raise StoreUnavailable(
-            f"The directory has format {found}, this program knows {FORMAT}: use a newer one."
+            f"The directory has format {found}, this program knows {len(FORMATS)}: use a newer one."
         )
-    if found == 0:
-        for statement in TABLES:
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {FORMAT}")
+    for statement in (line for step in FORMATS[found:] for line in step):
+        connection.execute(statement)
+    if found < len(FORMATS):
+        connection.execute(f"PRAGMA user_version = {len(FORMATS)}")
 
 
 def finish(connection: Connection, scope: str, audit: AuditLine) -> None:

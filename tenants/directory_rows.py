@@ -14,41 +14,45 @@ from domain.access import ApiKey
 from tenants.backend import Once
 from tenants.directory import WrappedKey
 
-FORMAT = 1
 OPERATORS = ""  # the scope of the operators' pool; an agency's scope is its id
 
-TABLES = (
-    "CREATE TABLE agency (id TEXT PRIMARY KEY, slug TEXT NOT NULL UNIQUE, body BLOB NOT NULL)"
-    " STRICT, WITHOUT ROWID",
-    # One table for everybody's issuers, the operators' included: no token can name two.
-    "CREATE TABLE issuer (issuer TEXT PRIMARY KEY, agency_id TEXT REFERENCES agency (id)"
-    " ON DELETE CASCADE, body BLOB NOT NULL) STRICT, WITHOUT ROWID",
-    "CREATE INDEX issuer_agency ON issuer (agency_id)",
-    "CREATE TABLE wrapped_key (agency_id TEXT NOT NULL REFERENCES agency (id) ON DELETE CASCADE,"
-    " purpose TEXT NOT NULL, key_id TEXT NOT NULL, wrapped BLOB NOT NULL,"
-    " created_at INTEGER NOT NULL, PRIMARY KEY (agency_id, purpose, key_id)) STRICT, WITHOUT ROWID",
-    "CREATE TABLE staff (agency_id TEXT NOT NULL REFERENCES agency (id) ON DELETE CASCADE,"
-    " id TEXT NOT NULL, subject TEXT NOT NULL, body BLOB NOT NULL,"
-    " PRIMARY KEY (agency_id, id), UNIQUE (agency_id, subject)) STRICT, WITHOUT ROWID",
-    "CREATE TABLE api_key (agency_id TEXT NOT NULL REFERENCES agency (id) ON DELETE CASCADE,"
-    " id TEXT NOT NULL, hash TEXT NOT NULL UNIQUE, expires_at INTEGER NOT NULL,"
-    " revoked_at INTEGER, last_used_at INTEGER, body BLOB NOT NULL,"
-    " PRIMARY KEY (agency_id, id)) STRICT, WITHOUT ROWID",
-    "CREATE TABLE once (agency_id TEXT NOT NULL REFERENCES agency (id) ON DELETE CASCADE,"
-    " key TEXT NOT NULL, digest TEXT NOT NULL, reference TEXT, expires_at INTEGER NOT NULL,"
-    " PRIMARY KEY (agency_id, key)) STRICT, WITHOUT ROWID",
-    "CREATE TABLE revocation (scope TEXT NOT NULL, kind TEXT NOT NULL, value TEXT NOT NULL,"
-    " at INTEGER NOT NULL, expires_at INTEGER NOT NULL,"
-    " PRIMARY KEY (scope, kind, value)) STRICT, WITHOUT ROWID",
-    # Never deleted from: an agency that is removed must not start again at an epoch seen before.
-    "CREATE TABLE epoch (scope TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID",
-    "CREATE TABLE audit (scope TEXT NOT NULL, id TEXT NOT NULL, body BLOB NOT NULL,"
-    " PRIMARY KEY (scope, id)) STRICT, WITHOUT ROWID",
-    "CREATE TRIGGER audit_stays_as_written BEFORE UPDATE ON audit"
-    " BEGIN SELECT RAISE (ABORT, 'audit lines are only ever added'); END",
-    "CREATE TRIGGER audit_stays BEFORE DELETE ON audit"
-    " BEGIN SELECT RAISE (ABORT, 'audit lines are only ever added'); END",
+FORMATS: tuple[tuple[str, ...], ...] = (
+    (
+        "CREATE TABLE agency (id TEXT PRIMARY KEY, slug TEXT NOT NULL UNIQUE, body BLOB NOT NULL)"
+        " STRICT, WITHOUT ROWID",
+        # One table for everybody's issuers, the operators' included: no token can name two.
+        "CREATE TABLE issuer (issuer TEXT PRIMARY KEY, agency_id TEXT REFERENCES agency (id)"
+        " ON DELETE CASCADE, body BLOB NOT NULL) STRICT, WITHOUT ROWID",
+        "CREATE INDEX issuer_agency ON issuer (agency_id)",
+        "CREATE TABLE wrapped_key (agency_id TEXT NOT NULL"
+        " REFERENCES agency (id) ON DELETE CASCADE, purpose TEXT NOT NULL,"
+        " key_id TEXT NOT NULL, wrapped BLOB NOT NULL,"
+        " created_at INTEGER NOT NULL, PRIMARY KEY (agency_id, purpose, key_id))"
+        " STRICT, WITHOUT ROWID",
+        "CREATE TABLE staff (agency_id TEXT NOT NULL REFERENCES agency (id) ON DELETE CASCADE,"
+        " id TEXT NOT NULL, subject TEXT NOT NULL, body BLOB NOT NULL,"
+        " PRIMARY KEY (agency_id, id), UNIQUE (agency_id, subject)) STRICT, WITHOUT ROWID",
+        "CREATE TABLE api_key (agency_id TEXT NOT NULL REFERENCES agency (id) ON DELETE CASCADE,"
+        " id TEXT NOT NULL, hash TEXT NOT NULL UNIQUE, expires_at INTEGER NOT NULL,"
+        " revoked_at INTEGER, last_used_at INTEGER, body BLOB NOT NULL,"
+        " PRIMARY KEY (agency_id, id)) STRICT, WITHOUT ROWID",
+        "CREATE TABLE once (agency_id TEXT NOT NULL REFERENCES agency (id) ON DELETE CASCADE,"
+        " key TEXT NOT NULL, digest TEXT NOT NULL, reference TEXT, expires_at INTEGER NOT NULL,"
+        " PRIMARY KEY (agency_id, key)) STRICT, WITHOUT ROWID",
+        "CREATE TABLE revocation (scope TEXT NOT NULL, kind TEXT NOT NULL, value TEXT NOT NULL,"
+        " at INTEGER NOT NULL, expires_at INTEGER NOT NULL,"
+        " PRIMARY KEY (scope, kind, value)) STRICT, WITHOUT ROWID",
+        # Never deleted from: a removed agency must not start again at an epoch seen before.
+        "CREATE TABLE epoch (scope TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+        "CREATE TABLE audit (scope TEXT NOT NULL, id TEXT NOT NULL, body BLOB NOT NULL,"
+        " PRIMARY KEY (scope, id)) STRICT, WITHOUT ROWID",
+        "CREATE TRIGGER audit_stays_as_written BEFORE UPDATE ON audit"
+        " BEGIN SELECT RAISE (ABORT, 'audit lines are only ever added'); END",
+        "CREATE TRIGGER audit_stays BEFORE DELETE ON audit"
+        " BEGIN SELECT RAISE (ABORT, 'audit lines are only ever added'); END",
+    ),
 )
+"""What brings a file from format n to n + 1. Files only move forward, and no step changes."""
 
 AGENCIES = "SELECT body FROM agency ORDER BY slug"
 AGENCY_BY_ID = "SELECT body FROM agency WHERE id = ?"

@@ -1,17 +1,13 @@
 """The directory in one encrypted SQLite file, for any number of processes on one machine.
 
-Reads go straight to the file on the event loop: they take microseconds, a thread takes a hundred.
-A write is one hop to the one writer thread and one transaction under BEGIN IMMEDIATE. What is
-cached here holds until `PRAGMA data_version` says that anybody has committed anything.
+Its methods stand in groups: audit lines in `directory_ledger.py`, all others here. How the file is
+read, written and cached is said in `directory_file.py`.
 """
 
-import asyncio
-import tempfile
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import msgspec
 from sqlcipher3 import dbapi2 as driver
@@ -19,13 +15,14 @@ from sqlcipher3 import dbapi2 as driver
 from domain.access import ApiKey
 from domain.agencies import Agency, Pool, Staff
 from domain.audit import AuditLine
-from domain.errors import Duplicate, StoreUnavailable
 from tenants import directory_changes as changes
 from tenants import directory_rows as rows
 from tenants.backend import Once
-from tenants.directory import AUDIT_LINES_PER_PAGE_MAX, Directory, Revocation, WrappedKey
+from tenants.directory import Directory, Revocation, WrappedKey
+from tenants.directory_file import ask, transact
+from tenants.directory_ledger import DirectoryLedger
 from tenants.directory_rows import OPERATORS, micros
-from tenants.sqlcipher import is_busy, open_encrypted, translate
+from tenants.sqlcipher import open_encrypted, translate
 
 if TYPE_CHECKING:  # the driver has the standard library's interface, and no types of its own
     from sqlite3 import Connection
@@ -35,7 +32,6 @@ else:
 APPLICATION_ID = int.from_bytes(b"AlDr", "big")
 READ_BUSY_TIMEOUT_MS = 20  # on the event loop; a read that would wait longer goes to the thread
 
-_T = TypeVar("_T")
 _AGENCY_TAKEN = "The slug or an issuer belongs to another agency or to the operators."
 
 
@@ -55,7 +51,7 @@ def open_directory(
     try:
         # What is removed leaves no trace in the file, even for somebody who has the key.
         writing.execute("PRAGMA secure_delete = ON").fetchall()
-        _transact(writing, changes.set_up)
+        transact(writing, changes.set_up)
         reading = open_encrypted(
             path,
             key,
@@ -73,40 +69,8 @@ def open_directory(
     return SqliteDirectory(path, reading, writing, clock)
 
 
-class SqliteDirectory(Directory):
+class SqliteDirectory(DirectoryLedger, Directory):
     """The directory in a file; see Directory for what each method promises."""
-
-    def __init__(
-        self,
-        path: Path,
-        reading: Connection,
-        writing: Connection,
-        clock: Callable[[], datetime],
-    ) -> None:
-        """Take the two connections: one for the event loop's thread, one for the writer thread."""
-        self._path = path
-        self._reading = reading
-        self._writing = writing
-        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="directory")
-        self._clock = clock
-        self._closed = False
-        self._ask = reading.cursor().execute
-        self._version = -1
-        self._epochs: dict[str, int] = {}
-        self._known: dict[tuple[str, ...], Any] = {}
-
-    def epoch(self, agency_id: str | None) -> int:
-        """Return the agency's epoch: one pragma, 3 µs, while nobody has committed anything."""
-        scope = agency_id or OPERATORS
-        try:
-            self._see_changes()
-            value = self._epochs.get(scope)
-            if value is None:
-                found = self._ask(rows.EPOCH, (scope,)).fetchall()
-                value = self._epochs[scope] = int(found[0][0]) if found else 0
-        except driver.Error as error:
-            raise translate(error) from error
-        return value
 
     async def agencies(self) -> list[Agency]:
         """Return all agencies by slug."""
@@ -168,7 +132,7 @@ class SqliteDirectory(Directory):
 
         await self._write(change)
         # The keys are out of the file; this takes them out of the write-ahead log too.
-        await self._in_thread(lambda: _ask(self._writing, "PRAGMA wal_checkpoint(TRUNCATE)"))
+        await self._in_thread(lambda: ask(self._writing, "PRAGMA wal_checkpoint(TRUNCATE)"))
 
     async def wrapped_keys(self, agency_id: str) -> list[WrappedKey]:
         """Return the agency's wrapped keys, oldest first."""
@@ -292,105 +256,3 @@ class SqliteDirectory(Directory):
         return bool(
             await self._read(rows.REVOKED, scope, jti, origin_jti, subject, micros(issued_at))
         )
-
-    async def record_audit(self, agency_id: str | None, line: AuditLine) -> None:
-        """Write an audit line alone."""
-        scope = agency_id or OPERATORS
-        await self._write(lambda connection: changes.write_audit(connection, scope, line))
-
-    async def audit_lines(
-        self, agency_id: str | None, after: str | None, limit: int
-    ) -> list[AuditLine]:
-        """Return audit lines by id, oldest first, strictly after `after`."""
-        bounded = max(0, min(limit, AUDIT_LINES_PER_PAGE_MAX))
-        found = await self._read(rows.AUDIT_LINES, agency_id or OPERATORS, after or "", bounded)
-        return [msgspec.json.decode(body, type=AuditLine) for (body,) in found]
-
-    async def snapshot(self) -> bytes:
-        """Return the whole directory at one moment, encrypted as it lies."""
-
-        def copy() -> bytes:
-            parent = self._path.parent
-            with tempfile.TemporaryDirectory(dir=parent, prefix=".snapshot-") as directory:
-                target = Path(directory) / "directory.db"
-                _ask(self._writing, "VACUUM INTO ?", str(target))
-                return target.read_bytes()
-
-        return await self._in_thread(copy)
-
-    async def aclose(self) -> None:
-        """Close both connections, after the writes that are under way."""
-        if self._closed:
-            return
-        closing = asyncio.get_running_loop().run_in_executor(self._writer, self._writing.close)
-        self._closed = True
-        self._reading.close()
-        await asyncio.shield(closing)
-        self._writer.shutdown(wait=False)
-
-    async def _recall(self, kind: type[_T], question: str, *parameters: str) -> _T | None:
-        """Return the record that a question asks for, from memory while nobody has committed."""
-        asked = (question, *parameters)
-        try:
-            self._see_changes()
-            recalled: _T | None = self._known.get(asked)
-            if recalled is not None:
-                return recalled
-        except driver.Error:
-            pass  # the file is locked or worse: reading it will wait, or say so
-        version = self._version
-        found = await self._read(question, *parameters)
-        if not found:
-            return None  # not kept: anybody can make up issuers and slugs
-        record = msgspec.json.decode(found[0][0], type=kind)
-        if version == self._version:  # else it may be older than what is kept promises
-            self._known[asked] = record
-        return record
-
-    def _see_changes(self) -> None:
-        """Forget what is cached where any process has committed since it was read."""
-        version = self._ask("PRAGMA data_version").fetchall()[0][0]
-        if version != self._version:
-            self._epochs.clear()
-            self._known.clear()
-            self._version = version
-
-    async def _read(self, question: str, *parameters: object) -> list[tuple[Any, ...]]:
-        try:
-            return self._ask(question, parameters).fetchall()
-        except driver.Error as error:
-            if not is_busy(error):
-                raise translate(error) from error
-        return await self._in_thread(lambda: _ask(self._writing, question, *parameters))
-
-    async def _write(self, change: Callable[[Connection], None], *, taken: str = "") -> None:
-        """Make a change in one transaction; `taken` says what a uniqueness fault means."""
-        try:
-            await self._in_thread(lambda: _transact(self._writing, change))
-        except driver.IntegrityError as error:
-            raise Duplicate(taken) from error
-
-    async def _in_thread(self, work: Callable[[], _T]) -> _T:
-        if self._closed:
-            raise StoreUnavailable("The directory is closed.")
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._writer, work)
-        except driver.IntegrityError:
-            raise
-        except (driver.Error, OSError) as error:
-            raise translate(error) from error
-
-
-def _ask(connection: Connection, question: str, *parameters: object) -> list[tuple[Any, ...]]:
-    return connection.execute(question, parameters).fetchall()
-
-
-def _transact(connection: Connection, change: Callable[[Connection], None]) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        change(connection)
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
