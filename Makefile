@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help run test check bench lock format clean
+.PHONY: help run test check bench mutation lock format clean
 
 help: ## what each target does
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
@@ -16,11 +16,15 @@ run: $(VENV)/.run ## set up, then the whole platform on loopback with demo data 
 test: $(VENV)/.dev ## set up, then the default test suite (ARGS="tests/tenants -v")
 	@$(BIN)/python scripts/run_tests.py $(ARGS)
 
-check: $(VENV)/.dev ## format, lint, types, import contracts, schema snapshot
+check: $(VENV)/.dev ## format, lint, types, import contracts, schema snapshot, secrets
 	@$(BIN)/python scripts/check.py
 
 bench: $(VENV)/.dev ## the benchmarks, side by side with their peers
 	@$(BIN)/python -m bench $(ARGS)
+
+mutation: $(VENV)/.dev ## change the code of identity, access and keys, and see whether a test notices (hours)
+	@$(BIN)/mutmut run $(ARGS)
+	@$(BIN)/mutmut results
 
 format: $(VENV)/.dev ## rewrite the sources in the house format
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
@@ -29,10 +33,10 @@ lock: $(VENV)/.dev ## renew the hashed locks under requirements/
 	@sh scripts/lock.sh
 
 clean: ## remove the virtual environment and all caches (never .almoner)
-	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage build dist
+	rm -rf $(VENV) mutants .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage build dist
 
 $(VENV)/.run: requirements/run.txt pyproject.toml scripts/setup.sh
 	@PYTHON="$(PYTHON)" sh scripts/setup.sh run
 
-$(VENV)/.dev: requirements/dev.txt pyproject.toml scripts/setup.sh
+$(VENV)/.dev: requirements/dev.txt requirements/ministack.txt pyproject.toml scripts/setup.sh
 	@PYTHON="$(PYTHON)" sh scripts/setup.sh dev

@@ -1,5 +1,6 @@
 """Who may what: principals, scopes, grants and API keys. Every permission has an end."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -7,6 +8,11 @@ from enum import StrEnum
 from domain.actors import Actor, Group, PrincipalKind
 
 CLAIM_DAYS = 30
+CLAIM_DAYS_MAX = 180  # renewals included, until an admin approves anew
+MINUTES_MAX_COUNSELOR = CLAIM_DAYS * 24 * 60
+MINUTES_MAX_OPERATOR = 60
+REQUEST_LAPSES_HOURS = 24
+REQUESTS_OPEN_MAX = 20  # asked for and not ended, for each person in an agency
 KEY_DAYS_MIN = 1
 KEY_DAYS_MAX = 365
 KEYS_PER_AGENCY_MAX = 50  # as AppSync: at most 50 live keys
@@ -31,34 +37,11 @@ class Scope(StrEnum):
     AUDIT_READ = "audit:read"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Principal:
-    """Who is asking, after authentication.
+READ_SCOPES = frozenset(scope for scope in Scope if scope.value.endswith(":read"))
+"""All that an operator can be granted: nothing that changes anything."""
 
-    subject: the token's `sub`, or the API key's id. agency_id: None for operators alone.
-    group: None for API keys alone. scopes: of an API key; empty for people.
-    authenticated_at: the sign-in (`auth_time`), None for keys. expires_at: of the credential.
-    """
-
-    kind: PrincipalKind
-    subject: str
-    display_name: str
-    agency_id: str | None
-    group: Group | None
-    scopes: frozenset[Scope] = frozenset()
-    authenticated_at: datetime | None = None
-    expires_at: datetime
-
-    @property
-    def actor(self) -> Actor:
-        """Return the trace this principal leaves in records and audit lines."""
-        return Actor(id=self.subject, kind=self.kind, display_name=self.display_name)
-
-
-class GrantScope(StrEnum):
-    """What a grant opens."""
-
-    APPLICATION = "application"
+AGENCY_WIDE_SCOPES = frozenset({Scope.AGENCY_READ, Scope.AUDIT_READ})
+"""What is not about any one file."""
 
 
 class GrantStatus(StrEnum):
@@ -74,23 +57,40 @@ class GrantStatus(StrEnum):
 class AccessGrant:
     """A scope over a subject, given to somebody for a reason, with an end.
 
-    subject: global id of what it opens. It lives under that object's root.
+    subject: global id of the application or consumer that it opens, under whose root a counselor's
+    grant lives; None opens all of the agency, for operators alone. minutes: how long it was asked
+    for. renewable_until: of a claim, which the queue's rule gives without an approval, until when
+    it can be renewed; None for what an admin has to approve. approved_by: the admin, or of a claim
+    that was handed over the counselor who did. expires_at: of a request, when it lapses.
     """
 
     id: str
     version: int = 0
     grantee: Actor
-    scope: GrantScope
-    subject: str
+    scope: Scope
+    subject: str | None
     reason: str
     requested_at: datetime
-    approved_by: Actor | None
+    minutes: int
+    renewable_until: datetime | None = None
+    approved_by: Actor | None = None
+    approved_at: datetime | None = None
     expires_at: datetime
     revoked_at: datetime | None = None
 
+    @property
+    def claimed(self) -> bool:
+        """Say whether the queue's rule gave it: no admin's approval is needed."""
+        return self.renewable_until is not None
+
+    @property
+    def ended_at(self) -> datetime:
+        """Return when it ended or will end."""
+        return self.expires_at if self.revoked_at is None else min(self.revoked_at, self.expires_at)
+
     def is_live(self, at: datetime) -> bool:
         """Say whether the grant opens anything at that moment."""
-        return self.approved_by is not None and self.revoked_at is None and at < self.expires_at
+        return self.status_at(at) is GrantStatus.LIVE
 
     def status_at(self, at: datetime) -> GrantStatus:
         """Return where the grant stands at that moment."""
@@ -98,12 +98,66 @@ class AccessGrant:
             return GrantStatus.REVOKED
         if at >= self.expires_at:
             return GrantStatus.EXPIRED
-        return GrantStatus.LIVE if self.approved_by is not None else GrantStatus.REQUESTED
+        if self.claimed or self.approved_at is not None:
+            return GrantStatus.LIVE
+        return GrantStatus.REQUESTED
 
 
-def claim_end(at: datetime) -> datetime:
-    """Return when a counselor's claim made at `at` ends."""
-    return at + timedelta(days=CLAIM_DAYS)
+def claim_end(at: datetime, limit: datetime | None = None) -> datetime:
+    """Return when a claim made or renewed at `at` ends, which is never after `limit`."""
+    end = at + timedelta(days=CLAIM_DAYS)
+    return end if limit is None else min(end, limit)
+
+
+def claim_limit(held: Iterable[AccessGrant], at: datetime) -> datetime:
+    """Return until when an application can be claimed and renewed, by a claim at `at`.
+
+    held: all grants over it that the counselor has or ever had. The first claim since the last
+    approval by an admin begins the span: giving back and claiming again does not begin it anew.
+    """
+    span = timedelta(days=CLAIM_DAYS_MAX)
+    grants = tuple(held)
+    approvals = (grant.approved_at for grant in grants if _is_fresh_start(grant))
+    approved = max((at for at in approvals if at is not None), default=None)
+    limits = [
+        grant.renewable_until
+        if approved is None or grant.requested_at > approved
+        else approved + span
+        for grant in grants
+        if grant.renewable_until is not None and (approved is None or grant.ended_at > approved)
+    ]
+    return min(limits, default=at + span)
+
+
+def _is_fresh_start(grant: AccessGrant) -> bool:
+    by_admin = grant.approved_by is not None and grant.approved_by.kind is PrincipalKind.ADMIN
+    return by_admin and grant.scope is Scope.APPLICATIONS_WRITE and grant.revoked_at is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """Who is asking, after authentication.
+
+    subject: the token's `sub`, or the API key's id. agency_id: None for operators alone.
+    group: None for API keys alone. scopes: of an API key; of an operator, what the live grants
+    open in the agency that they act in; empty for other people. grants: an operator's, these.
+    authenticated_at: the sign-in (`auth_time`), None for keys. expires_at: of the credential.
+    """
+
+    kind: PrincipalKind
+    subject: str
+    display_name: str
+    agency_id: str | None
+    group: Group | None
+    scopes: frozenset[Scope] = frozenset()
+    grants: tuple[AccessGrant, ...] = ()
+    authenticated_at: datetime | None = None
+    expires_at: datetime
+
+    @property
+    def actor(self) -> Actor:
+        """Return the trace this principal leaves in records and audit lines."""
+        return Actor(id=self.subject, kind=self.kind, display_name=self.display_name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

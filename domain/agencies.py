@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from domain.actors import Group
+from domain.retention import RETENTION_YEARS_DEFAULT
 
 
 class AgencyStatus(StrEnum):
@@ -30,7 +31,8 @@ class Agency:
     """A credit-counseling agency or lender.
 
     id: ULID. slug: lower-case name in addresses and commands. states: USPS codes of its licences.
-    store_url: where its data lives (`sqlite:///…`), without any secret.
+    store_url: where its data lives (`sqlite:///…`), without any secret. retention_years: how long
+    an application is kept after it has ended.
     """
 
     id: str
@@ -42,6 +44,7 @@ class Agency:
     status: AgencyStatus = AgencyStatus.ACTIVE
     store_url: str
     pools: tuple[Pool, ...]
+    retention_years: int = RETENTION_YEARS_DEFAULT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ A bureau adapter returns a CreditFile; a resolver keeps it as a CreditReport und
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
@@ -170,8 +170,30 @@ class CreditFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PulledFile:
+    """What a pull brings: the file as it was understood, and the vendor's answer as it came."""
+
+    file: CreditFile
+    raw: bytes = field(repr=False)
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlobRef:
+    """Where a vendor's answer is kept; sha256 is of its bytes, in lower-case hex."""
+
+    id: str
+    sha256: str
+    bytes: int
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CreditReport:
-    """A file as it was pulled for an application."""
+    """A file as it was pulled for an application.
+
+    raw: the bureau's answer itself; None where it could not be kept, or before any was.
+    """
 
     id: str
     version: int = 0
@@ -181,6 +203,7 @@ class CreditReport:
     pulled_at: datetime
     consent_id: str
     file: CreditFile
+    raw: BlobRef | None = None
 
 
 class CreditBureau(Protocol):
@@ -188,7 +211,7 @@ class CreditBureau(Protocol):
 
     name: str
 
-    async def pull(self, subject: CreditSubject, kind: PullKind, *, reference: str) -> CreditFile:
+    async def pull(self, subject: CreditSubject, kind: PullKind, *, reference: str) -> PulledFile:
         """Ask for the subject's file and return it; NO_HIT and FROZEN are answers, not errors.
 
         Raises UpstreamTimeout, UpstreamUnavailable or UpstreamInvalid. Where `may_have_acted` is

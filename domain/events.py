@@ -25,6 +25,9 @@ class EventName(StrEnum):
     CREDIT_REPORT_PULLED = "CreditReportPulled"
     CREDIT_REPORT_FAILED = "CreditReportFailed"
     DEBTS_IMPORTED = "DebtsImported"
+    ACCESS_REQUESTED = "AccessRequested"
+    ACCESS_APPROVED = "AccessApproved"
+    ACCESS_REVOKED = "AccessRevoked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,12 +3,34 @@
 After this stage nobody passes an agency's id: the store is the agency.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Protocol
 
-from domain.access import Principal
+from domain.access import READ_SCOPES, AccessGrant, Principal
 from domain.actors import PrincipalKind
 from domain.agencies import Agency, AgencyStatus
 from domain.errors import AgencySuspended, Unauthenticated
+from tenants.directory import AgencyDirectory, Directory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """For which agency the principal acts, and by what right.
+
+    principal: as authenticated; an operator with the live grants there. agency: None for an
+    operator without any. named: the agency that an operator may ask for access to.
+    """
+
+    principal: Principal
+    agency: Agency | None
+    named: Agency | None = None
+
+    def directory_in(self, directory: Directory) -> AgencyDirectory | None:
+        """Return the directory of the agency acted for, or else of the one that may be asked."""
+        agency = self.agency or self.named
+        return None if agency is None else AgencyDirectory(directory, agency)
 
 
 class FindsAgencies(Protocol):
@@ -18,15 +40,26 @@ class FindsAgencies(Protocol):
         """Return the agency, or None."""
         ...
 
+    async def agency_by_slug(self, slug: str) -> Agency | None:
+        """Return the agency of that slug, or None."""
+        ...
+
+    async def open_access_grants(
+        self, agency_id: str, grantee_id: str, at: datetime
+    ) -> Sequence[AccessGrant]:
+        """Return an operator's grants and requests that have not ended."""
+        ...
+
 
 async def settle_agency(
     principal: Principal,
     hint: str | None,
     directory: FindsAgencies,
     *,
+    at: datetime,
     only: str | None = None,
-) -> Agency | None:
-    """Return the agency that the principal acts for; None for an operator, who belongs to none.
+) -> Settled:
+    """Return the agency that the principal acts for.
 
     hint: the `x-agency` header, which must agree with the credential. From an operator it names the
     agency to act in, which takes a live grant there; without one it is as if there were no such
@@ -37,7 +70,7 @@ async def settle_agency(
     if principal.kind is PrincipalKind.OPERATOR:
         if principal.agency_id is not None:
             raise Unauthenticated
-        return None
+        return await _settle_operator(principal, hint, directory, at=at, only=only)
     if principal.agency_id is None:
         raise Unauthenticated
     agency = await directory.agency(principal.agency_id)
@@ -47,4 +80,28 @@ async def settle_agency(
         raise Unauthenticated
     if agency.status is not AgencyStatus.ACTIVE:
         raise AgencySuspended
-    return agency
+    return Settled(principal=principal, agency=agency)
+
+
+async def _settle_operator(
+    principal: Principal,
+    hint: str | None,
+    directory: FindsAgencies,
+    *,
+    at: datetime,
+    only: str | None,
+) -> Settled:
+    """Return the agency where the operator has live grants, read anew for every request."""
+    nowhere = Settled(principal=principal, agency=None)
+    if hint is None or (only is not None and hint != only):
+        return nowhere
+    agency = await directory.agency_by_slug(hint)
+    if agency is None or agency.status is not AgencyStatus.ACTIVE:
+        return nowhere
+    held = await directory.open_access_grants(agency.id, principal.subject, at)
+    live = tuple(grant for grant in held if grant.is_live(at) and grant.scope in READ_SCOPES)
+    if not live:
+        return replace(nowhere, named=agency)
+    scopes = frozenset(grant.scope for grant in live)
+    acting = replace(principal, grants=live, scopes=scopes)
+    return Settled(principal=acting, agency=agency, named=agency)

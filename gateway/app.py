@@ -4,11 +4,11 @@ Importing this module opens nothing. `create_app` builds; what has to be opened 
 application's lifespan and closed at its end.
 """
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Protocol
 
 import httpx
 import strawberry
@@ -39,14 +39,19 @@ from gateway.http import idempotency_key, read_request
 from gateway.identity.authenticator import Authenticator
 from gateway.identity.credentials import Credential, read_credential
 from gateway.identity.jwks import KeySets
+from gateway.identity.sightings import Sightings
 from gateway.metrics import Metrics, new_metrics
 from gateway.negotiation import MediaType
 from gateway.replies import Reply, refusal
+from gateway.secret_ages import measuring_ages
+from gateway.secrets import open_secrets
 from gateway.telemetry import TRACER_NAME
 from gateway.workspace import open_workspace
+from integrations.tls import client_tls_context
+from resolvers.audit_lines import leave_lines
 from resolvers.context import RequestMeta, open_context
 from schema.build import create_schema
-from tenants.directory import AgencyDirectory, Directory
+from tenants.directory import Directory
 from tenants.store import AgencyStore
 
 
@@ -82,6 +87,7 @@ class Parts:
     directory: Directory
     stores: LeasesStores
     bureaus: FindsBureaus
+    sightings: Sightings = field(default_factory=Sightings)
 
 
 OpenParts = Callable[[Config, Metrics], AbstractAsyncContextManager[Parts]]
@@ -95,13 +101,7 @@ async def answer(config: Config, engine: Engine, parts: Parts, exchange: Exchang
     with clock.stage("limits"):
         asked = await read_request(exchange.scope, exchange.receive, headers, config.limits)
         exchange.work.listening.set()
-        meta = RequestMeta(
-            id=exchange.id,
-            at=exchange.at,
-            source_ip=exchange.source_ip,
-            idempotency_key=idempotency_key(headers),
-            allow_test_ssn=config.allow_test_ssn,
-        )
+        meta = exchange.meta = meta_of(exchange, config)
 
     # 2 identity  credential → Principal
     with clock.stage("identity"):
@@ -109,25 +109,28 @@ async def answer(config: Config, engine: Engine, parts: Parts, exchange: Exchang
         if credential is None:
             raise Unauthenticated
         principal = await parts.authenticator.authenticate(credential)
+        exchange.principal = principal
 
     # 3 agency    Principal → Agency         issuer, key and grant must agree
     with clock.stage("agency"):
-        agency = await settle_agency(
-            principal, credential.agency_hint, parts.directory, only=config.agency
+        settled = await settle_agency(
+            principal, credential.agency_hint, parts.directory, at=exchange.at, only=config.agency
         )
+        principal, agency = settled.principal, settled.agency
         exchange.agency = None if agency is None else agency.slug
 
     async with AsyncExitStack() as leases:
         # 4 store     Agency → AgencyStore       from here on, the store is the agency
         with clock.stage("store"):
-            store = directory = credit = None
+            store = credit = None
+            directory = settled.directory_in(parts.directory)
             if agency is not None:
                 store = await leases.enter_async_context(parts.stores.lease(agency))
-                directory = AgencyDirectory(parts.directory, agency)
                 credit = parts.bureaus.of(agency)
 
         # 5 context   all of the above → RequestContext, frozen
         with clock.stage("context"):
+            await parts.sightings.arrived(principal, meta, store, parts.directory)
             context = open_context(principal, agency, store, directory, credit, meta)
 
         # 6 document  text → Operation           tokens, depth, aliases, directives, validation
@@ -142,9 +145,25 @@ async def answer(config: Config, engine: Engine, parts: Parts, exchange: Exchang
             result = await engine.execute(operation, asked.variables, context)
             exchange.failures = result.failures
 
-    # 8 response  Result → Reply             status by what was answered
+        # 8 audit     Reads → lines              an answer that leaves no line does not leave
+        with clock.stage("audit"):
+            changes = exchange.work.shielded
+            await leave_lines(context, engine.field_names, parts.directory, changes=changes)
+
+    # 9 response  Result → Reply             status by what was answered
     with clock.stage("response"):
         return reply_to(result, operation, exchange.media_type)
+
+
+def meta_of(exchange: Exchange, config: Config) -> RequestMeta:
+    """Return what the resolvers learn of the request itself; raises Refused for its headers."""
+    return RequestMeta(
+        id=exchange.id,
+        at=exchange.at,
+        source_ip=exchange.source_ip,
+        idempotency_key=idempotency_key(exchange.headers),
+        allow_test_ssn=config.allow_test_ssn,
+    )
 
 
 def permit(operation: Operation, *, by_get: bool) -> None:
@@ -201,8 +220,15 @@ def create_app(
         seen=counters.document_seen,
     )
 
-    def run_stages(exchange: Exchange) -> Coroutine[Any, Any, Reply]:
-        return answer(config, engine, app.state.parts, exchange)
+    async def run_stages(exchange: Exchange) -> Reply:
+        opened: Parts = app.state.parts
+        try:
+            return await answer(config, engine, opened, exchange)
+        except Unauthenticated as error:
+            if exchange.meta is not None:
+                who, meta = exchange.principal, exchange.meta
+                await opened.sightings.turned_away(error, who, meta, opened.directory)
+            raise
 
     async def reachable() -> bool:
         return await directory_answers(app.state.parts.directory)
@@ -250,12 +276,18 @@ async def open_parts(config: Config, metrics: Metrics) -> AsyncIterator[Parts]:
     Raises CannotStart where something is missing, StoreUnavailable where it cannot be read.
     """
     async with AsyncExitStack() as stack:
-        home = await stack.enter_async_context(open_workspace(config.home))
+        home = await stack.enter_async_context(open_workspace(config.home, keys=config.keys))
         if config.agency and await home.directory.agency_by_slug(config.agency) is None:
             raise CannotStart(f"there is no agency {config.agency} to serve.")
-        bureaus = await open_bureaus(config.transunion, metrics.vendor_called)
+        secrets = await stack.enter_async_context(open_secrets(config))
+        await stack.enter_async_context(
+            measuring_ages(config, metrics.registry, home.directory, secrets)
+        )
+        bureaus = await open_bureaus(config.transunion, metrics.vendor_called, secrets)
         stack.push_async_callback(bureaus.aclose)
-        client = httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=5.0)
+        client = httpx.AsyncClient(
+            verify=client_tls_context(), trust_env=False, follow_redirects=False, timeout=5.0
+        )
         await stack.enter_async_context(client)
         key_sets = KeySets(client)
         stack.push_async_callback(key_sets.aclose)

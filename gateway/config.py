@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from domain.addresses import is_loopback
+from domain.addresses import is_loopback, is_web_address
 from gateway.settings import (
     FILE_VARIABLE,
     PREFIX,
@@ -32,6 +32,9 @@ from gateway.settings import (
     shown,
     value_of,
 )
+from gateway.settings_blocks import Limits, TransUnionConfig
+from tenants.aws import AwsSettings
+from tenants.home_keys import IN_FILE, IN_KMS, KeySettings
 
 __all__ = [
     "CannotStart",
@@ -54,115 +57,6 @@ class Source(StrEnum):
     FILE = "file"
     ENVIRONMENT = "environment"
     COMMAND_LINE = "command line"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What one request may ask for. Each name says its unit."""
-
-    body_bytes: int = setting(
-        1_048_576, "Request body, refused while it is read.", at_least=1024, at_most=16_777_216
-    )
-    url_bytes: int = setting(
-        16_384, "Path and query string of a request.", at_least=1024, at_most=65_536
-    )
-    headers: int = setting(100, "Header lines of a request.", at_least=20, at_most=1000)
-    header_bytes: int = setting(
-        65_536, "All header lines of a request together.", at_least=8192, at_most=262_144
-    )
-    json_members: int = setting(
-        20_000,
-        "Values in a request's JSON, counted before it is read.",
-        at_least=100,
-        at_most=200_000,
-    )
-    list_items: int = setting(
-        300, "Items of one list in a request's JSON.", at_least=100, at_most=10_000
-    )
-    cost: int = setting(
-        20_000,
-        "Cost of an operation: 1 for a field, times what its page can hold; a list without pages"
-        " counts as 10.",
-        at_least=100,
-        at_most=10_000_000,
-    )
-    json_depth: int = setting(64, "Nesting of a request's JSON.", at_least=8, at_most=256)
-    document_characters: int = setting(
-        32_768, "Length of a GraphQL document.", at_least=1024, at_most=1_048_576
-    )
-    tokens: int = setting(
-        2000, "Tokens of a document, counted before it is parsed.", at_least=100, at_most=50_000
-    )
-    depth: int = setting(
-        12, "Nesting of fields in an operation; introspection is exempt.", at_least=1, at_most=75
-    )
-    aliases: int = setting(
-        15, "Aliases in an operation, fragments counted at each use.", at_least=0, at_most=1000
-    )
-    directives: int = setting(
-        50, "Directives in an operation, fragments counted at each use.", at_least=0, at_most=1000
-    )
-    validation_steps: int = setting(
-        20_000,
-        "Work that the check of overlapping fields may take.",
-        at_least=1000,
-        at_most=1_000_000,
-    )
-    errors: int = setting(20, "Faults of one document that are reported.", at_least=1, at_most=100)
-    deadline_seconds: int = setting(
-        30, "From a request's arrival to its answer.", at_least=1, at_most=300
-    )
-    cached_documents: int = setting(
-        500, "Checked documents kept for their next use.", at_least=1, at_most=100_000
-    )
-    cached_characters: int = setting(
-        400_000,
-        "Length of all the documents kept; each character takes about 110 bytes.",
-        at_least=1024,
-        at_most=100_000_000,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransUnionConfig:
-    """The bureau's address, the subscriber and the client certificate; no url: no bureau."""
-
-    url: str | None = setting(None, "Address that requests are posted to.")
-    processing_environment: str = setting(
-        "standardTest",
-        "Processing environment named in requests.",
-        choices=("standardTest", "production"),
-    )
-    request_form: str = setting(
-        "ENVELOPE",
-        "With system id and password around the request, or without.",
-        choices=("ENVELOPE", "BARE"),
-    )
-    system_id: str = setting("", "System id.")
-    system_password: str = setting("", "Password of the system id.", secret=True)
-    industry_code: str = setting("", "Industry code of the subscriber.")
-    member_code_soft: str = setting("", "Member code for soft pulls.")
-    member_code_hard: str = setting("", "Member code for hard pulls.")
-    inquiry_prefix: str = setting("", "Inquiry subscriber prefix: market and submarket.")
-    password: str = setting("", "Password of the subscriber.", secret=True)
-    permissible_purpose: str = setting("CI", "Permissible purpose named in requests.")
-    end_user: str | None = setting(None, "End user named in requests.")
-    product_code: str = setting("07000", "Product asked for.")
-    score_model: str | None = setting("00V60", "Score asked for with it; empty for none.")
-    frozen_error_codes: tuple[str, ...] = setting((), "Error codes that mean a frozen file.")
-    no_hit_error_codes: tuple[str, ...] = setting((), "Error codes that mean that there is none.")
-    certificate_file: Path | None = setting(None, "Client certificate, PEM.")
-    key_file: Path | None = setting(None, "Private key of the client certificate, PEM.")
-    key_passphrase: str | None = setting(None, "Passphrase of the private key.", secret=True)
-    ca_file: Path | None = setting(
-        None, "Authorities that the bureau's certificate is checked against; the system's if empty."
-    )
-    deadline_seconds: int = setting(
-        20, "How long one pull may take, repetitions included.", at_least=1, at_most=28
-    )
-    concurrency: int = setting(
-        4, "Pulls of one agency at the same time, per process.", at_least=1, at_most=100
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,6 +123,27 @@ class Config:
     otlp_endpoint: str | None = setting(
         None, "Address that traces are exported to; no traces are made without it."
     )
+    behind_tls_proxy: bool = setting(
+        default=False,
+        doc="Whether a proxy before the gateway ends TLS: it may then listen on an address that is"
+        " not this machine's alone; `trusted_proxies` names that proxy.",
+    )
+    tls_certificate_file: Path | None = setting(
+        None, "Certificate chain of the gateway's port, PEM; it then speaks TLS itself."
+    )
+    tls_key_file: Path | None = setting(None, "Private key of that certificate, PEM.")
+    keyring: str = setting(
+        IN_FILE, "What wraps the agencies' keys: `file`, or `kms:` and a key's id, ARN or alias."
+    )
+    keyring_passphrase_file: str | None = setting(
+        None,
+        "Where the passphrase of a keyring file is: a path, or a reference (`file:///…`,"
+        " `secretsmanager://…`).",
+    )
+    aws_region: str | None = setting(None, "Region of AWS; the driver's own choice if empty.")
+    aws_endpoint_url: str | None = setting(
+        None, "Address of AWS services where it is not AWS's own: a local stand-in, a VPC endpoint."
+    )
     limits: Limits = block(Limits)
     transunion: TransUnionConfig = block(TransUnionConfig)
     command: str = "serve"
@@ -238,6 +153,15 @@ class Config:
     def development(self) -> bool:
         """Say whether this is `almoner dev`."""
         return self.command == "dev"
+
+    @property
+    def keys(self) -> KeySettings:
+        """Return where the home folder's keys are."""
+        return KeySettings(
+            keyring=self.keyring,
+            passphrase_file=self.keyring_passphrase_file,
+            aws=AwsSettings(endpoint_url=self.aws_endpoint_url, region=self.aws_region),
+        )
 
     def described(self) -> list[dict[str, str]]:
         """Return every setting as `almoner config` prints it: secrets masked, with its source."""
@@ -352,8 +276,13 @@ def _check(config: Config) -> None:
             "ALMONER_ALLOW_TEST_SSN is refused while ALMONER_TRANSUNION_URL is not on this machine:"
             " made-up Social Security numbers would reach a real bureau."
         )
-    if url is not None and urlsplit(url).scheme != "https" and not is_loopback(url):
-        raise ConfigFault("ALMONER_TRANSUNION_URL wants https.")
+    for name in ("transunion.url", "otlp_endpoint", "aws_endpoint_url"):
+        _check_address(config, name)
+    _check_transit(config)
+    if config.keyring != IN_FILE and not config.keyring.removeprefix(IN_KMS):
+        raise ConfigFault("ALMONER_KEYRING is `kms:` without a key: give its id, ARN or alias.")
+    if config.keyring != IN_FILE and not config.keyring.startswith(IN_KMS):
+        raise ConfigFault("ALMONER_KEYRING is `file`, or `kms:` and a key's id, ARN or alias.")
     for origin in config.cors_origins:
         parts = urlsplit(origin)
         if not parts.netloc or origin != f"{parts.scheme}://{parts.netloc}".lower():
@@ -367,3 +296,46 @@ def _check(config: Config) -> None:
             raise ConfigFault(
                 f"ALMONER_TRUSTED_PROXIES: {proxy!r} is not an address or network."
             ) from None
+
+
+def _check_address(config: Config, name: str) -> None:
+    """Raise ConfigFault for an address that would be spoken to in plain beyond this machine."""
+    variable = PREFIX + name.replace(".", "_").upper()
+    url = value_of(config, name)
+    if url is None:
+        return
+    text = str(url)
+    if not is_web_address(text):
+        raise ConfigFault(f"{variable} is not an address such as https://host.example.")
+    if urlsplit(text).scheme != "https" and not is_loopback(text):
+        raise ConfigFault(f"{variable} wants https: what goes there is not for others to read.")
+
+
+def _check_transit(config: Config) -> None:
+    """Raise ConfigFault where `almoner serve` would speak plain HTTP beyond this machine."""
+    certificate, key = config.tls_certificate_file, config.tls_key_file
+    if (certificate is None) != (key is None):
+        raise ConfigFault("ALMONER_TLS_CERTIFICATE_FILE and ALMONER_TLS_KEY_FILE go together.")
+    if config.behind_tls_proxy and not config.trusted_proxies:
+        raise ConfigFault(
+            "ALMONER_BEHIND_TLS_PROXY is set, and ALMONER_TRUSTED_PROXIES does not say which proxy:"
+            " callers' addresses would be the proxy's in every audit line."
+        )
+    if config.command != "serve" or config.behind_tls_proxy:
+        return
+    if certificate is None and not is_loopback(f"http://{_in_url(config.host)}"):
+        raise ConfigFault(
+            f"ALMONER_HOST is {config.host}, and plain HTTP is for this machine alone. Give the "
+            "gateway a certificate (ALMONER_TLS_CERTIFICATE_FILE, ALMONER_TLS_KEY_FILE), or set "
+            "ALMONER_BEHIND_TLS_PROXY=true and ALMONER_TRUSTED_PROXIES if a proxy before it ends "
+            "TLS."
+        )
+    if not is_loopback(f"http://{_in_url(config.operations_host)}"):
+        raise ConfigFault(
+            f"ALMONER_OPERATIONS_HOST is {config.operations_host}, and metrics go out in plain: "
+            "keep it on this machine, or set ALMONER_BEHIND_TLS_PROXY=true."
+        )
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

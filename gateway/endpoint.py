@@ -17,6 +17,7 @@ from opentelemetry.trace import Tracer
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
+from domain.access import Principal
 from domain.errors import DeadlineExceeded, GatewayError
 from gateway.config import Config
 from gateway.deadlines import InFlight, Work, answer_within
@@ -35,6 +36,7 @@ from gateway.replies import (
     send_reply,
 )
 from gateway.telemetry import StageClock, describe_span, request_span
+from resolvers.context import RequestMeta
 
 OPERATION_NAME_LOGGED_MAX = 64
 CLIENT_LEFT = 499  # never sent: there is nobody to read it
@@ -55,6 +57,8 @@ class Exchange:
     media_type: MediaType = MediaType.JSON
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     work: Work = field(default_factory=Work)
+    meta: RequestMeta | None = None
+    principal: Principal | None = None
     agency: str | None = None
     operation: Operation | None = None
     reason: str | None = None

@@ -14,8 +14,11 @@ from domain.audit import AuditLine
 from domain.errors import Duplicate
 from domain.ids import new_ulid
 from gateway.workspace import STORES_FOLDER, Workspace
+from tenants import removal
+from tenants.directory_backup import DIRECTORY_FILE
 from tenants.directory_checks import check_agency
-from tenants.keyring import new_agency_keys, wrap_agency_keys
+from tenants.keyring import new_agency_keys
+from tenants.removal import DirectoryPlace
 
 
 def cli_audit(action: str, *, subject: str | None, reason: str) -> AuditLine:
@@ -62,8 +65,7 @@ async def add_agency(
         pools=pools,
     )
     check_agency(agency)  # before anything is made for it
-    keys = new_agency_keys()
-    wrapped = await wrap_agency_keys(workspace.keyring, agency.id, keys)
+    keys, wrapped = await new_agency_keys(workspace.keyring, agency.id, datetime.now(UTC))
     await workspace.registry.create(agency, keys)
     try:
         audit = cli_audit("agency add", subject=f"agency_{agency.id}", reason=reason)
@@ -74,8 +76,15 @@ async def add_agency(
     return agency
 
 
-async def remove_agency(workspace: Workspace, agency: Agency, *, reason: str) -> None:
-    """Destroy an agency's wrapped keys, then its store. Nothing of it can be opened afterwards."""
+async def remove_agency(workspace: Workspace, agency: Agency, *, reason: str) -> tuple[str, ...]:
+    """Destroy an agency's wrapped keys, its store and its files; return what was proved.
+
+    Raises StoreUnavailable where something could not be proved.
+    """
     audit = cli_audit("agency remove", subject=f"agency_{agency.id}", reason=reason)
-    await workspace.directory.remove_agency(agency.id, audit)
-    await workspace.registry.destroy(agency)
+    place = DirectoryPlace(
+        path=workspace.home / DIRECTORY_FILE, key=workspace.keys.derive("directory")
+    )
+    return await removal.remove_agency(
+        workspace.directory, place, workspace.registry, agency, audit
+    )

@@ -1,7 +1,8 @@
 """`almoner serve`: binds the ports once, starts the worker processes, and watches over them.
 
 A worker that dies is started again, after waits that grow. SIGTERM and SIGINT drain: no new
-requests, those in flight finish, exit status 0. A second one ends everything at once.
+requests, those in flight finish, exit status 0. A second one ends everything at once. SIGHUP has
+the workers read again what their secrets refer to.
 """
 
 import asyncio
@@ -94,8 +95,9 @@ class Supervisor:
             raise
         watches = [asyncio.create_task(self._watch(worker, listener, folder)) for worker in started]
         address = listener.getsockname()
+        scheme = "https" if self._config.tls_certificate_file else "http"
         sys.stderr.write(
-            f"almoner: serving http://{address[0]}:{address[1]}/graphql, workers: "
+            f"almoner: serving {scheme}://{address[0]}:{address[1]}/graphql, workers: "
             f"{self._config.workers}, metrics: {operations.url}/metrics\n"
         )
         await self._stop.wait()
@@ -197,6 +199,13 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, told)
+        if hasattr(signal, "SIGHUP"):
+            loop.add_signal_handler(signal.SIGHUP, self._have_secrets_read)
+
+    def _have_secrets_read(self) -> None:
+        for worker in self._workers:
+            with suppress(ProcessLookupError):
+                worker.process.send_signal(signal.SIGHUP)
 
     def _health(self) -> dict[str, object]:
         status = "draining" if self._stop.is_set() else "live"

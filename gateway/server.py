@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import structlog
 import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,9 +24,14 @@ from gateway.config import Config, Limits
 from gateway.health import Drain
 from gateway.listening import BACKLOG, let_nobody_in
 from gateway.protocol import bounded_protocol
+from gateway.settings import CannotStart
+from integrations.tls import server_tls_context
 
+CERTIFICATE_POLL_SECONDS = 30.0
 _TICK_SECONDS = 0.02
 _SETTLE_SECONDS = 0.1
+
+_log = structlog.get_logger("almoner")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +70,12 @@ class Server:
         self.host: str = address[0]
         self.port: int = address[1]
         self._scheme = "https" if tls else "http"
+        self._tls = tls
+        try:
+            self._tls_context = tls_context = None if tls is None else _tls_context(tls)
+        except CannotStart:
+            listener.close()
+            raise
         self._uvicorn = _Uvicorn(
             uvicorn.Config(
                 _closing_while_draining(app, self.drain),
@@ -78,16 +90,14 @@ class Server:
                 backlog=BACKLOG,
                 timeout_keep_alive=keep_alive_seconds,
                 timeout_graceful_shutdown=max(1, int(drain_seconds)),
-                ssl_certfile=tls.certificate_file if tls else None,
-                ssl_keyfile=tls.key_file if tls else None,
-                ssl_ca_certs=str(tls.client_ca_file) if tls and tls.client_ca_file else None,
-                ssl_cert_reqs=ssl.CERT_REQUIRED if tls and tls.client_ca_file else ssl.CERT_NONE,
+                ssl_context_factory=(lambda *_: tls_context) if tls_context else None,
             ),
             listener,
             self.drain,
             linger_ms / 1000,
         )
         self._serving: asyncio.Task[None] | None = None
+        self._renewing: asyncio.Task[None] | None = None
         self._stack = AsyncExitStack()
 
     @property
@@ -106,6 +116,8 @@ class Server:
             begun.cancel()
             if self._serving.done():
                 await self._serving
+            if self._tls is not None:
+                self._renewing = asyncio.create_task(self._renew_certificate(self._tls))
         except BaseException:
             self._listener.close()
             await self._stack.aclose()
@@ -119,11 +131,31 @@ class Server:
         trace: TracebackType | None,
     ) -> None:
         assert self._serving is not None
+        if self._renewing is not None:
+            self._renewing.cancel()
         self._uvicorn.should_exit = True
         try:
             await self._serving
         finally:
             await self._stack.aclose()
+
+    async def _renew_certificate(self, tls: Tls) -> None:
+        """Show new connections the certificate that is in the files, as it is renewed."""
+        assert self._tls_context is not None
+        held = _contents(tls)
+        while True:
+            await asyncio.sleep(CERTIFICATE_POLL_SECONDS)
+            found = await asyncio.to_thread(_contents, tls)
+            if found == held:
+                continue
+            try:
+                _tls_context(tls)  # a certificate whose key is still to come would spoil the real
+                self._tls_context.load_cert_chain(tls.certificate_file, tls.key_file)
+            except (CannotStart, OSError) as error:
+                _log.warning("certificate not renewed", why=str(error))
+                continue
+            held = found
+            _log.info("certificate renewed")
 
     async def wait(self) -> None:
         """Wait until the server ends, which it does by itself only where something is wrong."""
@@ -142,7 +174,14 @@ def gateway_server(app: Starlette, listener: socket.socket, config: Config) -> S
         keep_alive_seconds=config.keep_alive_seconds,
         trusted_proxies=config.trusted_proxies,
         limits=config.limits,
+        tls=_tls_of(config),
     )
+
+
+def _tls_of(config: Config) -> Tls | None:
+    if config.tls_certificate_file is None or config.tls_key_file is None:
+        return None
+    return Tls(certificate_file=config.tls_certificate_file, key_file=config.tls_key_file)
 
 
 def spare_the_collector() -> None:
@@ -152,6 +191,25 @@ def spare_the_collector() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+def _tls_context(tls: Tls) -> ssl.SSLContext:
+    """Return the context of a server. Raises CannotStart where its files cannot be used."""
+    try:
+        return server_tls_context(
+            certificate_file=tls.certificate_file,
+            key_file=tls.key_file,
+            client_ca_file=tls.client_ca_file,
+        )
+    except ValueError as error:
+        raise CannotStart(f"{error}.") from error
+
+
+def _contents(tls: Tls) -> tuple[bytes, ...]:
+    try:
+        return tls.certificate_file.read_bytes(), tls.key_file.read_bytes()
+    except OSError:
+        return ()
 
 
 class _Uvicorn(uvicorn.Server):

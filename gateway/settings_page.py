@@ -28,7 +28,10 @@ depth = 10
 ```
 
 In the environment, lists are separated by commas, and an empty text is "none" where a setting may
-be left out. Secrets are taken from the environment or the file, never from the command line.
+be left out. Secrets are taken from the environment or the file, never from the command line; a
+setting that is a secret may also say where the secret is: `file:///run/secrets/name`, or
+`secretsmanager://name` (`secretsmanager://name#member` where it is JSON). Then it is read again
+while the gateway runs, so that it can be changed without a restart.
 
 `almoner dev` and every other command work in `./.almoner` unless `ALMONER_HOME` says otherwise;
 `almoner serve` demands it. `almoner dev` changes some defaults, as the tables say.

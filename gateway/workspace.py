@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from domain.errors import StoreUnavailable
+from gateway.secrets import read_passphrase
 from gateway.settings import CannotStart
-from tenants.directory_backup import DIRECTORY_FILE, KEYRING_FILE
-from tenants.keyring import LocalKeyring
+from tenants.directory_backup import DIRECTORY_FILE
+from tenants.home_keys import HomeKeys, KeySettings, open_keys
+from tenants.keyring import Keyring
 from tenants.registry import StoreRegistry
 from tenants.sqlite_directory import SqliteDirectory, open_directory
 
@@ -24,9 +26,14 @@ class Workspace:
     """An opened home folder."""
 
     home: Path
-    keyring: LocalKeyring
+    keys: HomeKeys
     directory: SqliteDirectory
     registry: StoreRegistry
+
+    @property
+    def keyring(self) -> Keyring:
+        """Return what wraps the agencies' keys."""
+        return self.keys.keyring
 
 
 def prepare_home(home: Path) -> None:
@@ -58,29 +65,44 @@ def demand_directory(home: Path) -> None:
 
 
 @asynccontextmanager
-async def open_workspace(home: Path, *, create: bool = False) -> AsyncIterator[Workspace]:
-    """Open the home folder's keyring and directory; `create` makes what is not there yet.
+async def open_workspace(
+    home: Path, *, keys: KeySettings | None = None, create: bool = False
+) -> AsyncIterator[Workspace]:
+    """Open the home folder's keys and directory; `create` makes what is not there yet.
 
-    Raises CannotStart where there is nothing to open, StoreUnavailable for a wrong or damaged file.
+    keys: where the keys are, by default in a file without a passphrase. Raises CannotStart where
+    there is nothing to open, StoreUnavailable for a wrong or damaged file.
     """
     if create:
         prepare_home(home)
     else:
         demand_directory(home)
-    keyring = LocalKeyring.from_file(home / KEYRING_FILE, create=create)
-    try:
-        directory = open_directory(
-            home / DIRECTORY_FILE, keyring.derive("directory"), create=create
-        )
-    except StoreUnavailable as error:
-        raise CannotStart(
-            f"{home / DIRECTORY_FILE} does not open with the key in {KEYRING_FILE}: {error.message}"
-        ) from error
-    try:
-        registry = StoreRegistry(directory, keyring, home=home)
+    async with open_home_keys(home, keys, create=create) as opened:
         try:
-            yield Workspace(home=home, keyring=keyring, directory=directory, registry=registry)
+            directory = open_directory(
+                home / DIRECTORY_FILE, opened.derive("directory"), create=create
+            )
+        except StoreUnavailable as error:
+            raise CannotStart(
+                f"{home / DIRECTORY_FILE} does not open with the key that is in {home}: "
+                f"{error.message}"
+            ) from error
+        try:
+            registry = StoreRegistry(directory, opened.keyring, home=home)
+            try:
+                yield Workspace(home=home, keys=opened, directory=directory, registry=registry)
+            finally:
+                await registry.aclose()
         finally:
-            await registry.aclose()
-    finally:
-        await directory.aclose()
+            await directory.aclose()
+
+
+@asynccontextmanager
+async def open_home_keys(
+    home: Path, keys: KeySettings | None = None, *, create: bool = False
+) -> AsyncIterator[HomeKeys]:
+    """Open the keys of a home folder alone; see open_workspace."""
+    where = keys or KeySettings()
+    passphrase = await read_passphrase(where.passphrase_file, where.aws)
+    async with open_keys(home, where, passphrase, create=create) as opened:
+        yield opened

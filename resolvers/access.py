@@ -5,7 +5,7 @@ from dataclasses import replace
 from domain.access import AccessGrant
 from domain.actors import Actor
 from domain.agencies import Staff
-from resolvers.context import RequestContext, directory_of, store_of
+from resolvers.context import RequestContext, directory_of
 
 
 async def display_name(context: RequestContext) -> str:
@@ -16,6 +16,7 @@ async def display_name(context: RequestContext) -> str:
     """
     own = await context.guard.own_consumer()
     if own is not None:
+        context.guard.reads.consumer(own)
         return own.name.display
     principal = context.principal
     if principal.display_name == principal.subject:
@@ -29,17 +30,8 @@ async def named_actor(context: RequestContext) -> Actor:
 
 
 async def live_grants(context: RequestContext) -> list[AccessGrant]:
-    """Return the principal's live grants, oldest application first."""
-    grants = await context.guard.grants()
-    return [grants[application_id] for application_id in sorted(grants)]
-
-
-async def own_grant(context: RequestContext, global_id: str) -> AccessGrant | None:
-    """Return a grant that the principal holds, or held; None for any other id."""
-    grant = await store_of(context).get(AccessGrant, global_id)
-    if grant is None or grant.grantee.id != context.principal.subject:
-        return None
-    return grant
+    """Return the principal's live grants, those over the oldest file first."""
+    return sorted(await context.guard.live_grants(), key=lambda grant: grant.id)
 
 
 async def staff(context: RequestContext) -> list[Staff]:

@@ -1,11 +1,12 @@
 """Applications: finding and listing them, and what every change to one begins with."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
 
+from domain.access import Scope
 from domain.actors import PrincipalKind
 from domain.applications import (
     EDITED_BY_CONSUMER,
@@ -19,12 +20,13 @@ from domain.applications import (
 from domain.consents import Consent
 from domain.consumers import Consumer
 from domain.credit import CreditReport
-from domain.errors import InvalidTransition, NotFound, VersionConflict
+from domain.errors import Forbidden, InvalidTransition, NotFound, VersionConflict
 from domain.ids import parse_global_id
 from resolvers.context import RequestContext, store_of
 from resolvers.inputs import ApplicationFilter, Maybe, given
 from resolvers.pages import Cut, Listing, Window, read_forward, read_window
 
+READ_ONLY = "Your access to this file is for reading. Ask for applications:write by requestAccess."
 READ_AT_ONCE_MAX = 100
 _GRANTED = "applications:granted"
 _NOTHING: Listing[Application] = Cut(
@@ -45,13 +47,14 @@ async def applications(
 ) -> Listing[Application]:
     """Return what the principal may read in full, newest first.
 
-    Consumers: their own. Counselors: those they hold a live grant for. Machines: all.
+    Consumers: their own. Counselors and operators: those they hold a live grant for. Machines, and
+    operators whose grant is over the whole agency: all.
     """
     window = read_window(first, after, last, before)
     wanted = given(where) or ApplicationFilter()
     keep = _keeps(wanted)
-    if context.principal.kind is PrincipalKind.COUNSELOR:
-        return await _granted(context, window, keep)
+    if (granted := await context.guard.application_ids()) is not None:
+        return await _granted(context, granted, window, keep)
     if context.principal.kind is PrincipalKind.CONSUMER:
         own = await context.guard.own_consumer()
         return _NOTHING if own is None else await _of_consumer(context, own.id, window, keep)
@@ -69,8 +72,8 @@ async def applications_of(
 ) -> Listing[Application]:
     """Return the consumer's applications that the principal may read, newest first."""
     window = read_forward(first, after)
-    if context.principal.kind is PrincipalKind.COUNSELOR:
-        return await _granted(context, window, lambda one: one.consumer_id == consumer.id)
+    if (granted := await context.guard.application_ids()) is not None:
+        return await _granted(context, granted, window, lambda one: one.consumer_id == consumer.id)
     return await _of_consumer(context, consumer.id, window, lambda one: True)  # noqa: ARG005
 
 
@@ -83,8 +86,14 @@ class StatusCount:
 
 
 async def application_counts(context: RequestContext) -> list[StatusCount]:
-    """Return how many applications there are of each status, in the order of the statuses."""
+    """Return how many applications there are of each status, in the order of the statuses.
+
+    Raises Forbidden for an operator whose grants are over single files.
+    """
     store = store_of(context)
+    operator = context.principal.kind is PrincipalKind.OPERATOR
+    if operator and await context.guard.application_ids() is not None:
+        raise Forbidden
     return [
         StatusCount(status=status, count=await store.count("application_by_status", status.value))
         for status in ApplicationStatus
@@ -92,7 +101,12 @@ async def application_counts(context: RequestContext) -> list[StatusCount]:
 
 
 async def consumer_of(context: RequestContext, application: Application) -> Consumer | None:
-    """Return whose application it is; who reaches the one reaches the other."""
+    """Return whose application it is, or None where the principal does not reach them.
+
+    Whoever reaches the one reaches the other, but for an operator, who needs a grant for each.
+    """
+    if context.principal.kind is PrincipalKind.OPERATOR:
+        return await context.guard.consumer(application.consumer_id)
     return await context.loaders.consumers.load(application.consumer_id)
 
 
@@ -108,18 +122,25 @@ async def consents_of(context: RequestContext, application: Application) -> list
 
 async def credit_reports_of(
     context: RequestContext, application: Application
-) -> list[CreditReport]:
-    """Return the application's credit reports, oldest first."""
+) -> list[CreditReport] | None:
+    """Return the application's reports, oldest first; None where they are out of reach."""
+    if not await context.guard.reaches(application, Scope.CREDIT_READ):
+        return None
     return await context.loaders.credit_reports.load(application.id) or []
 
 
 async def application_named(
     context: RequestContext, global_id: str, expected_version: int | None = None
 ) -> Application:
-    """Return the application that a mutation names; raises NotFound, or VersionConflict."""
+    """Return the application that a mutation names.
+
+    Raises NotFound, Forbidden where the principal may read it and no more, VersionConflict.
+    """
     application = await context.guard.application(global_id)
     if application is None:
         raise NotFound
+    if not await context.guard.reaches(application, Scope.APPLICATIONS_WRITE):
+        raise Forbidden(READ_ONLY)
     check_version(application.version, expected_version)
     return application
 
@@ -193,13 +214,15 @@ async def _listed(
     )
 
 
-async def _granted(context: RequestContext, window: Window, keep: Keep) -> Listing[Application]:
+async def _granted(
+    context: RequestContext, granted: Collection[str], window: Window, keep: Keep
+) -> Listing[Application]:
     store = store_of(context)
 
     def seal(position: str) -> str:
         return store.seal_cursor(_GRANTED, position)
 
-    newest_first = sorted((id_ for id_ in await context.guard.grants()), reverse=True)
+    newest_first = sorted(granted, reverse=True)
     if window.after is not None:
         after = store_of(context).open_cursor(_GRANTED, window.after, path="after")
         newest_first = [id_ for id_ in newest_first if id_ < after]

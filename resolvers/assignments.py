@@ -1,12 +1,14 @@
-"""Assignments: who works on an application, and the grant that lets them."""
+"""Assignments: who works on an application, and the grant that lets them, until when."""
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
-from domain.access import AccessGrant, GrantScope, claim_end
+from domain.access import CLAIM_DAYS_MAX, AccessGrant, Scope, claim_end, claim_limit
 from domain.actors import Actor
-from domain.applications import Assignment
+from domain.applications import Application, Assignment
+from domain.errors import InvalidTransition, VersionConflict
 from domain.ids import new_child_id
-from resolvers.context import RequestContext
+from resolvers.context import RequestContext, store_of
 
 
 def new_assignment(
@@ -16,25 +18,81 @@ def new_assignment(
     to: Actor | None = None,
     reason: str,
     ends: datetime | None = None,
+    limit: datetime | None = None,
 ) -> tuple[Assignment, AccessGrant]:
     """Return an assignment from now on and its grant; to the principal, where `to` is None.
 
-    ends: when it ends, where that is before a claim made now would.
+    ends: when it ends, where that is before a claim made now would. limit: until when it can be
+    renewed, where the counselor had it before.
 
-    The assignment names the one grant that a counselor has over the application, and both end
-    together, so that whether it is in the queue can be told from the application alone.
+    The assignment names the one claim that there is over the application, and both end together,
+    so that whether it is in the queue can be told from the application alone.
     """
     at = context.request.at
     counselor = to or context.principal.actor
+    renewable_until = limit or claim_limit((), at)
+    expires_at = min(claim_end(at, renewable_until), ends or renewable_until)
     grant = AccessGrant(
         id=new_child_id("grant", application_id, at),
         grantee=counselor,
-        scope=GrantScope.APPLICATION,
+        scope=Scope.APPLICATIONS_WRITE,
         subject=application_id,
         reason=reason,
         requested_at=at,
-        approved_by=context.principal.actor,
-        expires_at=min(claim_end(at), ends or claim_end(at)),
+        minutes=(expires_at - at) // timedelta(minutes=1),
+        renewable_until=renewable_until,
+        approved_by=None if to is None else context.principal.actor,
+        approved_at=None if to is None else at,
+        expires_at=expires_at,
     )
     assignment = Assignment(counselor=counselor, grant_id=grant.id, expires_at=grant.expires_at)
     return assignment, grant
+
+
+async def assign(
+    context: RequestContext, application: Application, *, to: Actor | None = None, reason: str
+) -> tuple[Assignment, AccessGrant]:
+    """Return a counselor's claim of an application; raises InvalidTransition beyond its limit."""
+    counselor = to or context.principal.actor
+    limit = await _limit(context, application, counselor)
+    if limit <= context.request.at:
+        raise _limit_reached()
+    return new_assignment(context, application.id, to=to, reason=reason, limit=limit)
+
+
+async def renew(
+    context: RequestContext, application: Application, assignment: Assignment
+) -> tuple[Assignment, AccessGrant]:
+    """Return the principal's assignment and its grant, with thirty more days from now.
+
+    Raises InvalidTransition where the grant lasts as long as it can without a fresh approval.
+    """
+    grant = await claim_of(context, assignment)
+    limit = await _limit(context, application, assignment.counselor)
+    end = claim_end(context.request.at, limit)
+    if grant.expires_at >= limit:
+        raise _limit_reached()
+    renewed = replace(grant, expires_at=max(end, grant.expires_at), renewable_until=limit)
+    return replace(assignment, expires_at=renewed.expires_at), renewed
+
+
+async def claim_of(context: RequestContext, assignment: Assignment) -> AccessGrant:
+    """Return the grant of an assignment; raises VersionConflict where it was taken back since."""
+    grant = await store_of(context).get(AccessGrant, assignment.grant_id)
+    if grant is None or grant.revoked_at is not None:
+        raise VersionConflict
+    return grant
+
+
+async def _limit(context: RequestContext, application: Application, counselor: Actor) -> datetime:
+    grants = await store_of(context).children(AccessGrant, application.id)
+    held = (grant for grant in grants if grant.grantee.id == counselor.id)
+    return claim_limit(held, context.request.at)
+
+
+def _limit_reached() -> InvalidTransition:
+    return InvalidTransition(
+        f"Without a fresh approval an application stays with a counselor for {CLAIM_DAYS_MAX} days "
+        "at most. Ask an admin by requestAccess, with the scope applications:write and the "
+        "application as subject."
+    )

@@ -73,7 +73,12 @@ async def save_budget(context: RequestContext, input: SaveBudgetInput) -> Applic
         faults = Faults()
         saved = _saved(application, input, faults)
         faults.raise_any()
-        return Moved(application=replace(saved, status=status))
+        names = tuple(
+            f"Application.{kind}"
+            for kind in ("incomes", "expenses", "debts")
+            if getattr(saved, kind) != getattr(application, kind)
+        )
+        return Moved(application=replace(saved, status=status), fields=names)
 
     intent = Intent(
         action="saveBudget",

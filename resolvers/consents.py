@@ -46,7 +46,13 @@ async def record_consent(context: RequestContext, input: RecordConsentInput) -> 
                 1,
                 applicationId=application.id,
             ),
-            audit=audited(context, "recordConsent", consent.id, purpose=input.purpose.value),
+            audit=audited(
+                context,
+                "recordConsent",
+                consent.id,
+                consumers=(application.consumer_id,),
+                purpose=input.purpose.value,
+            ),
             begin=attempt.done(consent.id),
         )
 

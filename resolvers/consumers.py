@@ -1,7 +1,8 @@
 """Consumers: finding them, changing what is known of them, reading the one number kept closest."""
 
+from domain.access import Scope
 from domain.consumers import Consumer
-from domain.errors import NotFound
+from domain.errors import Forbidden, NotFound
 from domain.events import EventName
 from domain.validation import (
     PURPOSE_CHARACTERS_MAX,
@@ -12,7 +13,7 @@ from domain.validation import (
     clean_ssn,
     clean_text,
 )
-from resolvers.applications import check_version
+from resolvers.applications import READ_ONLY, check_version
 from resolvers.context import RequestContext, store_of
 from resolvers.inputs import ConsumerMatch, Maybe, UpdateConsumerInput, given
 from resolvers.once import Attempt, once
@@ -31,11 +32,15 @@ async def consumers(
     within = await context.guard.consumer_ids()
 
     def keep(consumer: Consumer) -> bool:
-        return (within is None or consumer.id in within) and all(
+        matches = all(
             value is not None and normalize(name, value) == wanted[name]
             for name, value in _held(consumer).items()
             if name in wanted
         )
+        if matches and within is not None and consumer.id not in within:
+            context.guard.reads.refuse(None, consumer.id)
+            return False
+        return matches
 
     store = store_of(context)
     name = next(name for name in ("ssn", "email", "phone") if name in wanted)
@@ -49,7 +54,7 @@ async def update_consumer(context: RequestContext, input: UpdateConsumerInput) -
     """Change what is given; what is given as null is cleared, a name excepted."""
 
     async def perform(attempt: Attempt) -> Consumer:
-        consumer = await _named(context, input.id)
+        consumer = await consumer_named(context, input.id)
         check_version(consumer.version, given(input.expected_version))
         faults = Faults()
         clean = clean_person(context, faults, input)
@@ -64,13 +69,13 @@ async def update_consumer(context: RequestContext, input: UpdateConsumerInput) -
         )
 
     async def replay(reference: str) -> Consumer:
-        return await _named(context, reference)
+        return await consumer_named(context, reference)
 
     return await once(context, "updateConsumer", input, perform=perform, replay=replay)
 
 
 async def read_ssn(context: RequestContext, consumer: Consumer, purpose: str) -> str | None:
-    """Return the whole Social Security number; the audit line is written before it is."""
+    """Return the whole Social Security number; it leaves when its audit line is on the disk."""
     faults = Faults()
     why = clean_text(
         faults,
@@ -80,15 +85,17 @@ async def read_ssn(context: RequestContext, consumer: Consumer, purpose: str) ->
         characters_max=PURPOSE_CHARACTERS_MAX,
     )
     faults.raise_any()
-    line = audited(context, "Consumer.ssn", consumer.id, purpose=why, fields=("ssn",))
-    await store_of(context).record_audit(line)
+    context.guard.reads.state(consumer.id, "Consumer.ssn", why)
     return consumer.ssn
 
 
-async def _named(context: RequestContext, global_id: str) -> Consumer:
+async def consumer_named(context: RequestContext, global_id: str) -> Consumer:
+    """Return the consumer that a mutation names; raises NotFound, Forbidden as for applications."""
     consumer = await context.guard.consumer(global_id)
     if consumer is None:
         raise NotFound
+    if await context.guard.consumer(global_id, Scope.CONSUMERS_WRITE) is None:
+        raise Forbidden(READ_ONLY)
     return consumer
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from domain.access import Principal
 from domain.agencies import Agency
 from domain.credit import CreditBureau
-from domain.errors import Forbidden
+from domain.errors import Forbidden, NotFound
 from resolvers.guard import Guard
 from resolvers.loaders import Loaders
 from tenants.directory import AgencyDirectory
@@ -30,7 +30,10 @@ class RequestMeta:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestContext:
-    """All that a resolver gets. Without an agency, `agency`, `store` and `directory` are None."""
+    """All that a resolver gets. Without an agency, `agency`, `store` and `credit` are None.
+
+    directory: without an agency, that of the one to which an operator may ask for access, or None.
+    """
 
     principal: Principal
     agency: Agency | None
@@ -80,6 +83,13 @@ def store_of(context: RequestContext) -> AgencyStore:
 
 def directory_of(context: RequestContext) -> AgencyDirectory:
     """Return the directory bound to the agency; raises Forbidden where there is none."""
-    if context.directory is None:
+    if context.agency is None or context.directory is None:
         raise Forbidden
+    return context.directory
+
+
+def directory_to_ask(context: RequestContext) -> AgencyDirectory:
+    """Return the directory of the agency to ask for access to; raises NotFound without one."""
+    if context.directory is None:
+        raise NotFound("There is no such agency. Name one by the header x-agency.")
     return context.directory

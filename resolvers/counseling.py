@@ -2,18 +2,17 @@
 
 from dataclasses import replace
 
-from domain.access import AccessGrant
+from domain.access import AccessGrant, Scope
 from domain.actors import Actor, Group, PrincipalKind
 from domain.applications import (
     ENDED,
     IN_COUNSELING,
     Application,
-    ApplicationStatus,
     Note,
     Step,
     next_status,
 )
-from domain.errors import InvalidTransition, NotFound, VersionConflict
+from domain.errors import InvalidTransition, NotFound
 from domain.events import EventName
 from domain.ids import new_child_id
 from domain.validation import (
@@ -24,8 +23,8 @@ from domain.validation import (
     refuse,
 )
 from resolvers.applications import application_named
-from resolvers.assignments import new_assignment
-from resolvers.context import RequestContext, directory_of, store_of
+from resolvers.assignments import assign, claim_of, renew
+from resolvers.context import RequestContext, directory_of
 from resolvers.once import Attempt, once
 from resolvers.steps import Intent, Moved, take_last_step, take_step
 from resolvers.trail import audited, commit, happened
@@ -34,18 +33,21 @@ from resolvers.trail import audited, commit, happened
 async def claim_application(context: RequestContext, id: str) -> Application:
     """Take an application that nobody works on; of two who try at once, one gets it.
 
-    Their own again after it was returned and submitted once more goes on under the same grant.
+    Their own goes on under the same grant, which is renewed, as long as it can be without a fresh
+    approval by an admin.
     """
 
     async def move(application: Application) -> Moved:
         status = next_status(application.status, Step.CLAIM)
-        if application.counselor_at(context.request.at) is None:
-            assignment, grant = new_assignment(context, application.id, reason="Claimed")
-            claimed = replace(application, status=status, assignment=assignment)
-            return Moved(application=claimed, others=(grant,))
-        if application.status is not ApplicationStatus.SUBMITTED:
-            raise InvalidTransition("You work on this application already.")
-        return Moved(application=replace(application, status=status))
+        working, held = application.counselor_at(context.request.at), application.assignment
+        if working is None or held is None:
+            assignment, grant = await assign(context, application, reason="Claimed")
+        elif working.id == context.principal.subject:
+            assignment, grant = await renew(context, application, held)
+        else:
+            raise InvalidTransition("Another counselor works on this application.")
+        claimed = replace(application, status=status, assignment=assignment)
+        return Moved(application=claimed, others=(grant,))
 
     intent = Intent(
         action="claimApplication", event=EventName.APPLICATION_CLAIMED, id=id, body={"id": id}
@@ -74,9 +76,7 @@ async def reassign_application(context: RequestContext, id: str, to: str) -> boo
             raise InvalidTransition(f"An application that is {application.status} is not assigned.")
         ended = await _ended_grant(context, application)
         successor = await _counselor(context, to)
-        assignment, grant = new_assignment(
-            context, application.id, to=successor, reason="Handed over"
-        )
+        assignment, grant = await assign(context, application, to=successor, reason="Handed over")
         handed_over = replace(application, assignment=assignment)
         return Moved(application=handed_over, others=(ended, grant))
 
@@ -137,13 +137,20 @@ async def add_note(context: RequestContext, application_id: str, text: str) -> N
             author=context.principal.actor,
             created_at=at,
         )
-        grant = (await context.guard.grants())[application.id]
+        grant = await context.guard.grant_over(application, Scope.APPLICATIONS_WRITE)
+        assert grant is not None, "application_named has seen it"
         return await commit(
             context,
             note,
             check=(grant,),  # a grant revoked meanwhile refuses the note
             event=happened(context, EventName.NOTE_ADDED, note.id, 1, applicationId=application.id),
-            audit=audited(context, "addNote", note.id),
+            audit=audited(
+                context,
+                "addNote",
+                note.id,
+                consumers=(application.consumer_id,),
+                fields=("Note.text",),
+            ),
             begin=attempt.done(note.id),
         )
 
@@ -177,9 +184,10 @@ async def _claimable(context: RequestContext, global_id: str) -> Application:
     application = await context.loaders.applications.load(global_id)
     if application is None:
         raise NotFound
-    if is_waiting(application, context) or await context.guard.reaches(application):
+    if is_waiting(application, context):
+        context.guard.reads.application(application)
         return application
-    raise NotFound
+    return await application_named(context, global_id)
 
 
 def is_waiting(application: Application, context: RequestContext) -> bool:
@@ -193,10 +201,7 @@ async def _ended_grant(context: RequestContext, application: Application) -> Acc
     assignment = application.assignment
     if assignment is None or assignment.counselor.id != context.principal.subject:
         raise NotFound
-    grant = await store_of(context).get(AccessGrant, assignment.grant_id)
-    if grant is None or grant.revoked_at is not None:
-        raise VersionConflict
-    return replace(grant, revoked_at=context.request.at)
+    return replace(await claim_of(context, assignment), revoked_at=context.request.at)
 
 
 async def _counselor(context: RequestContext, staff_id: str) -> Actor:

@@ -7,6 +7,7 @@ OUTCOME_UNKNOWN and does not pull again, and neither does a new key under the sa
 """
 
 import asyncio
+import hashlib
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -15,7 +16,14 @@ from domain.actors import PrincipalKind
 from domain.applications import ENDED, LINES_PER_KIND_MAX, Application
 from domain.consents import Consent, ConsentPurpose
 from domain.consumers import Consumer
-from domain.credit import CreditBureau, CreditFile, CreditReport, CreditSubject, PullKind
+from domain.credit import (
+    BlobRef,
+    CreditBureau,
+    CreditReport,
+    CreditSubject,
+    PulledFile,
+    PullKind,
+)
 from domain.errors import (
     ConsentRequired,
     InvalidTransition,
@@ -28,12 +36,17 @@ from domain.errors import (
     VersionConflict,
 )
 from domain.events import EventName
-from domain.ids import new_child_id
-from domain.validation import Faults
+from domain.ids import new_child_id, new_ulid
+from domain.validation import (
+    PURPOSE_CHARACTERS_MAX,
+    PURPOSE_CHARACTERS_MIN,
+    Faults,
+    clean_text,
+)
 from resolvers.applications import application_named, status_after_edit
 from resolvers.budget import with_lines
 from resolvers.consents import ssn_index
-from resolvers.context import RequestContext
+from resolvers.context import RequestContext, store_of
 from resolvers.inputs import PullCreditReportInput
 from resolvers.once import Attempt, once
 from resolvers.steps import Intent, Moved, take_step
@@ -47,6 +60,7 @@ _PURPOSES = {
     PullKind.HARD: ConsentPurpose.HARD_CREDIT_PULL,
 }
 _REFERENCE_CHARACTERS = 24
+_SENT_TO_BUREAU = ("Consumer.name", "Consumer.ssn", "Consumer.dateOfBirth", "Consumer.address")
 
 
 async def credit_report(context: RequestContext, id: str) -> CreditReport | None:
@@ -95,6 +109,30 @@ async def pull_credit_report(context: RequestContext, input: PullCreditReportInp
     )
 
 
+async def read_raw(context: RequestContext, report: CreditReport, purpose: str) -> str | None:
+    """Return the bureau's answer as it came; it leaves when its audit line is on the disk.
+
+    None where it was not kept. Raises InvalidInput for a purpose that says nothing, and
+    StoreUnavailable where what is kept is not what was pulled.
+    """
+    faults = Faults()
+    why = clean_text(
+        faults,
+        "purpose",
+        purpose,
+        characters_min=PURPOSE_CHARACTERS_MIN,
+        characters_max=PURPOSE_CHARACTERS_MAX,
+    )
+    faults.raise_any()
+    context.guard.reads.state(report.application_id, "CreditReport.raw", why)
+    if report.raw is None:
+        return None
+    raw = await store_of(context).blobs.get(report.raw.id)
+    if raw is None or hashlib.sha256(raw).hexdigest() != report.raw.sha256:
+        raise StoreUnavailable("The bureau's answer is not the one that was kept.")
+    return raw.decode("utf-8", "replace")
+
+
 async def import_debts(context: RequestContext, credit_report_id: str) -> Application:
     """Make the report's open accounts debts of its application, matched with those there are."""
     report = await credit_report(context, credit_report_id)
@@ -133,12 +171,12 @@ async def _pull(pull: _Pull, subject: CreditSubject, consent: Consent) -> Credit
     # What the bureau sees of us: enough to find the attempt again, nothing of the consumer.
     reference = (pull.attempt.key or "")[:_REFERENCE_CHARACTERS]
     try:
-        file = await pull.bureau.pull(subject, pull.kind, reference=reference)
+        pulled = await pull.bureau.pull(subject, pull.kind, reference=reference)
     except Upstream as trouble:
         with suppress(StoreUnavailable, VersionConflict):  # the bureau's trouble is the answer
             await _fail(pull, used, trouble)
         raise
-    return await _keep(pull, used, file)
+    return await _keep(pull, used, pulled)
 
 
 async def _begin(pull: _Pull, consent: Consent) -> Consent:
@@ -156,7 +194,14 @@ async def _begin(pull: _Pull, consent: Consent) -> Consent:
                 consent.version + 1,
                 applicationId=pull.application.id,
             ),
-            audit=audited(context, "pullCreditReport", consent.id, purpose=consent.purpose.value),
+            audit=audited(
+                context,
+                "pullCreditReport",
+                consent.id,
+                consumers=(pull.application.consumer_id,),
+                purpose=consent.purpose.value,
+                fields=_SENT_TO_BUREAU,
+            ),
             begin=pull.attempt.begun(),
         )
     except VersionConflict as conflict:
@@ -165,7 +210,8 @@ async def _begin(pull: _Pull, consent: Consent) -> Consent:
 
 async def _grounds(pull: _Pull) -> tuple[AccessGrant, ...]:
     """Return the counselor's grant, so that one revoked meanwhile refuses the pull."""
-    grant = (await pull.context.guard.grants()).get(pull.application.id)
+    guard, scope = pull.context.guard, Scope.APPLICATIONS_WRITE
+    grant = await guard.grant_over(pull.application, scope)
     return () if grant is None else (grant,)
 
 
@@ -192,11 +238,12 @@ async def _fail(pull: _Pull, used: Consent, trouble: Upstream) -> None:
     )
 
 
-async def _keep(pull: _Pull, used: Consent, file: CreditFile) -> CreditReport:
+async def _keep(pull: _Pull, used: Consent, pulled: PulledFile) -> CreditReport:
     """Keep what the bureau answered and complete the attempt.
 
     It was asked for and paid for, so a store that is busy is tried again; after that, only the open
-    attempt tells of it.
+    attempt tells of it. The answer itself is kept first, so that no report names one that is not
+    there; an answer whose report was lost is swept later.
     """
     context = pull.context
     report = CreditReport(
@@ -206,7 +253,8 @@ async def _keep(pull: _Pull, used: Consent, file: CreditFile) -> CreditReport:
         kind=pull.kind,
         pulled_at=context.request.at,
         consent_id=used.id,
-        file=file,
+        file=pulled.file,
+        raw=await _keep_raw(context, pulled),
     )
     event = happened(
         context,
@@ -216,13 +264,32 @@ async def _keep(pull: _Pull, used: Consent, file: CreditFile) -> CreditReport:
         applicationId=pull.application.id,
         consentId=used.id,
     )
-    audit = audited(context, "pullCreditReport.answered", report.id, purpose=file.hit.value)
+    audit = audited(context, "pullCreditReport.answered", report.id, purpose=report.file.hit.value)
     for number in range(KEEP_ATTEMPTS_MAX):
         await asyncio.sleep(number * KEEP_WAIT_SECONDS)
         with suppress(StoreUnavailable):
             finish = pull.attempt.done(report.id)
             return await commit(context, report, event=event, audit=audit, finish=finish)
     raise OutcomeUnknown
+
+
+async def _keep_raw(context: RequestContext, pulled: PulledFile) -> BlobRef | None:
+    """Keep the bureau's answer byte for byte; None where that cannot be done.
+
+    The report made of it was paid for, and is not given up for this.
+    """
+    kept = BlobRef(
+        id=new_ulid(context.request.at),
+        sha256=hashlib.sha256(pulled.raw).hexdigest(),
+        bytes=len(pulled.raw),
+        media_type=pulled.media_type,
+    )
+    for number in range(KEEP_ATTEMPTS_MAX):
+        await asyncio.sleep(number * KEEP_WAIT_SECONDS)
+        with suppress(StoreUnavailable):
+            await store_of(context).blobs.put(kept.id, pulled.raw)
+            return kept
+    return None
 
 
 async def _usable_consent(

@@ -1,20 +1,22 @@
 """The one place that decides whether this object is within the principal's reach.
 
 A consumer reaches the one consumer record that carries their subject, and its applications. A
-counselor reaches the applications over which they hold a live grant, and the consumers of these.
-An agency's machine reaches all records of its agency; its scopes are judged by the fields' rules.
-Everybody else reaches no record.
+counselor reaches the applications over which they hold a live grant, and the consumers of these;
+a grant over a consumer opens all of their applications. To change anything takes a grant to write.
+An operator reaches an application, a consumer and a report each by a live grant of the right scope
+that is over it, its consumer or application, or the whole agency. An agency's machine reaches all
+records of its agency; its scopes are judged by the fields' rules. Everybody else reaches no record.
 
 What cannot be reached does not exist: foreign, malformed and absent ids are all answered alike,
 None here, null in a query and NotFound in a mutation.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
-from domain.access import AccessGrant, Principal
+from domain.access import READ_SCOPES, AccessGrant, Principal, Scope
 from domain.actors import PrincipalKind
 from domain.applications import Application, Note
 from domain.consents import Consent
@@ -22,11 +24,14 @@ from domain.consumers import Consumer
 from domain.credit import CreditReport
 from domain.ids import GlobalId, parse_global_id
 from resolvers.loaders import Loaders
+from resolvers.reads import Reads
 from tenants.kinds import sort_time
 from tenants.store import AgencyStore
 
 GRANTS_AT_ONCE = 99  # with the one that tells of more, what a store reads without a thread
 Child = TypeVar("Child", Note, Consent, CreditReport)
+Grants = Mapping[str | None, AccessGrant]
+"""Grants by the global id of what they are over, None for the whole agency."""
 
 
 class Guard:
@@ -39,23 +44,50 @@ class Guard:
         self._store = store
         self._loaders = loaders
         self._at = at
+        self.reads = Reads()
         self._lock = asyncio.Lock()
-        self._grants: Mapping[str, AccessGrant] | None = None
+        self._live: tuple[AccessGrant, ...] | None = None
+        self._opened: dict[Scope, Grants] = {}
         self._own: Consumer | None = None
         self._own_is_known = False
 
     def forget(self) -> None:
         """Forget what was read: a unit that may have changed it has been committed."""
-        self._grants = None
+        self._live = None
+        self._opened = {}
         self._own = None
         self._own_is_known = False
 
-    async def grants(self) -> Mapping[str, AccessGrant]:
-        """Return the principal's live grants by the global id of the application they open."""
+    async def live_grants(self) -> tuple[AccessGrant, ...]:
+        """Return the principal's live grants: a counselor's, or those an operator acts under."""
         async with self._lock:
-            if self._grants is None:
-                self._grants = await self._read_grants()
-            return self._grants
+            if self._live is None:
+                self._live = await self._read_grants()
+                for grant in self._live:
+                    self.reads.grant(grant)
+            return self._live
+
+    async def grants(self, scope: Scope = Scope.APPLICATIONS_READ) -> Grants:
+        """Return the live grants that open `scope`; of several over one thing, the longest."""
+        opened = self._opened.get(scope)
+        if opened is None:
+            live = [grant for grant in await self.live_grants() if self._opens(grant, scope)]
+            live.sort(key=lambda grant: grant.expires_at)
+            opened = self._opened[scope] = {grant.subject: grant for grant in live}
+        return opened
+
+    async def grant_over(self, application: Application, scope: Scope) -> AccessGrant | None:
+        """Return the longest live grant by which the application is reached, or None."""
+        grants = await self.grants(scope)
+        over = (application.id, application.consumer_id, None)
+        return _longest(grants[subject] for subject in over if subject in grants)
+
+    async def grant_over_consumer(self, consumer: Consumer, scope: Scope) -> AccessGrant | None:
+        """Return the longest live grant by which the consumer is reached, or None."""
+        grants = await self.grants(scope)
+        applications = await self._granted_applications(grants)
+        over = (one.id for one in applications if one.consumer_id == consumer.id)
+        return _longest(grants[one] for one in (*over, consumer.id, None) if one in grants)
 
     async def own_consumer(self) -> Consumer | None:
         """Return the consumer record of a consumer who asks; None before there is one."""
@@ -68,44 +100,75 @@ class Guard:
                 self._own_is_known = True
             return self._own
 
-    async def application(self, global_id: str) -> Application | None:
+    async def application(
+        self, global_id: str, scope: Scope = Scope.APPLICATIONS_READ
+    ) -> Application | None:
         """Return the application, or None where there is none within reach."""
         application = await self._loaders.applications.load(global_id)
-        if application is None or not await self.reaches(application):
+        if application is None:
             return None
+        if not await self.reaches(application, scope):
+            self.reads.refuse_application(application)
+            return None
+        self.reads.application(application)
         return application
 
-    async def reaches(self, application: Application) -> bool:
-        """Say whether the application is within reach."""
+    async def reaches(
+        self, application: Application, scope: Scope = Scope.APPLICATIONS_READ
+    ) -> bool:
+        """Say whether the application is within reach, for what `scope` is about."""
         match self._principal.kind:
             case PrincipalKind.CONSUMER:
                 own = await self.own_consumer()
                 return own is not None and own.id == application.consumer_id
-            case PrincipalKind.COUNSELOR:
-                return application.id in await self.grants()
+            case PrincipalKind.COUNSELOR | PrincipalKind.OPERATOR:
+                return await self.grant_over(application, scope) is not None
             case PrincipalKind.INTEGRATION:
                 return True
             case _:
                 return False
 
-    async def consumer(self, global_id: str) -> Consumer | None:
+    async def application_ids(self) -> frozenset[str] | None:
+        """Return the global ids of the applications that grants open; None for whom none bounds."""
+        if self._principal.kind not in (PrincipalKind.COUNSELOR, PrincipalKind.OPERATOR):
+            return None
+        grants = await self.grants()
+        if None in grants:
+            return None
+        ids: set[str] = set()
+        for subject in grants:
+            if subject is not None:
+                ids.update(
+                    await self._applications_of(subject) if _is_consumer(subject) else (subject,)
+                )
+        return frozenset(ids)
+
+    async def consumer(
+        self, global_id: str, scope: Scope = Scope.CONSUMERS_READ
+    ) -> Consumer | None:
         """Return the consumer, or None where there is none within reach."""
         consumer = await self._loaders.consumers.load(global_id)
         if consumer is None:
             return None
-        within = await self.consumer_ids()
-        return consumer if within is None or consumer.id in within else None
+        within = await self.consumer_ids(scope)
+        if within is not None and consumer.id not in within:
+            self.reads.refuse(None, consumer.id)
+            return None
+        self.reads.consumer(consumer)
+        return consumer
 
-    async def consumer_ids(self) -> frozenset[str] | None:
+    async def consumer_ids(self, scope: Scope = Scope.CONSUMERS_READ) -> frozenset[str] | None:
         """Return the global ids of the consumers within reach; None means all of the agency."""
         match self._principal.kind:
             case PrincipalKind.CONSUMER:
                 own = await self.own_consumer()
                 return frozenset() if own is None else frozenset({own.id})
-            case PrincipalKind.COUNSELOR:
-                granted = [self._loaders.applications.load(id_) for id_ in await self.grants()]
-                applications = await asyncio.gather(*granted)
-                return frozenset(one.consumer_id for one in applications if one is not None)
+            case PrincipalKind.COUNSELOR | PrincipalKind.OPERATOR:
+                grants = await self.grants(scope)
+                applications = await self._granted_applications(grants)
+                named = (subject for subject in grants if subject and _is_consumer(subject))
+                ids = frozenset((*named, *(one.consumer_id for one in applications)))
+                return None if None in grants else ids
             case PrincipalKind.INTEGRATION:
                 return None
             case _:
@@ -122,14 +185,45 @@ class Guard:
         if record_type is Note and self._principal.kind is not PrincipalKind.COUNSELOR:
             return None
         root = str(GlobalId("app", parsed.root, parsed.root))
-        if await self.application(root) is None:
+        scope = Scope.CREDIT_READ if record_type is CreditReport else Scope.APPLICATIONS_READ
+        if await self.application(root, scope) is None:
             return None
         return await self._store.get(record_type, global_id)
 
-    async def _read_grants(self) -> Mapping[str, AccessGrant]:
+    def _opens(self, grant: AccessGrant, scope: Scope) -> bool:
+        if self._principal.kind is PrincipalKind.OPERATOR:
+            return grant.scope is scope
+        # A counselor's grant is over the whole file: its consumer, reports and notes with it.
+        return scope in READ_SCOPES or grant.scope is Scope.APPLICATIONS_WRITE
+
+    async def _granted_applications(self, grants: Grants) -> list[Application]:
+        named = [one for one in grants if one is not None and not _is_consumer(one)]
+        found = await asyncio.gather(*map(self._loaders.applications.load, named))
+        applications = [one for one in found if one is not None]
+        for application in applications:
+            self.reads.learn(application)  # by which of them a consumer is reached
+        return applications
+
+    async def _applications_of(self, consumer_id: str) -> list[str]:
+        assert self._store is not None, "grants are read from it"
+        part = consumer_id.rpartition("_")[2]
+        found: list[str] = []
+        after: str | None = None
+        while True:
+            page = await self._store.query(
+                Application, "application_by_consumer", part, first=GRANTS_AT_ONCE, after=after
+            )
+            found.extend(one.id for one in page.items)
+            if not page.has_next:
+                return found
+            after = page.end_cursor
+
+    async def _read_grants(self) -> tuple[AccessGrant, ...]:
+        if self._principal.kind is PrincipalKind.OPERATOR:
+            return tuple(grant for grant in self._principal.grants if grant.is_live(self._at))
         if self._store is None or self._principal.kind is not PrincipalKind.COUNSELOR:
-            return {}
-        live: dict[str, AccessGrant] = {}
+            return ()
+        live: list[AccessGrant] = []
         after: str | None = None
         while True:
             page = await self._store.query(
@@ -140,9 +234,15 @@ class Guard:
                 after=after,
                 lo=sort_time(self._at),
             )
-            for grant in page.items:
-                if grant.is_live(self._at):
-                    live[grant.subject] = grant
+            live.extend(grant for grant in page.items if grant.is_live(self._at))
             if not page.has_next:
-                return live
+                return tuple(live)
             after = page.end_cursor
+
+
+def _longest(grants: Iterable[AccessGrant]) -> AccessGrant | None:
+    return max(grants, key=lambda grant: grant.expires_at, default=None)
+
+
+def _is_consumer(global_id: str) -> bool:
+    return global_id.startswith("con_")

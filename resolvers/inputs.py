@@ -165,6 +165,16 @@ class PullCreditReportInput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RequestAccessInput:
+    """A scope over a subject that somebody asks for, why, and for how long."""
+
+    scope: str
+    subject: Maybe[str] = ABSENT
+    reason: str
+    minutes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CreateApiKeyInput:
     """What a key is made with."""
 

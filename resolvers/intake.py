@@ -1,11 +1,10 @@
 """Intake: an application is started, changed, submitted, or withdrawn by its consumer."""
 
-import asyncio
 from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
-from domain.access import AccessGrant
+from domain.access import AccessGrant, Scope
 from domain.actors import PrincipalKind
 from domain.applications import Application, Step, next_status
 from domain.consumers import Consumer
@@ -22,6 +21,7 @@ from domain.validation import (
 )
 from resolvers.applications import application_named, status_after_edit
 from resolvers.assignments import new_assignment
+from resolvers.consumers import consumer_named
 from resolvers.context import RequestContext
 from resolvers.inputs import (
     ABSENT,
@@ -36,7 +36,10 @@ from resolvers.people import changed, clean_person
 from resolvers.steps import Intent, Moved, take_step
 from resolvers.trail import audited, commit, happened
 
-_SITUATION_NAMES = {"household_size": "householdSize", "hardship_reason": "hardshipReason"}
+_SITUATION_NAMES = {
+    "household_size": "Application.householdSize",
+    "hardship_reason": "Application.hardshipReason",
+}
 
 
 async def start_application(context: RequestContext, input: StartApplicationInput) -> Application:
@@ -162,11 +165,9 @@ async def _start(
     )
     others: tuple[Consumer | AccessGrant, ...] = (consumer,) if known is None or names else ()
     if context.principal.kind is PrincipalKind.COUNSELOR:
+        ends, limit = (None, None) if known is None else await _reach_ends(context, known)
         assignment, grant = new_assignment(
-            context,
-            application.id,
-            reason="Started by them",
-            ends=None if known is None else await _reach_end(context, known),
+            context, application.id, reason="Started by them", ends=ends, limit=limit
         )
         application = replace(application, assignment=assignment)
         others = (*others, grant)
@@ -177,24 +178,28 @@ async def _start(
         event=happened(
             context, EventName.APPLICATION_STARTED, application.id, 1, consumerId=consumer.id
         ),
-        audit=audited(context, "startApplication", application.id, fields=names),
+        audit=audited(
+            context,
+            "startApplication",
+            application.id,
+            consumers=(consumer.id,),
+            fields=(*names, *(_SITUATION_NAMES[name] for name in situation)),
+        ),
         begin=attempt.done(application.id),
     )
 
 
-async def _reach_end(context: RequestContext, consumer: Consumer) -> datetime | None:
-    """Return when the counselor's reach over a consumer ends that they have by other grants.
+async def _reach_ends(
+    context: RequestContext, consumer: Consumer
+) -> tuple[datetime | None, datetime | None]:
+    """Return when the counselor's reach over a consumer ends, and until when it can be renewed.
 
-    Starting another application for somebody must not prolong it.
+    Starting another application for somebody must not prolong either.
     """
-    grants = await context.guard.grants()
-    granted = await asyncio.gather(*map(context.loaders.applications.load, grants))
-    ends = [
-        grants[one.id].expires_at
-        for one in granted
-        if one is not None and one.consumer_id == consumer.id
-    ]
-    return max(ends, default=None)
+    grant = await context.guard.grant_over_consumer(consumer, Scope.APPLICATIONS_WRITE)
+    if grant is None:
+        return None, None
+    return grant.expires_at, grant.renewable_until or grant.expires_at
 
 
 async def _known_consumer(context: RequestContext, input: StartApplicationInput) -> Consumer | None:
@@ -207,10 +212,7 @@ async def _known_consumer(context: RequestContext, input: StartApplicationInput)
         return own
     if named is None:
         return None
-    consumer = await context.guard.consumer(named)
-    if consumer is None:
-        raise NotFound
-    return consumer
+    return await consumer_named(context, named)
 
 
 def _described(
@@ -229,7 +231,7 @@ def _described(
         name=person["name"],
     )
     _, names = changed(context, created, {name: person[name] for name in person if name != "name"})
-    return replace(created, **person), ("name", *names)
+    return replace(created, **person), ("Consumer.name", *names)
 
 
 def _said(input: StartApplicationInput) -> PersonInput:

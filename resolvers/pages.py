@@ -58,13 +58,17 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut(Generic[R_co]):
-    """Part of a listing that a resolver has put together; `seal` makes a position a cursor."""
+    """Part of a listing that a resolver has put together; `seal` makes a position a cursor.
+
+    stopped_at: where a bounded scan ended before the page was full: the position to go on from.
+    """
 
     items: tuple[R_co, ...]
     positions: tuple[str, ...]
     has_next: bool
     has_previous: bool
     seal: Callable[[str], str]
+    stopped_at: str | None = None
 
     @property
     def start_cursor(self) -> str | None:
@@ -74,6 +78,8 @@ class Cut(Generic[R_co]):
     @property
     def end_cursor(self) -> str | None:
         """Return the cursor to page forward from."""
+        if self.stopped_at is not None:
+            return self.seal(self.stopped_at)
         return self.cursor(-1) if self.positions else None
 
     def cursor(self, number: int) -> str:

@@ -63,7 +63,9 @@ def changed(
 ) -> tuple[Consumer, tuple[str, ...]]:
     """Return the consumer with the clean values, and the names of the fields that differ now."""
     names = tuple(
-        _WIRE_NAMES[name] for name, value in clean.items() if value != getattr(consumer, name)
+        f"Consumer.{_WIRE_NAMES[name]}"
+        for name, value in clean.items()
+        if value != getattr(consumer, name)
     )
     return replace(consumer, **clean, updated_at=context.request.at), names
 

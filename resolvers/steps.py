@@ -75,7 +75,8 @@ async def take_last_step(
         await _perform(context, intent, move, application_named, attempt)
         return True
 
-    async def replay(reference: str) -> bool:  # noqa: ARG001 -- there is nothing left to read
+    async def replay(reference: str) -> bool:
+        context.guard.reads.read(reference, 0)  # no more of it than that it was done
         return True
 
     return await once(
@@ -98,6 +99,12 @@ async def _perform(
         replace(moved.application, updated_at=context.request.at),
         *moved.others,
         event=happened(context, intent.event, application.id, application.version + 1),
-        audit=audited(context, intent.action, application.id, fields=moved.fields),
+        audit=audited(
+            context,
+            intent.action,
+            application.id,
+            consumers=(application.consumer_id,),
+            fields=moved.fields,
+        ),
         begin=attempt.done(application.id),
     )

@@ -1,11 +1,15 @@
 """Commits, and what every unit leaves behind: its event and its audit line."""
 
+from dataclasses import replace
 from typing import TypeVar, cast
 
-from domain.audit import AuditLine
+from domain.access import Principal
+from domain.actors import Actor, PrincipalKind
+from domain.audit import AuditLine, AuditOutcome
 from domain.events import Event, EventName
 from domain.ids import new_ulid
 from resolvers.context import RequestContext, store_of
+from resolvers.reads import owner_named
 from tenants.backend import Once
 from tenants.kinds import Record
 from tenants.store import Change
@@ -41,6 +45,7 @@ async def commit(
     finally:
         context.guard.forget()
         context.loaders.forget()
+    context.guard.reads.cover(audit.consumers)
     return cast("R", written[0])
 
 
@@ -62,19 +67,39 @@ def audited(
     action: str,
     subject: str | None = None,
     *,
+    consumers: tuple[str, ...] | None = None,
     purpose: str | None = None,
     fields: tuple[str, ...] = (),
+    outcome: AuditOutcome = AuditOutcome.DONE,
 ) -> AuditLine:
-    """Return the audit line of what the principal does now; `fields` are names, never values."""
+    """Return the audit line of what the principal does now; `fields` are names, never values.
+
+    consumers: whose data it is about; where None, whose the subject is, as far as this request has
+    come across it. A consumer is called no name in the ledger, which is never sealed.
+    """
     at = context.request.at
     return AuditLine(
         id=new_ulid(at),
         at=at,
-        actor=context.principal.actor,
+        actor=actor_of(context.principal),
         action=action,
         subject=subject,
+        consumers=_whose(context, subject) if consumers is None else consumers,
         purpose=purpose,
         fields=fields,
+        outcome=outcome,
         request_id=context.request.id,
         source_ip=context.request.source_ip,
     )
+
+
+def actor_of(principal: Principal) -> Actor:
+    """Return the trace that a principal leaves in an audit line."""
+    if principal.kind is PrincipalKind.CONSUMER:
+        return replace(principal.actor, display_name=principal.kind.capitalize())
+    return principal.actor
+
+
+def _whose(context: RequestContext, subject: str | None) -> tuple[str, ...]:
+    consumer = context.guard.reads.consumer_of(owner_named(subject))
+    return () if consumer is None else (consumer,)

@@ -11,9 +11,10 @@ from domain.actors import PrincipalKind
 from domain.agencies import Agency as AgencyRecord
 from domain.agencies import Staff as StaffRecord
 from resolvers import access
-from schema.connections import Node
+from schema.connections import Node, PageInfo, edges, page_info
 from schema.declare import Info, field, object_type
-from schema.rules import ADMINS, COUNSELORS, EVERYONE, STAFF_READERS
+from schema.gates import of_its_subject
+from schema.rules import ADMINS, EVERYONE, GRANT_READERS, STAFF_READERS
 from schema.scalars import AWSURL, AWSDateTime, AWSEmail
 
 
@@ -68,9 +69,13 @@ def _scope(root: AccessGrantRecord) -> str:
     return root.scope.value
 
 
-@object_type(rule=COUNSELORS, record=AccessGrantRecord)
+@object_type(rule=GRANT_READERS, record=AccessGrantRecord, about=of_its_subject)
 class AccessGrant(Node):
-    """A scope over a subject, given to somebody for a reason, with an end."""
+    """A scope over a subject, given to somebody for a reason, with an end.
+
+    subject is the application or consumer that it opens; null is all of the agency. Before it is
+    approved, expiresAt is when the request lapses. approvedBy is null where the queue gave it.
+    """
 
     status: GrantStatus = field(_status)
     grantee: Actor
@@ -80,6 +85,22 @@ class AccessGrant(Node):
     requested_at: AWSDateTime
     approved_by: Actor | None
     expires_at: AWSDateTime
+
+
+@object_type(rule=GRANT_READERS)
+class AccessGrantEdge:
+    """A grant in a listing."""
+
+    cursor: str
+    node: AccessGrant
+
+
+@object_type(rule=GRANT_READERS)
+class AccessGrantConnection:
+    """A page of grants."""
+
+    edges: list[AccessGrantEdge] = edges(AccessGrantEdge)
+    page_info: PageInfo = page_info()
 
 
 def _agency(info: Info) -> AgencyRecord | None:

@@ -27,6 +27,7 @@ from schema.consents import Consent
 from schema.consumers import Consumer
 from schema.credit import CreditReport
 from schema.declare import Info, field, object_type
+from schema.gates import of_application, of_its_application, of_its_root
 from schema.rules import (
     APPLICATION_IDENTITY,
     APPLICATION_READERS,
@@ -38,7 +39,7 @@ from schema.rules import (
 from schema.scalars import AWSDateTime, Money, Percent
 
 
-@object_type(rule=APPLICATION_READERS, record=IncomeRecord)
+@object_type(rule=APPLICATION_READERS, record=IncomeRecord, about=of_its_root)
 class Income(Node):
     """monthly is net a month."""
 
@@ -51,7 +52,7 @@ class Income(Node):
     verified_by: Source
 
 
-@object_type(rule=APPLICATION_READERS, record=ExpenseRecord)
+@object_type(rule=APPLICATION_READERS, record=ExpenseRecord, about=of_its_root)
 class Expense(Node):
     """HOUSING and TRANSPORTATION hold what is not a loan payment; loans are debts."""
 
@@ -63,7 +64,7 @@ class Expense(Node):
     verified_by: Source
 
 
-@object_type(rule=APPLICATION_READERS, record=DebtRecord)
+@object_type(rule=APPLICATION_READERS, record=DebtRecord, about=of_its_root)
 class Debt(Node):
     """What is owed to one creditor."""
 
@@ -80,7 +81,7 @@ class Debt(Node):
     )
 
 
-@object_type(rule=COUNSELORS, record=NoteRecord)
+@object_type(rule=COUNSELORS, record=NoteRecord, about=of_its_application)
 class Note(Node):
     """What a counselor wrote about an application."""
 
@@ -111,7 +112,7 @@ async def _consents(root: ApplicationRecord, info: Info) -> list[ConsentRecord]:
     return await applications.consents_of(info.context, root)
 
 
-async def _credit_reports(root: ApplicationRecord, info: Info) -> list[CreditReportRecord]:
+async def _credit_reports(root: ApplicationRecord, info: Info) -> list[CreditReportRecord] | None:
     return await applications.credit_reports_of(info.context, root)
 
 
@@ -119,17 +120,18 @@ async def _notes(root: ApplicationRecord, info: Info) -> list[NoteRecord]:
     return await applications.notes_of(info.context, root)
 
 
-@object_type(rule=APPLICATION_READERS, record=ApplicationRecord)
+@object_type(rule=APPLICATION_READERS, record=ApplicationRecord, about=of_application)
 class Application(Node):
     """A consumer's application for counseling."""
 
     id: strawberry.ID = field(rule=APPLICATION_IDENTITY)
     version: int = field(
         rule=APPLICATION_IDENTITY,
+        personal=False,
         description="Rises by one with every change to the application or its lines; what "
         "expectedVersion is compared with.",
     )
-    status: ApplicationStatus = field(rule=APPLICATION_IDENTITY)
+    status: ApplicationStatus = field(rule=APPLICATION_IDENTITY, personal=False)
     state: str | None
     household_size: int | None
     hardship_reason: str | None
@@ -177,7 +179,7 @@ class StatusCount:
     count: int
 
 
-@object_type(rule=COUNSELORS, record=QueueItemRecord)
+@object_type(rule=COUNSELORS, record=QueueItemRecord, about=of_its_application)
 class QueueItem(Node):
     """An application that waits for a counselor, without personal data."""
 

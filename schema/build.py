@@ -1,25 +1,30 @@
-"""The executable schema: declarations put together, each field's rule wrapped around its resolver.
+"""The executable schema: declarations put together, each field's gate wrapped around its resolver.
 
-Stops the start-up where a field has no rule. The rule lies in the field's `extensions` as well,
+Stops the start-up where a field has no rule. The gate lies in the field's `extensions` as well,
 where another executor finds the very object that is enforced here.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, cast
 
 import strawberry
 from graphql import GraphQLField, GraphQLInterfaceType, GraphQLObjectType, GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
+from resolvers.context import RequestContext
+from resolvers.reads import FieldNames
 from schema.connections import Node
-from schema.declare import RULE
+from schema.declare import PERSONAL, RULE
 from schema.enums import ENUMS
+from schema.gates import Gate, Owner
 from schema.mutation import Mutation
 from schema.query import Query
 from schema.rules import Rule
 from schema.scalars import SCALARS
 
 _DEFINITION = "strawberry-definition"
+_GATE = "gate"
+_FIELD_NAMES = "field-names"
 
 
 class FieldWithoutRule(Exception):
@@ -51,21 +56,35 @@ def schema_sdl(schema: strawberry.Schema) -> str:
 
 def rule_of(field: GraphQLField) -> Rule:
     """Return the rule that a field of a created schema is under."""
-    rule: Rule = field.extensions[RULE]
-    return rule
+    return gate_of(field).rule
+
+
+def gate_of(field: GraphQLField) -> Gate:
+    """Return the gate before a field of a created schema."""
+    gate: Gate = field.extensions[_GATE]
+    return gate
+
+
+def field_names(schema: GraphQLSchema) -> FieldNames:
+    """Return the fields of a created schema that are noted for the audit; of another, none."""
+    names: FieldNames = schema.extensions.get(_FIELD_NAMES) or FieldNames()
+    return names
 
 
 def enforce_rules(schema: GraphQLSchema) -> None:
-    """Wrap every field's resolver in its rule; raises FieldWithoutRule."""
+    """Put every field's gate before its resolver; raises FieldWithoutRule."""
+    names = schema.extensions[_FIELD_NAMES] = FieldNames()
+    owners = _owners(schema)
+    roots = {schema.query_type, schema.mutation_type}
     for object_type in object_types(schema):
         for name, field in object_type.fields.items():
-            rule = _declared_rule(object_type, field)
-            if rule is None:
-                raise FieldWithoutRule(f"{object_type.name}.{name}")
-            field.extensions[RULE] = rule
-            if not rule.everyone:
+            handed_out = owners if object_type in roots else None
+            gate = _gate(object_type, name, field, names, handed_out)
+            field.extensions[_GATE] = gate
+            if not gate.is_open:
                 assert field.resolve is not None, "Strawberry gives every field a resolver"
-                field.resolve = _guarded(field.resolve, rule, object_type.name, name)
+                guarded = _guarded if handed_out is None else _guarded_root
+                field.resolve = guarded(field.resolve, gate)
 
 
 def object_types(schema: GraphQLSchema) -> list[GraphQLObjectType]:
@@ -94,22 +113,70 @@ def tell_nodes_by_record(schema: GraphQLSchema) -> None:
     node.resolve_type = resolve_type
 
 
-def _declared_rule(object_type: GraphQLObjectType, field: GraphQLField) -> Rule | None:
-    own = field.extensions[_DEFINITION].metadata.get(RULE)
-    rule: Rule | None = own or getattr(
-        object_type.extensions[_DEFINITION].origin, "rule_of_type", None
+def _owners(schema: GraphQLSchema) -> Mapping[type, Owner]:
+    """Return by the class of a record whose data it is."""
+    origins = [one.extensions[_DEFINITION].origin for one in object_types(schema)]
+    return {
+        origin.record_of_type: origin.about_of_type
+        for origin in origins
+        if getattr(origin, "about_of_type", None) is not None
+    }
+
+
+def _gate(
+    object_type: GraphQLObjectType,
+    name: str,
+    field: GraphQLField,
+    names: FieldNames,
+    handed_out: Mapping[type, Owner] | None,
+) -> Gate:
+    origin = object_type.extensions[_DEFINITION].origin
+    declared = field.extensions[_DEFINITION].metadata
+    rule: Rule | None = declared.get(RULE) or getattr(origin, "rule_of_type", None)
+    if rule is None:
+        raise FieldWithoutRule(f"{object_type.name}.{name}")
+    owner: Owner | None = getattr(origin, "about_of_type", None)
+    # An id names the object and tells nothing else of it, wherever it comes from.
+    personal = name != "id" and declared.get(PERSONAL, True)
+    bit = 0
+    # What demands a purpose is named with it, by its resolver, or not read at all.
+    if owner is not None and "purpose" not in field.args:
+        durable = personal and origin.durable_type
+        bit = names.add(f"{object_type.name}.{name}", personal=personal, durable=durable)
+    return Gate(
+        rule=rule,
+        type_name=object_type.name,
+        field_name=name,
+        owner=owner,
+        bit=bit,
+        handed_out=handed_out,
     )
-    return rule
 
 
-def _guarded(
-    resolve: Callable[..., Any], rule: Rule, type_name: str, field_name: str
-) -> Callable[..., Any]:
+def _guarded(resolve: Callable[..., Any], gate: Gate) -> Callable[..., Any]:
+    enter = gate.enter
+
     def guarded_resolve(source: Any, info: Any, **arguments: Any) -> Any:
-        context = info.context
-        refusal = rule.refusal(context.principal, context.request.at, type_name, field_name)
-        if refusal is not None:
-            raise refusal
+        enter(info.context, source)
         return resolve(source, info, **arguments)
 
     return guarded_resolve
+
+
+def _guarded_root(resolve: Callable[..., Any], gate: Gate) -> Callable[..., Any]:
+    def guarded_resolve(source: Any, info: Any, **arguments: Any) -> Any:
+        context: RequestContext = info.context
+        gate.enter(context, source)
+        value = resolve(source, info, **arguments)
+        if isinstance(value, Awaitable):
+            return _left(gate, context, value)
+        gate.leave(context, value)
+        return value
+
+    return guarded_resolve
+
+
+async def _left(gate: Gate, context: RequestContext, value: Awaitable[Any]) -> Any:
+    handed_out = await value
+    gate.leave(context, handed_out)
+    return handed_out

@@ -8,6 +8,7 @@ from domain.consents import ConsentPurpose
 from schema.access import Actor
 from schema.connections import Node
 from schema.declare import Info, field, object_type
+from schema.gates import of_its_application
 from schema.rules import APPLICATION_READERS, CONSUMER_READERS, MEMBERS
 from schema.scalars import AWSDateTime, AWSIPAddress
 
@@ -31,7 +32,7 @@ def _given_by(root: ConsentRecord, info: Info) -> ActorRecord:
     return giver
 
 
-@object_type(rule=APPLICATION_READERS, record=ConsentRecord)
+@object_type(rule=APPLICATION_READERS, record=ConsentRecord, about=of_its_application)
 class Consent(Node):
     """A consumer's consent, as it was given. One consent is good for one pull."""
 

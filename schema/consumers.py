@@ -11,6 +11,7 @@ from resolvers import applications, consumers
 from resolvers.pages import Listing
 from schema.connections import Node, PageInfo, edges, page_info
 from schema.declare import Info, field, object_type
+from schema.gates import of_itself
 from schema.inputs import plain
 from schema.rules import APPLICATION_READERS, CONSUMER_IDENTITY, CONSUMER_READERS, SSN_READERS
 from schema.scalars import AWSDate, AWSEmail, AWSPhone
@@ -52,12 +53,12 @@ async def _applications(
     return await applications.applications_of(info.context, root, first=first, after=plain(after))
 
 
-@object_type(rule=CONSUMER_READERS, record=ConsumerRecord)
+@object_type(rule=CONSUMER_READERS, record=ConsumerRecord, about=of_itself)
 class Consumer(Node):
     """Somebody whose debts are counseled on."""
 
     id: strawberry.ID = field(rule=CONSUMER_IDENTITY)
-    version: int = field(rule=CONSUMER_IDENTITY)
+    version: int = field(rule=CONSUMER_IDENTITY, personal=False)
     name: PersonName
     email: AWSEmail | None
     phone: AWSPhone | None

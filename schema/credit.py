@@ -4,9 +4,11 @@ import strawberry
 
 from domain.credit import CreditReport as CreditReportRecord
 from domain.credit import FileHit, PortfolioType, PullKind
+from resolvers import credit
 from schema.connections import Node
-from schema.declare import field, object_type, reads
-from schema.rules import CREDIT_IDENTITY, CREDIT_READERS
+from schema.declare import Info, field, object_type, reads
+from schema.gates import of_its_application
+from schema.rules import CREDIT_IDENTITY, CREDIT_READERS, SSN_READERS
 from schema.scalars import AWSDate, AWSDateTime, Money, Percent
 
 
@@ -101,12 +103,16 @@ class PublicRecord:
     liabilities: Money | None
 
 
-@object_type(rule=CREDIT_READERS, record=CreditReportRecord)
+async def _raw(root: CreditReportRecord, info: Info, purpose: str) -> str | None:
+    return await credit.read_raw(info.context, root, purpose)
+
+
+@object_type(rule=CREDIT_READERS, record=CreditReportRecord, about=of_its_application, durable=True)
 class CreditReport(Node):
     """A bureau's file, as it was pulled for an application."""
 
     id: strawberry.ID = field(rule=CREDIT_IDENTITY)
-    application_id: strawberry.ID = field(rule=CREDIT_IDENTITY)
+    application_id: strawberry.ID = field(rule=CREDIT_IDENTITY, personal=False)
     bureau: str
     kind: PullKind
     hit: FileHit = reads("file.hit", FileHit)
@@ -126,4 +132,12 @@ class CreditReport(Node):
         list[str],
         description="What the file carries that a reader must not miss: freeze, dispute, minor, "
         "suppressed, consumer statement, address mismatch.",
+    )
+    raw: str | None = field(
+        _raw,
+        str | None,
+        rule=SSN_READERS,
+        description="The bureau's answer as it came; null where it was not kept. "
+        "Counselors, with a sign-in no older than 15 minutes; every read is audited with its "
+        "purpose.",
     )

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import strawberry
 
 from resolvers.context import RequestContext
+from schema.gates import Owner
 from schema.rules import Rule, directives_of
 
 Info = strawberry.Info[RequestContext, None]
@@ -20,13 +21,22 @@ T = TypeVar("T", bound=type)
 
 RULE = "rule"
 """The name under which a field's rule lies in its metadata."""
+PERSONAL = "personal"
+"""The name under which a field's metadata says whether a consumer is told of by it."""
 
 
-def object_type(*, rule: Rule | None, record: type | None = None) -> Callable[[T], T]:
+def object_type(
+    *,
+    rule: Rule | None,
+    record: type | None = None,
+    about: Owner | None = None,
+    durable: bool = False,
+) -> Callable[[T], T]:
     """Declare an object type whose fields have `rule`, unless they have one of their own.
 
     rule: None for a root type, whose fields all have their own. record: the class of the values
-    that are of this type, which is what tells nodes apart.
+    that are of this type, which is what tells nodes apart. about: whose data such a record is;
+    every read of its fields is audited then. durable: before the answer leaves.
     """
 
     def declare(cls: T) -> T:
@@ -37,6 +47,8 @@ def object_type(*, rule: Rule | None, record: type | None = None) -> Callable[[T
         )
         declared.rule_of_type = rule
         declared.record_of_type = record
+        declared.about_of_type = about
+        declared.durable_type = durable
         return declared  # type: ignore[no-any-return]  # it is the class that was given
 
     return declare
@@ -61,17 +73,21 @@ def field(
     graphql_type: Any = None,
     *,
     rule: Rule | None = None,
+    personal: bool = True,
     name: str | None = None,
     description: str | None = None,
 ) -> Any:
-    """Declare a field; without a resolver it reads the attribute of its name."""
+    """Declare a field; without a resolver it reads the attribute of its name.
+
+    personal: of a record about a consumer it tells more than that the record is there.
+    """
     declared: Any = strawberry.field  # its overloads have no word for "a resolver or none"
     return declared(
         resolver=resolver,
         graphql_type=graphql_type,
         name=name,
         description=description,
-        metadata={} if rule is None else {RULE: rule},
+        metadata={PERSONAL: personal} if rule is None else {PERSONAL: personal, RULE: rule},
         directives=[] if rule is None else directives_of(rule),
     )
 

@@ -16,6 +16,7 @@ from domain.applications import (
     IncomeSource,
     Source,
 )
+from domain.audit import AuditOutcome
 from domain.consents import ConsentPurpose
 from domain.credit import FileHit, PortfolioType, PullKind
 from domain.money import Frequency
@@ -24,6 +25,7 @@ ENUMS: tuple[type[Enum], ...] = tuple(
     strawberry.enum(shown, description=(shown.__doc__ or "").strip())
     for shown in (
         ApplicationStatus,
+        AuditOutcome,
         ConsentPurpose,
         DebtKind,
         ExpenseCategory,

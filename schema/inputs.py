@@ -179,6 +179,21 @@ class CreateApiKeyInput:
     idempotency_key: str | None = UNSET
 
 
+@input_type(inputs.RequestAccessInput)
+class RequestAccessInput:
+    """What access is asked for, over what, why, and for how long once it is approved.
+
+    Operators: a scope to read, over the whole agency or the application or consumer named, for at
+    most 60 minutes. Counselors: applications:read or applications:write, over an application or a
+    consumer, for at most 43200 minutes (30 days).
+    """
+
+    scope: str
+    subject: strawberry.ID | None = UNSET
+    reason: str
+    minutes: int = 60
+
+
 def plain(value: object) -> Any:
     """Return what the resolvers take: plain inputs, tuples, and ABSENT for what was not given."""
     if value is UNSET:

@@ -3,14 +3,15 @@
 import strawberry
 from strawberry import UNSET
 
+from domain.access import AccessGrant as AccessGrantRecord
 from domain.access import ApiKey as ApiKeyRecord
 from domain.applications import Application as ApplicationRecord
 from domain.applications import Note as NoteRecord
 from domain.consents import Consent as ConsentRecord
 from domain.consumers import Consumer as ConsumerRecord
 from domain.credit import CreditReport as CreditReportRecord
-from resolvers import budget, consents, consumers, counseling, credit, intake, keys
-from schema.access import ApiKey, CreatedApiKey
+from resolvers import budget, consents, consumers, counseling, credit, grants, intake, keys
+from schema.access import AccessGrant, ApiKey, CreatedApiKey
 from schema.applications import Application, Note
 from schema.consents import Consent
 from schema.consumers import Consumer
@@ -20,6 +21,7 @@ from schema.inputs import (
     CreateApiKeyInput,
     PullCreditReportInput,
     RecordConsentInput,
+    RequestAccessInput,
     SaveBudgetInput,
     StartApplicationInput,
     UpdateApplicationInput,
@@ -27,12 +29,14 @@ from schema.inputs import (
     plain,
 )
 from schema.rules import (
+    ACCESS_ASKERS,
     ADMINS,
     APPLICATION_WRITERS,
     CONSUMER_WRITERS,
     CONSUMERS,
     COUNSELORS,
     CREDIT_PULLERS,
+    GRANT_READERS,
 )
 
 
@@ -112,6 +116,18 @@ async def _rotate_api_key(
 
 async def _revoke_api_key(info: Info, id: strawberry.ID) -> ApiKeyRecord:
     return await keys.revoke_api_key(info.context, id)
+
+
+async def _request_access(info: Info, input: RequestAccessInput) -> AccessGrantRecord:
+    return await grants.request_access(info.context, plain(input))
+
+
+async def _approve_access(info: Info, id: strawberry.ID) -> AccessGrantRecord:
+    return await grants.approve_access(info.context, id)
+
+
+async def _revoke_access(info: Info, id: strawberry.ID) -> AccessGrantRecord:
+    return await grants.revoke_access(info.context, id)
 
 
 @object_type(rule=None)
@@ -229,4 +245,24 @@ class Mutation:
         ApiKey | None,
         rule=ADMINS,
         description="Admins. The key ends at once.",
+    )
+    request_access = field(
+        _request_access,
+        AccessGrant | None,
+        rule=ACCESS_ASKERS,
+        description="The one mutation an operator may call without a grant, for the agency named "
+        "by x-agency; a counselor for a consumer's file. It lapses where no admin approves it "
+        "within a day.",
+    )
+    approve_access = field(
+        _approve_access,
+        AccessGrant | None,
+        rule=ADMINS,
+        description="Admins, never their own. It ends the minutes asked for after this moment.",
+    )
+    revoke_access = field(
+        _revoke_access,
+        AccessGrant | None,
+        rule=GRANT_READERS,
+        description="Ends a grant or a request at once. Admins any, grantees their own.",
     )

@@ -8,21 +8,23 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from domain.access import AccessGrant
 from domain.agencies import Agency
 from domain.applications import Debt, Expense, Income, Note
 from domain.consents import Consent
 from domain.credit import CreditReport
 from domain.ids import GlobalId, parse_global_id
-from resolvers import access, keys, queue
+from resolvers import access, audit, grants, keys, queue
+from resolvers.audit_lines import known_owner
 from resolvers.context import RequestContext
 from schema.rules import (
     ADMINS,
     AGENCY_READERS,
     APPLICATION_READERS,
+    AUDIT_READERS,
     CONSUMER_READERS,
     COUNSELORS,
     CREDIT_READERS,
+    GRANT_READERS,
     STAFF_READERS,
     Rule,
 )
@@ -42,6 +44,7 @@ async def node(context: RequestContext, global_id: str) -> object | None:
     if kind is None:
         return None
     if kind.rule.refusal(context.principal, context.request.at, "Query", "node") is not None:
+        context.guard.reads.refuse("Query.node", await known_owner(context, global_id))
         return None
     return await kind.read(context, global_id)
 
@@ -82,18 +85,15 @@ async def _line(context: RequestContext, global_id: str) -> Income | Expense | D
     return next((line for line in lines if line.id == global_id), None)
 
 
-async def _grant(context: RequestContext, global_id: str) -> AccessGrant | None:
-    return await access.own_grant(context, global_id)
-
-
 NODE_KINDS: dict[str, NodeKind] = {
     "agency": NodeKind(AGENCY_READERS, _agency),
     "app": NodeKind(APPLICATION_READERS, _application),
+    "aud": NodeKind(AUDIT_READERS, audit.audit_event),
     "con": NodeKind(CONSUMER_READERS, _consumer),
     "cons": NodeKind(APPLICATION_READERS, _child(Consent)),
     "debt": NodeKind(APPLICATION_READERS, _line),
     "exp": NodeKind(APPLICATION_READERS, _line),
-    "grant": NodeKind(COUNSELORS, _grant),
+    "grant": NodeKind(GRANT_READERS, grants.access_grant),
     "inc": NodeKind(APPLICATION_READERS, _line),
     "key": NodeKind(ADMINS, keys.api_key),
     "note": NodeKind(COUNSELORS, _child(Note)),

@@ -3,6 +3,7 @@
 import strawberry
 from strawberry import UNSET
 
+from domain.access import AccessGrant as AccessGrantRecord
 from domain.access import ApiKey as ApiKeyRecord
 from domain.access import Principal
 from domain.agencies import Agency as AgencyRecord
@@ -12,16 +13,17 @@ from domain.consents import ConsentPurpose
 from domain.consents import ConsentText as ConsentTextRecord
 from domain.consumers import Consumer as ConsumerRecord
 from domain.credit import CreditReport as CreditReportRecord
-from resolvers import access, applications, consents, consumers, credit, keys, queue
+from resolvers import access, applications, audit, consents, consumers, credit, grants, keys, queue
 from resolvers.pages import Listing
 from schema import nodes
-from schema.access import Agency, ApiKey, Staff, Viewer
+from schema.access import AccessGrantConnection, Agency, ApiKey, Staff, Viewer
 from schema.applications import (
     Application,
     ApplicationConnection,
     QueueConnection,
     StatusCount,
 )
+from schema.audit import AuditEventConnection
 from schema.connections import Node
 from schema.consents import ConsentText
 from schema.consumers import Consumer, ConsumerConnection
@@ -32,12 +34,14 @@ from schema.rules import (
     ADMINS,
     AGENCY_READERS,
     APPLICATION_READERS,
+    AUDIT_READERS,
     CONSUMER_FINDERS,
     CONSUMER_READERS,
     COUNSELORS,
     COUNT_READERS,
     CREDIT_READERS,
     EVERYONE,
+    GRANT_READERS,
     MEMBERS,
     STAFF_READERS,
 )
@@ -111,6 +115,32 @@ async def _staff(info: Info) -> list[StaffRecord]:
 
 async def _api_keys(info: Info) -> list[ApiKeyRecord]:
     return await keys.api_keys(info.context)
+
+
+async def _access_grants(
+    info: Info, first: int | None = 20, after: str | None = UNSET, live: bool | None = UNSET
+) -> Listing[AccessGrantRecord]:
+    return await grants.access_grants(
+        info.context, first=first, after=plain(after), live=plain(live)
+    )
+
+
+async def _audit_events(
+    info: Info,
+    first: int | None = 50,
+    after: str | None = UNSET,
+    subject: strawberry.ID | None = UNSET,
+    actor: strawberry.ID | None = UNSET,
+    action: str | None = UNSET,
+) -> Listing[audit.AuditEvent]:
+    return await audit.audit_events(
+        info.context,
+        first=first,
+        after=plain(after),
+        subject=plain(subject),
+        actor=plain(actor),
+        action=plain(action),
+    )
 
 
 @object_type(rule=None)
@@ -193,4 +223,18 @@ class Query:
         list[ApiKey] | None,
         rule=ADMINS,
         description="Ended ones included. Admins.",
+    )
+    access_grants = field(
+        _access_grants,
+        AccessGrantConnection | None,
+        rule=GRANT_READERS,
+        description="Grants and requests, newest first; live: only those that open something now, "
+        "or only the others. Admins (all), counselors and operators (own).",
+    )
+    audit_events = field(
+        _audit_events,
+        AuditEventConnection | None,
+        rule=AUDIT_READERS,
+        description="The agency's audit ledger, newest first. A page may come short while there is "
+        "more: go on from its end cursor. Admins [audit:read].",
     )

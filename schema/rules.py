@@ -2,7 +2,7 @@
 
 A rule wraps the resolver of the schema's field itself (`schema/build.py`), so that whatever
 executes the schema enforces it. The `@aws_*` directives in the SDL and the table in
-`docs/access.md` are projections of the same object. A field without a rule of its own has its
+`docs/security.md` are projections of the same object. A field without a rule of its own has its
 type's; a field's own replaces the type's. A field that has neither stops the start-up.
 
 A rule knows kinds of principal. Whether this very object is within the principal's reach is decided
@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 import strawberry
 from strawberry.schema_directive import Location
 
-from domain.access import Principal, Scope
+from domain.access import READ_SCOPES, Principal, Scope
 from domain.actors import Group
 from domain.errors import Forbidden, GatewayError, Reauthenticate
 
@@ -27,7 +27,8 @@ SIGN_IN_SECONDS_MAX = 15 * 60
 class Rule:
     """Who may use a field.
 
-    groups: people of these groups. scopes: API keys with one of these; none, where empty.
+    groups: people of these groups. scopes: API keys with one of these, and operators under a live
+    grant of one of these that only read; none, where empty.
     sign_in_seconds_max: people whose sign-in is no older. everyone: whoever is authenticated.
     """
 
@@ -42,15 +43,18 @@ class Rule:
         """Return why the principal may not use the field at that moment; None where they may."""
         if self.everyone:
             return None
-        if principal.group is None:
-            allowed = not self.scopes.isdisjoint(principal.scopes)
-        else:
-            allowed = principal.group in self.groups
-        if not allowed:
+        by_scope = not self.scopes.isdisjoint(principal.scopes)
+        if not (by_scope or principal.group in self.groups):
             return Forbidden(f"Not Authorized to access {field_name} on type {type_name}")
         if self.sign_in_seconds_max is not None and self._is_stale(principal, at):
             return Reauthenticate(max_age_seconds=self.sign_in_seconds_max)
         return None
+
+    @property
+    def for_operators(self) -> bool:
+        """Say whether an operator may use the field: by group, or under a grant to read."""
+        by_grant = not self.scopes.isdisjoint(READ_SCOPES)
+        return self.everyone or Group.OPERATORS in self.groups or by_grant
 
     def _is_stale(self, principal: Principal, at: datetime) -> bool:
         if principal.authenticated_at is None:
@@ -69,11 +73,13 @@ _PEOPLE_OF_AGENCY = (Group.CONSUMERS, Group.COUNSELORS, Group.ADMINS, Group.ANAL
 
 EVERYONE = Rule(everyone=True)
 MEMBERS = allow(*_PEOPLE_OF_AGENCY, scopes=ANY_SCOPE)
-"""Everyone who has an agency: all but operators."""
+"""Everyone who has an agency, be it by a grant: all but operators without one."""
 AGENCY_READERS = allow(*_PEOPLE_OF_AGENCY, scopes=Scope.AGENCY_READ)
 ADMINS = allow(Group.ADMINS)
 COUNSELORS = allow(Group.COUNSELORS)
 CONSUMERS = allow(Group.CONSUMERS)
+ACCESS_ASKERS = allow(Group.COUNSELORS, Group.OPERATORS)
+GRANT_READERS = allow(Group.ADMINS, Group.COUNSELORS, Group.OPERATORS)
 STAFF_READERS = allow(Group.ADMINS, Group.COUNSELORS)
 COUNT_READERS = allow(
     Group.COUNSELORS, Group.ADMINS, Group.ANALYSTS, scopes=Scope.APPLICATIONS_READ
@@ -98,6 +104,7 @@ CONSUMER_IDENTITY = allow(
 CONSUMER_FINDERS = allow(Group.COUNSELORS, scopes=Scope.CONSUMERS_READ)
 SSN_READERS = Rule(groups=frozenset({Group.COUNSELORS}), sign_in_seconds_max=SIGN_IN_SECONDS_MAX)
 
+AUDIT_READERS = allow(Group.ADMINS, scopes=Scope.AUDIT_READ)
 CREDIT_READERS = allow(Group.CONSUMERS, Group.COUNSELORS, scopes=Scope.CREDIT_READ)
 CREDIT_PULLERS = allow(Group.CONSUMERS, Group.COUNSELORS, scopes=Scope.CREDIT_PULL)
 CREDIT_IDENTITY = allow(
@@ -130,6 +137,7 @@ def directives_of(rule: Rule) -> list[object]:
     if rule.everyone:
         return [AwsApiKey(), CognitoUserPools()]
     directives: list[object] = [AwsApiKey()] if rule.scopes else []
-    if rule.groups:
-        directives.append(CognitoUserPools(cognito_groups=sorted(rule.groups)))
+    groups = rule.groups | ({Group.OPERATORS} if rule.for_operators else set())
+    if groups:
+        directives.append(CognitoUserPools(cognito_groups=sorted(groups)))
     return directives

@@ -1,4 +1,4 @@
-"""`make check`: format, lint, types, import contracts, schema snapshot; all, then the verdict."""
+"""`make check`: format, lint, types, imports, schema, holes and secrets; all, then the verdict."""
 
 import subprocess
 import sys
@@ -6,12 +6,24 @@ import time
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
+SOURCES = (
+    "domain",
+    "edge_router",
+    "gateway",
+    "integrations",
+    "resolvers",
+    "schema",
+    "scripts",
+    "tenants",
+)
 STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("format", ("ruff", "format", "--check", "--quiet", ".")),
     ("lint", ("ruff", "check", "--quiet", ".")),
     ("types", ("mypy", "--no-error-summary")),
     ("import contracts", ("lint-imports", "--no-cache")),
     ("schema snapshot", ("python", "scripts/schema_snapshot.py", "--check")),
+    ("bandit", ("bandit", "--quiet", "--configfile", "pyproject.toml", "--recursive", *SOURCES)),
+    ("secrets", ("python", "scripts/secret_scan.py")),
 )
 
 

@@ -10,3 +10,8 @@ for lock in run dev; do
     sed -i.bak '/^almoner/,/^[a-z]/{/^almoner/d;}' "requirements/$lock.txt" && rm -f "requirements/$lock.txt.bak"
     echo "almoner: renewed requirements/$lock.txt"
 done
+# The local stand-in of AWS: its botocore is not the driver's, so it has a lock and a venv of its own.
+echo "ministack==1.5.33" | .venv/bin/uv pip compile - --universal --python-version 3.11 --upgrade \
+    --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command 'make lock' \
+    --quiet --output-file requirements/ministack.txt
+echo "almoner: renewed requirements/ministack.txt"

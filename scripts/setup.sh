@@ -26,6 +26,15 @@ echo "almoner: installing what requirements/$lock.txt locks (a minute the first 
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
     --requirement "requirements/$lock.txt"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+if [ "$lock" = dev ] && [ -z "${CI:-}" ]; then
+    # The local stand-in of AWS; where it cannot be had, the tests that want it say so and are skipped.
+    [ -x "$venv/ministack/bin/python" ] || "$python" -m venv "$venv/ministack" >/dev/null 2>&1 || true
+    "$venv/ministack/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
+        --no-deps --requirement requirements/ministack.txt || {
+        rm -rf "$venv/ministack"
+        echo "almoner: no local AWS (ministack): tests against it will be skipped" >&2
+    }
+fi
 # A development environment holds everything that running needs.
 touch "$venv/.run"
 if [ "$lock" = dev ]; then touch "$venv/.dev"; fi

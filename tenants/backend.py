@@ -90,6 +90,18 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reseal:
+    """Write other bytes of the very same record: its version, now `expected`, stays as it is.
+
+    Index and unique entries are left alone, for the record says what it said before.
+    """
+
+    key: Key
+    expected: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Once:
     """An idempotency record: what was begun or done under a caller's key.
 
@@ -110,11 +122,14 @@ class Unit:
     event, audit: (id, bytes). begin: an idempotency record to insert; an unexpired one under the
     same key refuses the unit. finish: completes the attempt that an earlier unit began (same key
     and digest); with `reference` None it removes the attempt, so that the key may be used again.
+    merged: ids of waiting audit rows whose lines this unit puts into the ledger; they must be there
+    (else Conflict), and go.
     """
 
-    operations: tuple[Put | Delete | Check, ...] = ()
+    operations: tuple[Put | Delete | Check | Reseal, ...] = ()
     event: tuple[str, bytes] | None = None
     audit: tuple[str, bytes] | None = None
+    merged: tuple[str, ...] = ()
     begin: Once | None = None
     finish: Once | None = None
 
@@ -234,8 +249,10 @@ class StoreBackend(Protocol):
         """Return audit lines by id, oldest first, strictly after `after`."""
         ...
 
-    def scan(self, kind: str, segment: int = 0, segments: int = 1) -> AsyncIterator[Row]:
-        """Iterate over every row of a kind; segments split the work without overlap."""
+    def scan(
+        self, kind: str | None = None, segment: int = 0, segments: int = 1
+    ) -> AsyncIterator[Row]:
+        """Iterate over every row of a kind, None: of all; segments split it without overlap."""
         ...
 
     async def aclose(self) -> None:
@@ -248,12 +265,13 @@ def check_unit(unit: Unit) -> None:
     operations = unit.operations
     uniques = sum(len(operation.uniques) for operation in operations if isinstance(operation, Put))
     beside = (unit.event, unit.audit, unit.begin, unit.finish)
-    if len(operations) + uniques + sum(item is not None for item in beside) > UNIT_ITEMS_MAX:
+    items = len(operations) + len(unit.merged) + uniques
+    if items + sum(item is not None for item in beside) > UNIT_ITEMS_MAX:
         raise TooLarge(f"One change may touch at most {UNIT_ITEMS_MAX} records.")
     keys = [operation.key for operation in operations]
     if len(set(keys)) != len(keys):
         raise ValueError("a unit touches each record at most once")
-    sizes = [len(operation.body) for operation in operations if isinstance(operation, Put)]
+    sizes = [len(written.body) for written in operations if isinstance(written, Put | Reseal)]
     sizes += [len(line[1]) for line in (unit.event, unit.audit) if line is not None]
     if any(size > BODY_BYTES_MAX for size in sizes):
         raise TooLarge(f"One record may hold at most {BODY_BYTES_MAX // 1024} KB.")
@@ -262,6 +280,8 @@ def check_unit(unit: Unit) -> None:
     for operation in operations:
         if isinstance(operation, Put):
             _check_put(operation)
+        elif isinstance(operation, Reseal) and operation.expected == 0:
+            raise ValueError("only a record that exists can be sealed anew")
 
 
 def _check_put(put: Put) -> None:

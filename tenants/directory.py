@@ -1,4 +1,4 @@
-"""The directory port: agencies, pools, staff, API keys, wrapped keys, revocations and epochs.
+"""The directory port: agencies, pools, staff, keys, operators' grants, revocations and epochs.
 
 It is the control plane: it knows which agencies there are and who speaks for them, and nothing of
 their consumers. Every change writes its audit line in the same transaction. Caches elsewhere hold
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
-from domain.access import ApiKey
+from domain.access import AccessGrant, ApiKey
 from domain.agencies import Agency, Pool, Staff
 from domain.audit import AuditLine
 from tenants.backend import Once
@@ -119,6 +119,12 @@ class Directory(Protocol):
         """Add further keys, such as a new data key. Raises Duplicate, NotFound."""
         ...
 
+    async def destroy_data_keys(
+        self, agency_id: str, key_ids: Sequence[str], audit: AuditLine
+    ) -> None:
+        """Remove data keys, without a trace in the file. Raises NotFound where one is not there."""
+        ...
+
     async def staff(self, agency_id: str) -> list[Staff]:
         """Return everybody who works for the agency, inactive ones included, by id."""
         ...
@@ -184,6 +190,31 @@ class Directory(Protocol):
         """Record the key's last use, to the minute; no epoch rises and no audit line is written."""
         ...
 
+    async def access_grants(self, agency_id: str) -> list[AccessGrant]:
+        """Return the operators' grants in the agency, ended ones included, newest first."""
+        ...
+
+    async def open_access_grants(
+        self, agency_id: str, grantee_id: str, at: datetime
+    ) -> list[AccessGrant]:
+        """Return an operator's grants and requests there that have not ended at that moment."""
+        ...
+
+    async def access_grant(self, agency_id: str, grant_id: str) -> AccessGrant | None:
+        """Return the operator's grant in the agency, or None."""
+        ...
+
+    async def put_access_grant(
+        self, agency_id: str, grant: AccessGrant, audit: AuditLine, once: Once | None = None
+    ) -> AccessGrant:
+        """Write an operator's grant and return it with its new version, which is one more.
+
+        Raises VersionConflict where the one there is has another version than the one given (0:
+        there is none), Replayed and IdempotencyMismatch as add_api_key does, NotFound for an
+        unknown agency.
+        """
+        ...
+
     async def once(self, agency_id: str, key: str) -> Once | None:
         """Return the agency's unexpired idempotency record, or None."""
         ...
@@ -212,6 +243,25 @@ class Directory(Protocol):
         self, agency_id: str | None, after: str | None, limit: int
     ) -> list[AuditLine]:
         """Return audit lines by id, oldest first, strictly after `after`."""
+        ...
+
+    async def audit_unmerged(self, agency_id: str, limit: int) -> list[AuditLine]:
+        """Return lines about the agency that its ledger has not taken over, oldest first."""
+        ...
+
+    async def audit_merged(self, agency_id: str, line_ids: Sequence[str]) -> None:
+        """Record that the agency's ledger has taken these lines over; no epoch rises."""
+        ...
+
+    async def witness(self, agency_id: str, size: int, checkpoint: str) -> None:
+        """Keep a checkpoint of the agency's ledger: the newest of each day; no epoch rises.
+
+        One over fewer lines than have been seen is not kept.
+        """
+        ...
+
+    async def witnessed(self, agency_id: str) -> list[str]:
+        """Return the checkpoints kept of the agency's ledger, the smallest first."""
         ...
 
     async def snapshot(self) -> bytes:
@@ -270,6 +320,24 @@ class AgencyDirectory:
     ) -> None:
         """Add a successor and narrow its predecessor; raises as Directory.rotate_api_key does."""
         await self._directory.rotate_api_key(self._agency.id, old, new, audit, once)
+
+    async def access_grants(self) -> list[AccessGrant]:
+        """Return the operators' grants here, ended ones included, newest first."""
+        return await self._directory.access_grants(self._agency.id)
+
+    async def open_access_grants(self, grantee_id: str, at: datetime) -> list[AccessGrant]:
+        """Return an operator's grants and requests here that have not ended at that moment."""
+        return await self._directory.open_access_grants(self._agency.id, grantee_id, at)
+
+    async def access_grant(self, grant_id: str) -> AccessGrant | None:
+        """Return the operator's grant here, or None."""
+        return await self._directory.access_grant(self._agency.id, grant_id)
+
+    async def put_access_grant(
+        self, grant: AccessGrant, audit: AuditLine, once: Once | None = None
+    ) -> AccessGrant:
+        """Write an operator's grant; raises as Directory.put_access_grant does."""
+        return await self._directory.put_access_grant(self._agency.id, grant, audit, once)
 
     async def once(self, key: str) -> Once | None:
         """Return the agency's unexpired idempotency record, or None."""

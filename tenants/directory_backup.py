@@ -1,13 +1,12 @@
-"""Backs the directory up into one sealed file together with the keyring's key, and restores it.
+"""Backs the directory up into one sealed file together with the home's keys, and restores it.
 
 Losing the directory would mean losing every agency's keys, and with them every agency's data; so
-one file and one passphrase bring both back. The file is scrypt and AES-GCM over a snapshot, which
+one file and one passphrase bring both back (where AWS KMS holds the keys, KMS must still be there:
+the file has what KMS wrapped, and no key). The file is scrypt and AES-GCM over a snapshot, which
 is itself encrypted by the keyring: nothing in it is ever written in plain.
 """
 
 import asyncio
-import base64
-import binascii
 import json
 import os
 import secrets
@@ -16,25 +15,22 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from sqlcipher3 import dbapi2 as driver
 
 from domain.errors import StoreUnavailable
 from domain.ids import new_ulid
 from tenants.directory import Directory
 from tenants.directory_changes import set_up
-from tenants.keyring import LocalKeyring
+from tenants.home_keys import HomeKeys, KeySettings, open_keys, write_keys
+from tenants.keyring_file import PASSPHRASE_LENGTH_MIN, passphrase_key
 from tenants.sqlcipher import make_private_directory, open_encrypted, sync_directory, translate
 from tenants.sqlite_directory import APPLICATION_ID
 
 DIRECTORY_FILE = "directory.db"
-KEYRING_FILE = "keyring.json"
-PASSPHRASE_LENGTH_MIN = 12
 BACKUP_BYTES_MAX = 1024 * 1024 * 1024
 
 _LEAD = b"almoner directory backup 1\n"
-_SALT_BYTES, _NONCE_BYTES, _KEY_BYTES = 16, 12, 32
-_SCRYPT_N, _SCRYPT_R, _SCRYPT_P = 2**17, 8, 1  # 128 MB and half a second for each guess
+_SALT_BYTES, _NONCE_BYTES = 16, 12
 _SIDE_FILES = ("-wal", "-shm")
 _UNREADABLE = (
     "This is not a backup of a directory, it is damaged or cut off, or the passphrase is wrong."
@@ -43,13 +39,13 @@ _UNREADABLE = (
 
 async def backup(
     directory: Directory,
-    keyring: LocalKeyring,
+    keys: HomeKeys,
     target: Path,
     passphrase: str,
     *,
     overwrite: bool = False,
 ) -> None:
-    """Write the directory as it is now, and the keyring's key, into one file.
+    """Write the directory as it is now, and what brings its keys back, into one file.
 
     The file appears whole or not at all, for its owner alone; with `overwrite`, in place of a
     backup of that name. Raises StoreUnavailable where it cannot be written, ValueError for a
@@ -59,7 +55,7 @@ async def backup(
         raise ValueError(f"a passphrase has at least {PASSPHRASE_LENGTH_MIN} characters")
     demand_room(target, overwrite=overwrite)
     snapshot = await directory.snapshot()
-    header = json.dumps({"keyring": base64.b64encode(keyring.export_key()).decode()}).encode()
+    header = json.dumps(dict(keys.for_backup)).encode()
     content = len(header).to_bytes(4, "big") + header + snapshot
     await asyncio.to_thread(_write_backup, target, content, passphrase)
 
@@ -84,25 +80,38 @@ def demand_room(target: Path, *, overwrite: bool) -> None:
         raise StoreUnavailable(f"{target} is no backup of a directory: name another file.")
 
 
-def restore(source: Path, home: Path, passphrase: str, *, overwrite: bool = False) -> None:
-    """Bring directory and keyring back into a home folder, which nothing may be using.
+async def restore(
+    source: Path,
+    home: Path,
+    passphrase: str,
+    *,
+    settings: KeySettings | None = None,
+    keyring_passphrase: str | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Bring directory and keys back into a home folder, which nothing may be using.
 
-    Both are proved to open before anything of the home is touched. Raises StoreUnavailable where
-    the backup cannot be read, or the home has a directory or another keyring: `overwrite` moves
-    those aside, to names that end in `.replaced-<id>`. Interrupted, it can simply be repeated.
+    settings, keyring_passphrase: where that home's keys are. All is proved to open before anything
+    of the home is touched. Raises StoreUnavailable where the backup cannot be read, or the home has
+    a directory or other keys: `overwrite` moves those aside, to names that end in
+    `.replaced-<id>`. Interrupted, it can simply be repeated.
     """
+    where = settings or KeySettings()
     try:
-        key, snapshot = _read_backup(source, passphrase)
+        header, snapshot = await asyncio.to_thread(_read_backup, source, passphrase)
         make_private_directory(home)
         with tempfile.TemporaryDirectory(dir=home, prefix=".restore-") as unfinished:
             directory = Path(unfinished) / DIRECTORY_FILE
-            keyring = Path(unfinished) / KEYRING_FILE
             _write_file(directory, snapshot)
-            LocalKeyring(key).save(keyring)
-            _prove(directory, key)
-            _make_way(home, key, overwrite=overwrite)
-            if not (home / KEYRING_FILE).exists():
-                keyring.rename(home / KEYRING_FILE)
+            key_file = _write_keys(header, Path(unfinished), where, keyring_passphrase)
+            async with open_keys(
+                Path(unfinished), where, keyring_passphrase, create=False
+            ) as restored:
+                _prove(directory, restored.derive("directory"))
+            same = await _holds(home, where, keyring_passphrase, restored.root)
+            _make_way(home, key_file.name, same_keys=same, overwrite=overwrite)
+            if not (home / key_file.name).exists():
+                key_file.rename(home / key_file.name)
             directory.rename(home / DIRECTORY_FILE)  # last: only now the home has a directory
             sync_directory(home)
     except OSError as error:
@@ -111,7 +120,7 @@ def restore(source: Path, home: Path, passphrase: str, *, overwrite: bool = Fals
 
 def _write_backup(target: Path, content: bytes, passphrase: str) -> None:
     salt, nonce = secrets.token_bytes(_SALT_BYTES), secrets.token_bytes(_NONCE_BYTES)
-    sealed = AESGCM(_derive(passphrase, salt)).encrypt(nonce, content, _LEAD + salt)
+    sealed = AESGCM(passphrase_key(passphrase, salt)).encrypt(nonce, content, _LEAD + salt)
     unfinished = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     try:
         try:
@@ -124,8 +133,8 @@ def _write_backup(target: Path, content: bytes, passphrase: str) -> None:
         raise translate(error) from error
 
 
-def _read_backup(source: Path, passphrase: str) -> tuple[bytes, bytes]:
-    """Return the keyring's key and the directory's snapshot."""
+def _read_backup(source: Path, passphrase: str) -> tuple[dict[str, str], bytes]:
+    """Return what brings the keys back, and the directory's snapshot."""
     with source.open("rb") as file:
         stored = file.read(BACKUP_BYTES_MAX + 1)
     body = stored[len(_LEAD) :]
@@ -134,24 +143,25 @@ def _read_backup(source: Path, passphrase: str) -> tuple[bytes, bytes]:
     if not stored.startswith(_LEAD) or not sealed or len(stored) > BACKUP_BYTES_MAX:
         raise StoreUnavailable(_UNREADABLE)
     try:
-        content = AESGCM(_derive(passphrase, salt)).decrypt(nonce, sealed, _LEAD + salt)
+        content = AESGCM(passphrase_key(passphrase, salt)).decrypt(nonce, sealed, _LEAD + salt)
         size = int.from_bytes(content[:4], "big")
-        header = json.loads(content[4 : 4 + size])
-        key = base64.b64decode(header["keyring"], validate=True)
-    except (InvalidTag, ValueError, KeyError, TypeError, binascii.Error) as error:
+        header = {str(name): str(value) for name, value in json.loads(content[4:][:size]).items()}
+    except (InvalidTag, ValueError, AttributeError) as error:
         raise StoreUnavailable(_UNREADABLE) from error
-    return key, content[4 + size :]
+    return header, content[4 + size :]
 
 
-def _derive(passphrase: str, salt: bytes) -> bytes:
-    return Scrypt(salt=salt, length=_KEY_BYTES, n=_SCRYPT_N, r=_SCRYPT_R, p=_SCRYPT_P).derive(
-        passphrase.encode()
-    )
+def _write_keys(
+    header: dict[str, str], folder: Path, settings: KeySettings, passphrase: str | None
+) -> Path:
+    try:
+        return write_keys(header, folder, settings, passphrase)
+    except ValueError as error:
+        raise StoreUnavailable(_UNREADABLE) from error
 
 
-def _prove(directory: Path, key: bytes) -> None:
+def _prove(directory: Path, file_key: bytes) -> None:
     """Open what was restored with the key that was restored; raises StoreUnavailable."""
-    file_key = LocalKeyring(key).derive("directory")
     connection = open_encrypted(directory, file_key, application_id=APPLICATION_ID, create=False)
     try:
         set_up(connection)  # a newer format than this program knows is refused here
@@ -163,16 +173,16 @@ def _prove(directory: Path, key: bytes) -> None:
         connection.close()
 
 
-def _make_way(home: Path, key: bytes, *, overwrite: bool) -> None:
+def _make_way(home: Path, key_file: str, *, same_keys: bool, overwrite: bool) -> None:
     """Move what the home has aside, or refuse to.
 
-    A keyring with the same key stays: it is what an interrupted restore leaves, and what a lost
+    A file with the same keys stays: it is what an interrupted restore leaves, and what a lost
     directory leaves.
     """
-    directory, keyring = home / DIRECTORY_FILE, home / KEYRING_FILE
+    directory, keys = home / DIRECTORY_FILE, home / key_file
     present = [path for path in (directory,) if path.exists()]
-    if keyring.exists() and not _holds(keyring, key):
-        present.append(keyring)
+    if keys.exists() and not same_keys:
+        present.append(keys)
     if present and not overwrite:
         names = " and ".join(path.name for path in present)
         raise StoreUnavailable(f"There is {names} in {home} already; nothing was changed.")
@@ -184,9 +194,10 @@ def _make_way(home: Path, key: bytes, *, overwrite: bool) -> None:
             path.rename(path.with_name(path.name + suffix))
 
 
-def _holds(keyring: Path, key: bytes) -> bool:
+async def _holds(home: Path, settings: KeySettings, passphrase: str | None, root: bytes) -> bool:
     try:
-        return LocalKeyring.from_file(keyring, create=False).export_key() == key
+        async with open_keys(home, settings, passphrase, create=False) as held:
+            return held.root == root
     except StoreUnavailable:
         return False
 

@@ -1,6 +1,6 @@
 """What each change of the SQLite directory writes, inside a transaction that the caller holds."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -108,6 +108,17 @@ def delete_agency(connection: Connection, agency_id: str) -> None:
     """Remove an agency with its keys, staff, API keys and revocations."""
     _demand(connection.execute("DELETE FROM agency WHERE id = ?", (agency_id,)))
     connection.execute("DELETE FROM revocation WHERE scope = ?", (agency_id,))
+
+
+def delete_data_keys(connection: Connection, agency_id: str, key_ids: Sequence[str]) -> None:
+    """Remove data keys of an agency, all of which it must have."""
+    for key_id in key_ids:
+        _demand(
+            connection.execute(
+                "DELETE FROM wrapped_key WHERE agency_id = ? AND purpose = 'data' AND key_id = ?",
+                (agency_id, key_id),
+            )
+        )
 
 
 def insert_wrapped(connection: Connection, agency_id: str, wrapped: Iterable[WrappedKey]) -> None:

@@ -8,6 +8,7 @@ import re
 
 from domain.addresses import is_issuer_address, is_web_address
 from domain.agencies import Agency, Pool, Staff
+from domain.retention import RETENTION_YEARS_MAX, RETENTION_YEARS_MIN
 from domain.states import STATES
 from domain.validation import NAME_CHARACTERS_MAX, Faults, clean_email, clean_text
 from tenants.directory import SLUG_PATTERN
@@ -27,6 +28,8 @@ def check_agency(agency: Agency, before: Agency | None = None) -> None:
         _check_states(faults, agency.states)
     if before is None or agency.website != before.website:
         _check_website(faults, agency.website)
+    if before is None or agency.retention_years != before.retention_years:
+        _check_years(faults, agency.retention_years)
     known = () if before is None else before.pools
     for number, pool in enumerate(agency.pools):
         if pool not in known:
@@ -80,6 +83,12 @@ def _check_states(faults: Faults, states: tuple[str, ...]) -> None:
         if state not in STATES:
             message = "Give the two-letter USPS code of a state or territory."
             faults.add(f"states.{number}", "INVALID", message)
+
+
+def _check_years(faults: Faults, years: int) -> None:
+    if not RETENTION_YEARS_MIN <= years <= RETENTION_YEARS_MAX:
+        message = f"Give {RETENTION_YEARS_MIN} to {RETENTION_YEARS_MAX} years."
+        faults.add("retentionYears", "INVALID", message)
 
 
 def _check_website(faults: Faults, website: str | None) -> None:

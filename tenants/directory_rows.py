@@ -51,6 +51,26 @@ FORMATS: tuple[tuple[str, ...], ...] = (
         "CREATE TRIGGER audit_stays BEFORE DELETE ON audit"
         " BEGIN SELECT RAISE (ABORT, 'audit lines are only ever added'); END",
     ),
+    (
+        "CREATE TABLE access_grant (agency_id TEXT NOT NULL"
+        " REFERENCES agency (id) ON DELETE CASCADE, id TEXT NOT NULL, grantee_id TEXT NOT NULL,"
+        " expires_at INTEGER NOT NULL, revoked_at INTEGER, body BLOB NOT NULL,"
+        " PRIMARY KEY (agency_id, id)) STRICT, WITHOUT ROWID",
+        "CREATE INDEX access_grant_open ON access_grant (agency_id, grantee_id, expires_at)"
+        " WHERE revoked_at IS NULL",
+    ),
+    (
+        # Lines of agencies that wait to be taken into their ledgers; a trigger, so that no line is
+        # ever written without waiting.
+        "CREATE TABLE audit_unmerged (scope TEXT NOT NULL, id TEXT NOT NULL,"
+        " PRIMARY KEY (scope, id)) STRICT, WITHOUT ROWID",
+        "INSERT INTO audit_unmerged (scope, id) SELECT scope, id FROM audit WHERE scope <> ''",
+        "CREATE TRIGGER audit_waits AFTER INSERT ON audit WHEN NEW.scope <> ''"
+        " BEGIN INSERT INTO audit_unmerged (scope, id) VALUES (NEW.scope, NEW.id); END",
+        # The newest checkpoint of each day of each agency's ledger.
+        "CREATE TABLE witness (scope TEXT NOT NULL, day TEXT NOT NULL, size INTEGER NOT NULL,"
+        " checkpoint TEXT NOT NULL, PRIMARY KEY (scope, day)) STRICT, WITHOUT ROWID",
+    ),
 )
 """What brings a file from format n to n + 1. Files only move forward, and no step changes."""
 
@@ -84,7 +104,24 @@ REVOKED = (
     " UNION ALL"
     " SELECT 1 FROM revocation WHERE scope = ?1 AND kind = 'sub' AND value = ?4 AND at >= ?5"
 )
+GRANTS = "SELECT body FROM access_grant WHERE agency_id = ? ORDER BY id DESC"
+GRANT_BY_ID = "SELECT body FROM access_grant WHERE agency_id = ? AND id = ?"
+OPEN_GRANTS = (
+    "SELECT body FROM access_grant WHERE agency_id = ? AND grantee_id = ? AND revoked_at IS NULL"
+    " AND expires_at > ? ORDER BY id DESC"
+)
 AUDIT_LINES = "SELECT body FROM audit WHERE scope = ? AND id > ? ORDER BY id LIMIT ?"
+AUDIT_UNMERGED = (
+    "SELECT audit.body FROM audit_unmerged JOIN audit USING (scope, id) WHERE scope = ?"
+    " ORDER BY id LIMIT ?"
+)
+AUDIT_MERGED = "DELETE FROM audit_unmerged WHERE scope = ? AND id = ?"
+WITNESSED = "SELECT checkpoint FROM witness WHERE scope = ? ORDER BY size"
+WITNESS = (
+    "INSERT INTO witness (scope, day, size, checkpoint) SELECT ?1, ?2, ?3, ?4"
+    " WHERE NOT EXISTS (SELECT 1 FROM witness WHERE scope = ?1 AND size > ?3)"
+    " ON CONFLICT (scope, day) DO UPDATE SET size = excluded.size, checkpoint = excluded.checkpoint"
+)
 EPOCH = "SELECT value FROM epoch WHERE scope = ?"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -4,13 +4,9 @@ The store key opens the agency's file, data keys seal fields and rotate, the ind
 indexes and cursors and never rotates. All are random, and kept only as the keyring wrapped them.
 """
 
-import base64
-import binascii
-import json
-import os
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -23,35 +19,56 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from domain.errors import StoreUnavailable
 from domain.ids import new_ulid
 from tenants.directory import KeyPurpose, WrappedKey
-from tenants.sqlcipher import make_private_directory, sync_directory
+from tenants.keyring_file import KEY_BYTES, read_key, save_key
 
-KEY_BYTES = 32
+CANNOT_UNWRAP = (
+    "An agency's key cannot be unwrapped: it was wrapped by another keyring, for another agency, "
+    "or is damaged."
+)
 _NONCE_BYTES = 12
 _WRAPPED_FORMAT = b"\x01"
-_FILE_VERSION = 1
-_FILE_BYTES_MAX = 4096
+
+
+class KeyRefused(StoreUnavailable):
+    """A key is not to be had, and asking again does not help: who holds it must let it go."""
+
+
+class KeyringUnreachable(StoreUnavailable):
+    """Whoever holds the keys does not answer now; what was unwrapped before is still right."""
 
 
 class Keyring(Protocol):
-    """Wraps keys: a local file by default, a key management service in the cloud."""
+    """Wraps keys: a local file by default, a key management service in the cloud.
+
+    context: agency, purpose and key id; what was wrapped for one does not unwrap for another. Every
+    method may raise KeyRefused or KeyringUnreachable, which both are StoreUnavailable.
+    """
+
+    async def generate(self, context: Mapping[str, str]) -> tuple[bytes, bytes]:
+        """Return a new random key of 32 bytes, plain and wrapped."""
+        ...
 
     async def wrap(self, plain: bytes, context: Mapping[str, str]) -> bytes:
         """Return `plain` encrypted; only the same context unwraps it."""
         ...
 
     async def unwrap(self, wrapped: bytes, context: Mapping[str, str]) -> bytes:
-        """Return what was wrapped; raises StoreUnavailable where key or context do not fit."""
+        """Return what was wrapped; raises KeyRefused where key or context do not fit."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgencyKeys:
-    """One agency's keys, unwrapped. data_keys: by key id; `current_data_key` seals what is new."""
+    """One agency's keys, unwrapped. data_keys: by key id; `current_data_key` is the newest.
+
+    data_key_created: when each was made; one that is not named was made long ago.
+    """
 
     store_key: bytes = field(repr=False)
     index_key: bytes = field(repr=False)
     data_keys: Mapping[str, bytes] = field(repr=False)
     current_data_key: str
+    data_key_created: Mapping[str, datetime] = field(default_factory=dict)
 
 
 class LocalKeyring:
@@ -64,34 +81,21 @@ class LocalKeyring:
         self._cipher = AESGCM(self.derive("wrap"))
 
     @classmethod
-    def from_file(cls, path: Path, *, create: bool) -> "LocalKeyring":
+    def from_file(
+        cls, path: Path, *, create: bool, passphrase: str | None = None
+    ) -> "LocalKeyring":
         """Return the keyring in a file; with `create`, a new one where there is no file.
 
         Raises StoreUnavailable for a file that is missing, foreign, cut off, or that others than
-        its owner could read.
+        its owner could read, and for a passphrase that is missing or wrong.
         """
         if create and not path.exists():
-            cls(secrets.token_bytes(KEY_BYTES)).save(path)
-        return cls(_read_key_file(path))
+            cls(secrets.token_bytes(KEY_BYTES)).save(path, passphrase)
+        return cls(read_key(path, passphrase))
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, passphrase: str | None = None) -> None:
         """Write the key to a new file, whole or not at all; a file that is there stays as it is."""
-        make_private_directory(path.parent)
-        text = base64.b64encode(self._key).decode()
-        unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                json.dump({"version": _FILE_VERSION, "key": text}, file)
-                file.flush()
-                os.fsync(file.fileno())
-            try:
-                os.link(unfinished, path)  # unlike a rename, never replaces what is there
-            except FileExistsError:
-                return
-        finally:
-            unfinished.unlink()
-        sync_directory(path.parent)
+        save_key(path, self._key, passphrase)
 
     def export_key(self) -> bytes:
         """Return the key itself: for a backup that is encrypted, and for nothing else."""
@@ -99,7 +103,12 @@ class LocalKeyring:
 
     def derive(self, purpose: str) -> bytes:
         """Return a key of 32 bytes for a purpose (`directory`, `issuer`); always the same one."""
-        return derive_key(self._key, f"almoner keyring {purpose}")
+        return derive_root(self._key, purpose)
+
+    async def generate(self, context: Mapping[str, str]) -> tuple[bytes, bytes]:
+        """Return a new random key of 32 bytes, plain and wrapped."""
+        plain = secrets.token_bytes(KEY_BYTES)
+        return plain, await self.wrap(plain, context)
 
     async def wrap(self, plain: bytes, context: Mapping[str, str]) -> bytes:
         """Return `plain` encrypted by AES-GCM, with the context as associated data."""
@@ -108,17 +117,19 @@ class LocalKeyring:
         return _WRAPPED_FORMAT + nonce + sealed
 
     async def unwrap(self, wrapped: bytes, context: Mapping[str, str]) -> bytes:
-        """Return what was wrapped; raises StoreUnavailable where key or context do not fit."""
+        """Return what was wrapped; raises KeyRefused where key or context do not fit."""
         nonce, sealed = wrapped[1 : 1 + _NONCE_BYTES], wrapped[1 + _NONCE_BYTES :]
         try:
             if wrapped[:1] != _WRAPPED_FORMAT:
                 raise InvalidTag  # noqa: TRY301 -- one answer for all that does not fit
             return self._cipher.decrypt(nonce, sealed, associated_data(context))
         except (InvalidTag, ValueError) as error:
-            raise StoreUnavailable(
-                "An agency's key cannot be unwrapped: it was wrapped by another keyring, "
-                "for another agency, or is damaged."
-            ) from error
+            raise KeyRefused(CANNOT_UNWRAP) from error
+
+
+def derive_root(root: bytes, purpose: str) -> bytes:
+    """Return the key that a root key stands for in a purpose (`directory`, `issuer`, `wrap`)."""
+    return derive_key(root, f"almoner keyring {purpose}")
 
 
 def derive_key(key: bytes, purpose: str) -> bytes:
@@ -132,29 +143,48 @@ def associated_data(context: Mapping[str, str]) -> bytes:
     return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 
 
-def new_agency_keys() -> AgencyKeys:
-    """Return random keys for a new agency."""
-    current = _data_key_id(1)
-    return AgencyKeys(
-        store_key=secrets.token_bytes(KEY_BYTES),
-        index_key=secrets.token_bytes(KEY_BYTES),
-        data_keys={current: secrets.token_bytes(KEY_BYTES)},
-        current_data_key=current,
+async def new_agency_keys(
+    keyring: Keyring, agency_id: str, at: datetime
+) -> tuple[AgencyKeys, tuple[WrappedKey, ...]]:
+    """Return random keys for a new agency, and the same as the directory keeps them."""
+    purposes: tuple[tuple[KeyPurpose, str], ...] = (
+        ("store", "1"),
+        ("index", "1"),
+        ("data", _data_key_id(1)),
     )
+    plain, wrapped = {}, []
+    for purpose, key_id in purposes:
+        plain[purpose], key = await _generate(keyring, agency_id, purpose, key_id, at)
+        wrapped.append(key)
+    current = wrapped[-1].key_id
+    keys = AgencyKeys(
+        store_key=plain["store"],
+        index_key=plain["index"],
+        data_keys={current: plain["data"]},
+        current_data_key=current,
+        data_key_created={current: at},
+    )
+    return keys, tuple(wrapped)
 
 
-def with_new_data_key(keys: AgencyKeys) -> AgencyKeys:
-    """Return the keys with a further data key as the current one; the older ones still open."""
-    current = _data_key_id(int(max(keys.data_keys).partition("-")[0]) + 1)
-    data_keys = {**keys.data_keys, current: secrets.token_bytes(KEY_BYTES)}
-    return replace(keys, data_keys=data_keys, current_data_key=current)
+async def new_data_key(
+    keyring: Keyring, agency_id: str, held: Sequence[WrappedKey], at: datetime
+) -> WrappedKey:
+    """Return a further data key for an agency that holds these; it is the newest of them.
+
+    The plain key is had by unwrapping, as every other process has it.
+    """
+    numbers = [data_key_number(key.key_id) for key in held if key.purpose == "data"]
+    key_id = _data_key_id(max(numbers, default=0) + 1)
+    _, wrapped = await _generate(keyring, agency_id, "data", key_id, at)
+    return wrapped
 
 
 async def wrap_agency_keys(
     keyring: Keyring, agency_id: str, keys: AgencyKeys, *, at: datetime | None = None
 ) -> tuple[WrappedKey, ...]:
     """Return an agency's keys as the directory keeps them."""
-    created_at = at or datetime.now(UTC)
+    otherwise = at or datetime.now(UTC)
     plain: list[tuple[KeyPurpose, str, bytes]] = [
         ("store", "1", keys.store_key),
         ("index", "1", keys.index_key),
@@ -166,7 +196,7 @@ async def wrap_agency_keys(
                 purpose=purpose,
                 key_id=key_id,
                 wrapped=await keyring.wrap(key, _context(agency_id, purpose, key_id)),
-                created_at=created_at,
+                created_at=keys.data_key_created.get(key_id, otherwise),
             )
             for purpose, key_id, key in plain
         ]
@@ -190,39 +220,26 @@ async def unwrap_agency_keys(
         store_key=plain["store"][max(plain["store"])],
         index_key=plain["index"][max(plain["index"])],
         data_keys=plain["data"],
-        current_data_key=max(plain["data"]),
+        current_data_key=max(plain["data"], key=data_key_number),
+        data_key_created={key.key_id: key.created_at for key in wrapped if key.purpose == "data"},
     )
+
+
+def data_key_number(key_id: str) -> int:
+    """Return the running number that a data key's id begins with."""
+    return int(key_id.partition("-")[0])
 
 
 def _data_key_id(number: int) -> str:
     return f"{number:04}-{new_ulid()}"
 
 
+async def _generate(
+    keyring: Keyring, agency_id: str, purpose: KeyPurpose, key_id: str, at: datetime
+) -> tuple[bytes, WrappedKey]:
+    plain, wrapped = await keyring.generate(_context(agency_id, purpose, key_id))
+    return plain, WrappedKey(purpose=purpose, key_id=key_id, wrapped=wrapped, created_at=at)
+
+
 def _context(agency_id: str, purpose: str, key_id: str) -> dict[str, str]:
     return {"agency": agency_id, "purpose": purpose, "key": key_id}
-
-
-def _read_key_file(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            content = file.read(_FILE_BYTES_MAX)
-    except FileNotFoundError as error:
-        raise StoreUnavailable(f"There is no keyring at {path}.") from error
-    except OSError as error:
-        raise StoreUnavailable(f"The keyring {path} cannot be read: {error.strerror}.") from error
-    if mode & 0o077:
-        raise StoreUnavailable(
-            f"The keyring {path} can be read by others than its owner. "
-            f"Close it first: chmod 600 {path}"
-        )
-    try:
-        stored = json.loads(content)
-        if stored["version"] != _FILE_VERSION:
-            raise StoreUnavailable(f"The keyring {path} is of a version that is not known here.")
-        key = base64.b64decode(stored["key"], validate=True)
-    except (ValueError, KeyError, TypeError, binascii.Error) as error:
-        raise StoreUnavailable(f"The file {path} is not a keyring, or was cut off.") from error
-    if len(key) != KEY_BYTES:
-        raise StoreUnavailable(f"The file {path} is not a keyring, or was cut off.")
-    return key

@@ -5,18 +5,19 @@ A new kind of record touches its record in `domain/` and this table, never a bac
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
-from domain.access import AccessGrant
+from domain.access import AccessGrant, Scope, claim_limit
 from domain.applications import IN_COUNSELING, Application, Note
 from domain.consents import Consent
 from domain.consumers import Consumer
 from domain.credit import CreditReport
 from domain.ids import GlobalId, parse_global_id
+from domain.retention import LegalHold
 from tenants.backend import IndexEntry, Key, UniqueEntry
 
-Record = Consumer | Application | Note | Consent | CreditReport | AccessGrant
+Record = Consumer | Application | Note | Consent | CreditReport | AccessGrant | LegalHold
 R = TypeVar("R", bound=Record)
 Body = dict[str, Any]
 Blind = Callable[[str, str], str]
@@ -36,8 +37,9 @@ class KindSpec(Generic[R]):
     """What the store knows of one kind of record.
 
     schema: the number that bodies are written with now. upcasts: for each older number, what turns
-    its body into one of the next number. sealed: attributes that are encrypted under the agency's
-    data key within the body, as one group.
+    its body into one of the next number. sealed: groups of attributes, each encrypted under the
+    agency's data key within the body; `debts.account_last4` is that attribute of every debt.
+    kept_decoded: whether a decoded record may stay in memory for the next who reads it.
     """
 
     record: type[R]
@@ -47,7 +49,8 @@ class KindSpec(Generic[R]):
     upcasts: Mapping[int, Callable[[Body], Body]] = field(default_factory=dict)
     indexes: Callable[[R, Blind], tuple[IndexEntry, ...]] = _no_indexes
     uniques: Callable[[R, Blind], tuple[UniqueEntry, ...]] = _no_uniques
-    sealed: frozenset[str] = frozenset()
+    sealed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    kept_decoded: bool = True
 
     def key(self, global_id: str) -> Key | None:
         """Return where the record of that global id lives; None where it is not of this kind."""
@@ -135,9 +138,31 @@ def _consumer_uniques(consumer: Consumer, blind: Blind) -> tuple[UniqueEntry, ..
 
 
 def _grant_indexes(grant: AccessGrant, blind: Blind) -> tuple[IndexEntry, ...]:  # noqa: ARG001 -- the shape
+    own, grantee = _own_id(grant.id), grant.grantee.id
+    newest = (IndexEntry("grant_all", "", own), IndexEntry("grant_of_grantee", grantee, own))
     if grant.revoked_at is not None:
-        return ()
-    return (IndexEntry("grant_by_grantee", grant.grantee.id, sort_time(grant.expires_at)),)
+        return newest
+    return (*newest, IndexEntry("grant_by_grantee", grantee, sort_time(grant.expires_at)))
+
+
+def _grant_2(body: Body) -> Body:
+    """Return a grant of when only the queue gave any, over applications, for thirty days."""
+    requested_at = datetime.fromisoformat(body["requestedAt"])
+    span = datetime.fromisoformat(body["expiresAt"]) - requested_at
+    claimed = body["approvedBy"] == body["grantee"]  # now nobody approves what the queue gives
+    approval = {} if claimed else {"approvedAt": body["requestedAt"]}
+    return {
+        **{name: value for name, value in body.items() if name != "approvedBy" or not claimed},
+        **approval,
+        "scope": Scope.APPLICATIONS_WRITE.value,
+        "minutes": span // timedelta(minutes=1),
+        "renewableUntil": claim_limit((), requested_at).isoformat(),
+    }
+
+
+def _sealed_in_groups(body: Body) -> Body:
+    """Return a body of before there were groups: once it is opened, its names are the same."""
+    return body
 
 
 KINDS: tuple[KindSpec[Any], ...] = (
@@ -145,28 +170,90 @@ KINDS: tuple[KindSpec[Any], ...] = (
         record=Consumer,
         kind="consumer",
         prefix="con",
+        schema=2,
+        upcasts={1: _sealed_in_groups},
         indexes=_consumer_indexes,
         uniques=_consumer_uniques,
-        sealed=frozenset({"name", "email", "phone", "date_of_birth", "address", "ssn"}),
+        sealed={
+            "name": ("name",),
+            "contact": ("email", "phone", "address"),
+            "identity": ("ssn", "date_of_birth"),
+        },
+        kept_decoded=False,
     ),
     KindSpec(
         record=Application,
         kind="application",
         prefix="app",
+        schema=2,
+        upcasts={1: _sealed_in_groups},
         indexes=_application_indexes,
+        sealed={
+            # All that people write in their own words; lines' figures stay open for projections.
+            "hardship": (
+                "hardship_reason",
+                "status_reason",
+                "incomes.description",
+                "expenses.description",
+            ),
+            "accounts": ("debts.account_last4",),
+        },
     ),
-    KindSpec(record=Note, kind="note", prefix="note"),
-    KindSpec(record=Consent, kind="consent", prefix="cons"),
-    KindSpec(record=CreditReport, kind="credit_report", prefix="rep"),
-    KindSpec(record=AccessGrant, kind="access_grant", prefix="grant", indexes=_grant_indexes),
+    KindSpec(
+        record=Note,
+        kind="note",
+        prefix="note",
+        schema=2,
+        upcasts={1: _sealed_in_groups},
+        sealed={"text": ("text",)},
+    ),
+    KindSpec(
+        record=Consent,
+        kind="consent",
+        prefix="cons",
+        schema=2,
+        upcasts={1: _sealed_in_groups},
+        # Who gave it is a consumer, whose name lies open nowhere.
+        sealed={"given": ("given_by", "source_ip")},
+    ),
+    KindSpec(
+        record=CreditReport,
+        kind="credit_report",
+        prefix="rep",
+        schema=2,
+        upcasts={1: _sealed_in_groups},
+        sealed={"file": ("file",)},
+        kept_decoded=False,
+    ),
+    KindSpec(
+        record=AccessGrant,
+        kind="access_grant",
+        prefix="grant",
+        schema=2,
+        upcasts={1: _grant_2},
+        indexes=_grant_indexes,
+        sealed={"reason": ("reason",)},
+    ),
+    KindSpec(
+        record=LegalHold,
+        kind="legal_hold",
+        prefix="hold",
+        sealed={"reason": ("reason",)},
+    ),
 )
 
 _BY_RECORD: dict[type[Any], KindSpec[Any]] = {spec.record: spec for spec in KINDS}
+_BY_KIND: dict[str, KindSpec[Any]] = {spec.kind: spec for spec in KINDS}
 
 
 def spec_of(record_type: type[R]) -> KindSpec[R]:
     """Return what the store knows of a record class; raises KeyError for one it does not keep."""
     return _BY_RECORD[record_type]
+
+
+def record_of(kind: str) -> type[Any]:
+    """Return the class of a kind's records; raises KeyError for a kind that there is not."""
+    return _BY_KIND[kind].record
 
 
 def key_of(record: Record) -> Key:

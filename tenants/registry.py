@@ -1,13 +1,14 @@
 """The registry opens agencies' stores when they are first asked for, and closes idle ones.
 
 A store that is leased is never closed. All open stores share one budget of page cache. One agency's
-broken store is that agency's trouble alone.
+broken store is that agency's trouble alone. Keys are renewed while a store is open: within a second
+of a change in the directory, and every quarter of an hour.
 """
 
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +19,22 @@ from urllib.parse import unquote
 from domain.agencies import Agency
 from domain.errors import StoreUnavailable
 from tenants.backend import StoreBackend
-from tenants.directory import Directory
-from tenants.keyring import AgencyKeys, Keyring, unwrap_agency_keys
+from tenants.blobs import FileBlobs, delete_files
+from tenants.directory import Directory, WrappedKey
+from tenants.key_use import keys_unwrapped
+from tenants.keyring import AgencyKeys, Keyring, KeyringUnreachable, unwrap_agency_keys
+from tenants.ledger_sequencer import Sequencer
 from tenants.sqlite_store import delete_sqlite, open_sqlite
 from tenants.store import AgencyStore
 
+BLOBS_FOLDER = "blobs"
 OPEN_STORES_MAX = 200
 IDLE_SECONDS = 300
 CACHE_BUDGET_MB = 128
+KEYS_CACHED_SECONDS = 15 * 60
+KEYS_KEPT_SECONDS_MAX = 60 * 60  # while the keyring does not answer
+KEYS_ASKED_AGAIN_SECONDS = 5
+KEYS_WATCHED_EACH_SECONDS = 0.5
 _SWEEPS_PER_IDLE_TIME = 4
 
 
@@ -66,12 +75,17 @@ class BackendKind:
 
 @dataclass(slots=True, eq=False)
 class _Open:
-    """An open store and who uses it."""
+    """An open store, who uses it, and the wrapped keys that it was opened with."""
 
     store: AgencyStore
+    sequencer: Sequencer
     backend: StoreBackend
     url: str
     used_at: float
+    wrapped: Sequence[WrappedKey]
+    epoch: int
+    keys_at: float
+    ask_again_at: float = 0.0
     leases: int = 0
 
 
@@ -98,7 +112,7 @@ class StoreRegistry:
         self._clock = clock
         self._open: OrderedDict[str, _Open] = OrderedDict()  # least recently used first
         self._opening: dict[str, asyncio.Task[None]] = {}
-        self._sweeper: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._shares = 0
         self._closed = False
 
@@ -142,6 +156,11 @@ class StoreRegistry:
         await self.close(agency.id)
         kind, place = self._place(agency)
         await kind.destroy(place)
+        await asyncio.to_thread(delete_files, self.blobs_folder(agency))
+
+    def blobs_folder(self, agency: Agency) -> Path:
+        """Return the folder of the agency's files; there is none before the first."""
+        return self._home / BLOBS_FOLDER / agency.id
 
     async def close(self, agency_id: str) -> None:
         """Close an agency's store even where it is in use: for one that was moved or removed."""
@@ -164,14 +183,31 @@ class StoreRegistry:
         for entry in entries:
             await self._close(entry)
 
+    async def renew_keys(self) -> None:
+        """Read and unwrap anew the keys of stores whose agency changed, or that were had long ago.
+
+        A store whose keys cannot be had any more is closed: its agency was removed, or the keyring
+        refuses. While the keyring does not answer it keeps those that it has, for an hour.
+        """
+        now = self._clock()
+        stale = [
+            agency_id
+            for agency_id, entry in self._open.items()
+            if entry.ask_again_at <= now
+            and (
+                entry.keys_at <= now - KEYS_CACHED_SECONDS or self._epoch(agency_id) != entry.epoch
+            )
+        ]
+        await asyncio.gather(*(self._renew(one, self._open[one]) for one in stale))
+
     async def aclose(self) -> None:
         """Close everything; further calls raise StoreUnavailable."""
         self._closed = True
         if self._opening:
             await asyncio.wait(list(self._opening.values()))
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-            await asyncio.wait([self._sweeper])
+        for task in self._tasks:
+            task.cancel()
+            await asyncio.wait([task])
         while self._open:
             await self._close(self._open.popitem()[1])
 
@@ -200,21 +236,58 @@ class StoreRegistry:
             if moved is not None:
                 await self._close(moved)
             kind, place = self._place(agency)
+            epoch = self._directory.epoch(agency.id)  # before the keys: a change is never missed
             wrapped = await self._directory.wrapped_keys(agency.id)
             keys = await unwrap_agency_keys(self._keyring, agency.id, wrapped)
             await self._make_room()
             backend = await kind.open(place, keys, agency.id, create=False)
+            store = AgencyStore(
+                backend, keys, agency.id, blobs=FileBlobs(self.blobs_folder(agency))
+            )
+            store.record_reads(keys_unwrapped(keys))
+            sequencer = Sequencer(store.ledger, self._directory, agency.id)
+            sequencer.start()
             self._open[agency.id] = _Open(
-                store=AgencyStore(backend, keys, agency.id),
+                store=store,
+                sequencer=sequencer,
                 backend=backend,
                 url=agency.store_url,
                 used_at=self._clock(),
+                wrapped=wrapped,
+                epoch=epoch,
+                keys_at=self._clock(),
             )
             self._share_cache(newest=backend)
-            if self._sweeper is None:
-                self._sweeper = asyncio.create_task(self._sweep())
+            if not self._tasks:
+                self._tasks = [asyncio.create_task(work()) for work in (self._sweep, self._watch)]
         finally:
             del self._opening[agency.id]
+
+    async def _renew(self, agency_id: str, entry: _Open) -> None:
+        epoch = self._epoch(agency_id)
+        try:
+            wrapped = await self._directory.wrapped_keys(agency_id)
+            aged = entry.keys_at <= self._clock() - KEYS_CACHED_SECONDS
+            if aged or list(wrapped) != list(entry.wrapped):
+                keys = await unwrap_agency_keys(self._keyring, agency_id, wrapped)
+                entry.store.use_keys(keys)
+                entry.store.record_reads(keys_unwrapped(keys))
+                entry.wrapped, entry.keys_at = wrapped, self._clock()
+        except Exception as error:  # noqa: BLE001 -- whatever it was: without keys no store
+            kept_until = entry.keys_at + KEYS_KEPT_SECONDS_MAX
+            if isinstance(error, KeyringUnreachable) and self._clock() < kept_until:
+                entry.ask_again_at = self._clock() + KEYS_ASKED_AGAIN_SECONDS
+            elif self._open.get(agency_id) is entry:
+                await self.close(agency_id)
+        else:
+            entry.epoch = epoch
+
+    def _epoch(self, agency_id: str) -> int:
+        """Return the agency's epoch; one that never was where the directory cannot be read."""
+        try:
+            return self._directory.epoch(agency_id)
+        except StoreUnavailable:
+            return -1
 
     async def _make_room(self) -> None:
         """Close the least recently used stores above the limit; those in use stay, whatever it."""
@@ -225,6 +298,9 @@ class StoreRegistry:
 
     async def _close(self, entry: _Open) -> None:
         with suppress(StoreUnavailable):  # closing is all that is left to do with it
+            await entry.store.flush_reads()
+        await entry.sequencer.aclose()
+        with suppress(StoreUnavailable):
             await entry.store.aclose()
         self._share_cache()
 
@@ -241,6 +317,11 @@ class StoreRegistry:
             if (changed or backend is newest) and isinstance(backend, HasCache):
                 with suppress(StoreUnavailable):  # closed meanwhile
                     backend.set_cache_kb(self._cache_budget_kb // shares)
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(KEYS_WATCHED_EACH_SECONDS)
+            await self.renew_keys()
 
     async def _sweep(self) -> None:
         while True:

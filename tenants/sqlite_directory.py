@@ -1,7 +1,8 @@
 """The directory in one encrypted SQLite file, for any number of processes on one machine.
 
-Its methods stand in groups: audit lines in `directory_ledger.py`, all others here. How the file is
-read, written and cached is said in `directory_file.py`.
+Its methods stand in groups: audit lines in `directory_ledger.py`, operators' grants in
+`directory_grants.py`, all others here. How the file is read, written and cached is said in
+`directory_file.py`.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ from tenants import directory_rows as rows
 from tenants.backend import Once
 from tenants.directory import Directory, Revocation, WrappedKey
 from tenants.directory_file import ask, transact
+from tenants.directory_grants import DirectoryGrants
 from tenants.directory_ledger import DirectoryLedger
 from tenants.directory_rows import OPERATORS, micros
 from tenants.sqlcipher import open_encrypted, translate
@@ -69,7 +71,7 @@ def open_directory(
     return SqliteDirectory(path, reading, writing, clock)
 
 
-class SqliteDirectory(DirectoryLedger, Directory):
+class SqliteDirectory(DirectoryGrants, DirectoryLedger, Directory):
     """The directory in a file; see Directory for what each method promises."""
 
     async def agencies(self) -> list[Agency]:
@@ -131,8 +133,7 @@ class SqliteDirectory(DirectoryLedger, Directory):
             changes.finish(connection, agency_id, audit)
 
         await self._write(change)
-        # The keys are out of the file; this takes them out of the write-ahead log too.
-        await self._in_thread(lambda: ask(self._writing, "PRAGMA wal_checkpoint(TRUNCATE)"))
+        await self._empty_log()
 
     async def wrapped_keys(self, agency_id: str) -> list[WrappedKey]:
         """Return the agency's wrapped keys, oldest first."""
@@ -149,6 +150,22 @@ class SqliteDirectory(DirectoryLedger, Directory):
             changes.finish(connection, agency_id, audit)
 
         await self._write(change, taken="The agency has a key of that purpose and id.")
+
+    async def destroy_data_keys(
+        self, agency_id: str, key_ids: Sequence[str], audit: AuditLine
+    ) -> None:
+        """Remove data keys, without a trace in the file."""
+
+        def change(connection: Connection) -> None:
+            changes.delete_data_keys(connection, agency_id, key_ids)
+            changes.finish(connection, agency_id, audit)
+
+        await self._write(change)
+        await self._empty_log()
+
+    async def _empty_log(self) -> None:
+        """Take what was removed from the file out of its write-ahead log too."""
+        await self._in_thread(lambda: ask(self._writing, "PRAGMA wal_checkpoint(TRUNCATE)"))
 
     async def staff(self, agency_id: str) -> list[Staff]:
         """Return everybody who works for the agency, by id."""

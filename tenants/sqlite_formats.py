@@ -27,6 +27,19 @@ FORMATS: Formats = (
         "CREATE INDEX once_expiry ON once (expires_at)",
         "CREATE TABLE audit (id TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT",
     ),
+    # Grants are listed newest first, all of them and each grantee's.
+    (
+        "INSERT INTO idx (name, part, sort, root, kind, id) "
+        "SELECT 'grant_all', '', id, root, kind, id FROM entity WHERE kind = 'access_grant'",
+        "INSERT INTO idx (name, part, sort, root, kind, id) "
+        "SELECT 'grant_of_grantee', json_extract(CAST(body AS TEXT), '$.grantee.id'), "
+        "id, root, kind, id FROM entity WHERE kind = 'access_grant'",
+        "UPDATE entity SET entries = CAST(json_insert(CAST(entries AS TEXT), "
+        "'$[0][#]', json_object('name', 'grant_all', 'part', '', 'sort', id), "
+        "'$[0][#]', json_object('name', 'grant_of_grantee', "
+        "'part', json_extract(CAST(body AS TEXT), '$.grantee.id'), 'sort', id)) AS BLOB) "
+        "WHERE kind = 'access_grant'",
+    ),
 )
 """What brings a file from format n to n + 1. Files only move forward, and no step changes."""
 

@@ -62,7 +62,8 @@ _CHILDREN_MANY = (
 )
 _SCAN = (
     "SELECT e.root, e.kind, e.id, e.version, e.body, e.seq FROM entity e "
-    "WHERE e.seq > ? AND e.kind = ? AND e.seq % ? = ? ORDER BY e.seq LIMIT ?"
+    "WHERE e.seq > ?1 AND (?2 IS NULL OR e.kind = ?2) AND e.seq % ?3 = ?4 "
+    "ORDER BY e.seq LIMIT ?5"
 )
 
 
@@ -195,8 +196,10 @@ class SqliteBackend:
         )
         return [StoredAudit(*columns) for columns in rows]
 
-    async def scan(self, kind: str, segment: int = 0, segments: int = 1) -> AsyncIterator[Row]:
-        """Iterate over every row of a kind, in the thread, some hundreds at a time."""
+    async def scan(
+        self, kind: str | None = None, segment: int = 0, segments: int = 1
+    ) -> AsyncIterator[Row]:
+        """Iterate over every row of a kind, or of all, in the thread, some hundreds at a time."""
         last = 0
         while True:
             bounds = (last, kind, segments, segment, SCAN_BATCH_ROWS)

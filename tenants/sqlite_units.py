@@ -21,6 +21,7 @@ from tenants.backend import (
     Once,
     Put,
     Replayed,
+    Reseal,
     UniqueEntry,
     Unit,
 )
@@ -118,6 +119,17 @@ def _apply(connection: Connection, unit: Unit, at: datetime) -> None:
         _begin_once(connection, unit.begin, at)
     if unit.finish is not None:
         _finish_once(connection, unit.finish, at)
+    _write_records(connection, unit)
+    if unit.event is not None:
+        connection.execute("INSERT INTO outbox (id, body) VALUES (?, ?)", unit.event)
+    if unit.audit is not None:
+        connection.execute("INSERT INTO audit (id, body) VALUES (?, ?)", unit.audit)
+    for row_id in unit.merged:
+        if connection.execute("DELETE FROM audit WHERE id = ?", (row_id,)).rowcount == 0:
+            raise Conflict(Key("", "audit", row_id), 0)
+
+
+def _write_records(connection: Connection, unit: Unit) -> None:
     stored = _check_versions(connection, unit)
     # What goes away goes first: two records may swap a unique value within one unit.
     for operation in unit.operations:
@@ -128,10 +140,11 @@ def _apply(connection: Connection, unit: Unit, at: datetime) -> None:
     for operation in unit.operations:
         if isinstance(operation, Put):
             _put(connection, operation, stored[operation.key])
-    if unit.event is not None:
-        connection.execute("INSERT INTO outbox (id, body) VALUES (?, ?)", unit.event)
-    if unit.audit is not None:
-        connection.execute("INSERT INTO audit (id, body) VALUES (?, ?)", unit.audit)
+        elif isinstance(operation, Reseal):
+            connection.execute(
+                "UPDATE entity SET body = ? WHERE seq = ?",
+                (operation.body, stored[operation.key].seq),
+            )
 
 
 def _check_versions(connection: Connection, unit: Unit) -> dict[Key, _Stored]:

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 
 from domain.audit import AuditLine
@@ -24,23 +24,27 @@ from tenants.backend import (
     Once,
     Put,
     Replayed,
+    Reseal,
     Row,
     StoreBackend,
     Unit,
 )
+from tenants.blobs import BlobBackend, Blobs
 from tenants.codec import (
-    FieldSealer,
     decode,
     decode_audit,
     decode_event,
     encode,
-    encode_audit,
     encode_event,
 )
 from tenants.cursors import CursorSigner
 from tenants.keyring import AgencyKeys, derive_key
-from tenants.kinds import R, Record, key_of, normalize, spec_of
+from tenants.kinds import R, Record, key_of, normalize, record_of, spec_of
+from tenants.ledger import Ledger
+from tenants.ledger_lines import LineText, in_rows, pack, texts_of, unpack
+from tenants.ledger_reads import ReadLines
 from tenants.paging import Listing, Page, read_page
+from tenants.sealing import FieldSealer, utc_now
 
 __all__ = ["AgencyStore", "Change", "Page"]
 
@@ -58,7 +62,7 @@ class Change:
     delete: tuple[Record, ...] = ()
     check: tuple[Record, ...] = ()
     event: Event | None = None
-    audit: AuditLine | None = None
+    audit: AuditLine | tuple[AuditLine, ...] | None = None
     begin: Once | None = None
     finish: Once | None = None
 
@@ -71,14 +75,18 @@ class AgencyStore:
         backend: StoreBackend,
         keys: AgencyKeys,
         agency_id: str,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], datetime] = utc_now,
+        blobs: BlobBackend | None = None,
     ) -> None:
         self._backend = backend
         self._agency_id = agency_id
         self._clock = clock
-        self._sealer = FieldSealer(agency_id, keys)
+        self._sealer = FieldSealer(agency_id, keys, clock)
+        self._blobs = Blobs(agency_id, blobs, self._sealer)
         self._cursors = CursorSigner(derive_key(keys.index_key, "cursors"))
         self._decoded: dict[Key, tuple[bytes, Record]] = {}
+        self._ledger = Ledger(backend, keys.index_key, agency_id, clock)
+        self._reads = ReadLines(self._write_lines)
         self._blind_keys = {
             name: derive_key(keys.index_key, f"blind {agency_id} {name}")
             for name in ("email", "phone", "ssn")
@@ -88,6 +96,25 @@ class AgencyStore:
     def agency_id(self) -> str:
         """Return the id of the agency whose store this is."""
         return self._agency_id
+
+    @property
+    def ledger(self) -> Ledger:
+        """Return the agency's audit ledger; a line is in it within a second of its commit."""
+        return self._ledger
+
+    @property
+    def blobs(self) -> Blobs:
+        """Return the agency's files."""
+        return self._blobs
+
+    @property
+    def sealer(self) -> FieldSealer:
+        """Return what seals this agency's fields and files."""
+        return self._sealer
+
+    def use_keys(self, keys: AgencyKeys) -> None:
+        """Take newer data keys; the store and index keys are the same for an agency's life."""
+        self._sealer.use_keys(keys)
 
     async def get(self, record_type: type[R], global_id: str) -> R | None:
         """Return the record; None where there is none, or the id is not one of such a record."""
@@ -198,10 +225,11 @@ class AgencyStore:
             *(Check(key=key_of(record), expected=record.version) for record in change.check),
         )
         event, audit = change.event, change.audit
+        lines = (audit,) if isinstance(audit, AuditLine) else audit or ()
         unit = Unit(
             operations=operations,
             event=None if event is None else (event.id, encode_event(event)),
-            audit=None if audit is None else (audit.id, encode_audit(audit)),
+            audit=pack(texts_of(*lines)) if lines else None,
             begin=change.begin,
             finish=change.finish,
         )
@@ -215,11 +243,25 @@ class AgencyStore:
             if replayed.reference is None:
                 raise OutcomeUnknown from replayed
             raise
+        if lines:
+            self._ledger.wake()
         return written
 
-    async def record_audit(self, line: AuditLine) -> None:
-        """Write an audit line by itself: for what is read and not changed."""
-        await self.commit(Change(audit=line))
+    async def record_audit(self, *lines: AuditLine) -> None:
+        """Write audit lines by themselves, durable on return: for what is read and not changed."""
+        if lines:
+            await self._write_lines(texts_of(*lines))
+
+    def record_reads(self, line: AuditLine) -> None:
+        """Take a line about what is being read; it is written within a tenth of a second.
+
+        Raises StoreUnavailable where such lines cannot be written: the answer must not leave then.
+        """
+        self._reads.add(line)
+
+    async def flush_reads(self) -> None:
+        """Write the lines about reads that wait."""
+        await self._reads.flush()
 
     async def scan(
         self, record_type: type[R], segment: int = 0, segments: int = 1
@@ -227,6 +269,25 @@ class AgencyStore:
         """Iterate over all records of a class; segments split the work without overlap."""
         async for row in self._backend.scan(spec_of(record_type).kind, segment, segments):
             yield self._record(record_type, row)
+
+    def rows(self, kind: str | None = None) -> AsyncIterator[Row]:
+        """Iterate over all records of a kind, or of all kinds, as they are stored."""
+        return self._backend.scan(kind)
+
+    async def reseal(self, rows: Sequence[Row]) -> None:
+        """Write rows' records anew under the current data key, in the version that they have.
+
+        Raises tenants.backend.Conflict where one was changed since it was read.
+        """
+        operations = tuple(
+            Reseal(
+                key=row.key,
+                expected=row.version,
+                body=encode(self._record(record_of(row.key.kind), row), self._sealer),
+            )
+            for row in rows
+        )
+        await self._backend.commit(Unit(operations=operations), at=self._clock())
 
     def blind(self, field: str, value: str) -> str:
         """Return the keyed blind index of a personal value (email, phone, ssn), normalized."""
@@ -252,13 +313,25 @@ class AgencyStore:
         await self._backend.outbox_done(ids)
 
     async def audit_lines(self, after: str | None, limit: int) -> list[AuditLine]:
-        """Return audit lines, oldest first, strictly after the line of that id."""
+        """Return the audit lines that wait to be put into the ledger, oldest first.
+
+        They are those of at most `limit` rows, strictly after the row of that id.
+        """
         stored = await self._backend.audit_lines(after=after, limit=limit)
-        return [decode_audit(line.body) for line in stored]
+        return [decode_audit(text) for row in stored for text in unpack(row.body)]
 
     async def aclose(self) -> None:
-        """Close the backend; further calls raise StoreUnavailable."""
-        await self._backend.aclose()
+        """Write the lines about reads that wait, and close; then calls raise StoreUnavailable."""
+        try:
+            await self._reads.aclose()
+        finally:
+            await self._backend.aclose()
+
+    async def _write_lines(self, texts: Sequence[LineText]) -> None:
+        """Write lines durably, in as many rows as they take."""
+        for row in in_rows(texts):
+            await self._backend.commit(Unit(audit=pack(row)), at=self._clock())
+        self._ledger.wake()
 
     def _put(self, record: Record) -> Put:
         spec = spec_of(type(record))
@@ -285,7 +358,7 @@ class AgencyStore:
             raise StoreUnavailable("A stored record is not where it belongs.")
         if record.version != row.version:
             raise StoreUnavailable("A stored record is not of the version that its row says.")
-        if not spec.sealed and len(row.body) <= DECODED_BODY_BYTES_MAX:
+        if spec.kept_decoded and len(row.body) <= DECODED_BODY_BYTES_MAX:
             self._decoded[row.key] = (row.body, record)
             if len(self._decoded) > DECODED_RECORDS_MAX:
                 del self._decoded[next(iter(self._decoded))]

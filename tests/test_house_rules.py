@@ -25,6 +25,12 @@ MINIMUM_VERSIONS = {
     "strawberry-graphql": (0, 315, 7),  # CVE-2026-35523, -45739, -47706, -47707
     "cryptography": (46, 0, 0),
     "h11": (0, 16, 0),  # CVE-2025-43859
+    # What the extra `aws` and the tools bring:
+    "aiohttp": (3, 13, 3),  # CVE-2025-69223 to -69230: bodies that take memory or time without end
+    "h2": (4, 3, 0),  # CVE-2025-57804
+    "pyyaml": (5, 4, 0),  # CVE-2020-14343
+    "requests": (2, 32, 4),  # CVE-2024-47081
+    "urllib3": (2, 6, 3),  # CVE-2025-66418, -66471, CVE-2026-21441: compressed answers
 }
 
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
@@ -157,7 +163,7 @@ def locked_versions(lock: str) -> dict[str, tuple[int, ...]]:
     }
 
 
-@pytest.mark.parametrize("lock", ["run", "dev"])
+@pytest.mark.parametrize("lock", ["run", "dev", "ministack"])
 def test_locks_are_hashed_and_name_no_index(lock: str) -> None:
     """Every locked package has hashes, and no address of an index is in the lock."""
     text = (ROOT / "requirements" / f"{lock}.txt").read_text("utf-8")
@@ -167,7 +173,7 @@ def test_locks_are_hashed_and_name_no_index(lock: str) -> None:
     assert all("--hash=sha256:" in package for package in packages)
 
 
-@pytest.mark.parametrize("lock", ["run", "dev"])
+@pytest.mark.parametrize("lock", ["run", "dev", "ministack"])
 def test_locked_packages_are_past_their_known_holes(lock: str) -> None:
     """No locked version is one with a hole that matters here."""
     locked = locked_versions(lock)

@@ -9,12 +9,19 @@ from domain.errors import GatewayError, InvalidInput
 from gateway.settings import CannotStart
 
 COMMANDS: dict[str, str] = {
+    "access": "gateway.cli.access:access",
     "agency": "gateway.cli.agency:agency",
+    "audit": "gateway.cli.audit:audit",
     "config": "gateway.cli.configuration:config",
+    "consumer": "gateway.cli.consumer:consumer",
     "dev": "gateway.cli.dev:dev",
     "directory": "gateway.cli.directory:directory",
     "doctor": "gateway.cli.doctor:doctor",
     "key": "gateway.cli.key:key",
+    "key-rotation": "gateway.cli.rotation:rotation",
+    "mask": "gateway.cli.mask:mask",
+    "keyring": "gateway.cli.keyring:keyring",
+    "retention": "gateway.cli.retention:retention",
     "schema": "gateway.cli.schema:schema",
     "serve": "gateway.cli.serve:serve",
     "staff": "gateway.cli.staff:staff",

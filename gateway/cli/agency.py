@@ -208,7 +208,7 @@ def resume(*, slug: str, reason: str | None) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @reason_option
 def remove(*, slug: str, yes: bool, reason: str | None) -> None:
-    """Destroy the agency's keys and its store. There is no way back.
+    """Destroy the agency's keys, store and files, and prove it. There is no way back.
 
     \b
     Example:
@@ -216,7 +216,7 @@ def remove(*, slug: str, yes: bool, reason: str | None) -> None:
     """
     given = reason_or_ask(reason, demanded=True)
 
-    async def run(workspace: Workspace) -> None:
+    async def run(workspace: Workspace) -> tuple[str, ...]:
         found = await agency_named(workspace, slug)
         if not yes:
             if not sys.stdin.isatty():
@@ -224,10 +224,12 @@ def remove(*, slug: str, yes: bool, reason: str | None) -> None:
             typed = click.prompt(f"This destroys all data of {found.name}. Type {slug} to go on")
             if typed != slug:
                 raise click.Abort
-        await remove_agency(workspace, found, reason=given)
+        return await remove_agency(workspace, found, reason=given)
 
-    in_workspace(run)
-    click.echo(f"{slug} is removed; its keys are destroyed")
+    proofs = in_workspace(run)
+    click.echo(f"{slug} is removed; its keys are destroyed. Proved:")
+    for proof in proofs:
+        click.echo(f"  {proof}")
 
 
 def _set_status(slug: str, status: AgencyStatus, reason: str) -> None:

@@ -1,12 +1,19 @@
 """`almoner directory …`: back the control plane up and bring it back."""
 
-import sys
+import asyncio
 from pathlib import Path
 
 import click
 
-from gateway.cli.terminal import configured, in_workspace, reason_option, reason_or_ask
+from gateway.cli.terminal import (
+    configured,
+    in_workspace,
+    passphrase_or_ask,
+    reason_option,
+    reason_or_ask,
+)
 from gateway.provisioning import cli_audit
+from gateway.secrets import read_passphrase
 from gateway.workspace import Workspace
 from tenants import directory_backup
 
@@ -47,10 +54,10 @@ def backup(
 
     async def run(workspace: Workspace) -> None:
         directory_backup.demand_room(file, overwrite=overwrite)  # before anybody is asked anything
-        passphrase = _passphrase(passphrase_file, confirm=True)
+        passphrase = passphrase_or_ask(passphrase_file, confirm=True)
         given = reason_or_ask(reason)
         await directory_backup.backup(
-            workspace.directory, workspace.keyring, file, passphrase, overwrite=overwrite
+            workspace.directory, workspace.keys, file, passphrase, overwrite=overwrite
         )
         audit = cli_audit("directory backup", subject=None, reason=given)
         await workspace.directory.record_audit(None, audit)
@@ -73,28 +80,26 @@ def restore(
     Example:
       ALMONER_HOME=/srv/almoner almoner directory restore almoner-directory.backup
     """
-    home = configured("command").home
-    passphrase = _passphrase(passphrase_file, confirm=False)
+    config = configured("command")
+    passphrase = passphrase_or_ask(passphrase_file, confirm=False)
     given = reason_or_ask(reason)
-    directory_backup.restore(file, home, passphrase, overwrite=overwrite)
+
+    async def bring_back() -> None:
+        keys = config.keys
+        await directory_backup.restore(
+            file,
+            config.home,
+            passphrase,
+            settings=keys,
+            keyring_passphrase=await read_passphrase(keys.passphrase_file, keys.aws),
+            overwrite=overwrite,
+        )
+
+    asyncio.run(bring_back())
 
     async def run(workspace: Workspace) -> None:
         audit = cli_audit("directory restore", subject=None, reason=given)
         await workspace.directory.record_audit(None, audit)
 
     in_workspace(run)
-    click.echo(f"restored into {home}; now: almoner doctor")
-
-
-def _passphrase(file: Path | None, *, confirm: bool) -> str:
-    if file is not None:
-        text = file.read_text(encoding="utf-8").split("\n", 1)[0]
-    elif sys.stdin.isatty():
-        text = click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
-    else:
-        text = sys.stdin.readline().rstrip("\n")
-    if len(text) < directory_backup.PASSPHRASE_LENGTH_MIN:
-        raise click.UsageError(
-            f"the passphrase needs at least {directory_backup.PASSPHRASE_LENGTH_MIN} characters"
-        )
-    return text
+    click.echo(f"restored into {config.home}; now: almoner doctor")

@@ -7,29 +7,38 @@ import sqlite3
 import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 import httpx
-from cryptography import x509
 
 from domain.addresses import is_loopback
 from domain.agencies import Agency
 from domain.errors import GatewayError
 from gateway.bureaus import open_bureaus
+from gateway.cli.age_findings import of_ages, of_certificate
 from gateway.cli.findings import Finding, fine, machine
 from gateway.cli.terminal import configured, json_option, print_rows
 from gateway.config import Config
 from gateway.identity.jwks import key_set_address
 from gateway.local.issuer import LocalIssuer
 from gateway.local.serve_file import SERVE_FILE
+from gateway.secret_ages import aged_keys, aged_secrets
+from gateway.secrets import open_secrets
 from gateway.settings import CannotStart
-from gateway.workspace import CERTIFICATES_FOLDER, ISSUER_FILE, Workspace, open_workspace
-from tenants.directory_backup import DIRECTORY_FILE, KEYRING_FILE
-from tenants.keyring import LocalKeyring
+from gateway.workspace import (
+    CERTIFICATES_FOLDER,
+    ISSUER_FILE,
+    Workspace,
+    open_home_keys,
+    open_workspace,
+)
+from tenants.directory_backup import DIRECTORY_FILE
+from tenants.home_keys import IN_FILE, IN_KMS, KEYRING_FILE, ROOT_KEY_FILE
+from tenants.keyring import KeyringUnreachable
+from tenants.keyring_file import is_locked
 
-CERTIFICATE_DAYS_MIN = 30
 POOL_TIMEOUT_SECONDS = 5
 _SIMULATOR_CERTIFICATE = "client.pem"
 _RESTORE = "almoner directory restore FILE --overwrite"
@@ -74,34 +83,58 @@ async def _examine(config: Config) -> list[Finding]:
             )
         )
         return findings
-    keyring = _keyring(config.home / KEYRING_FILE)
-    if isinstance(keyring, Finding):
-        findings.append(keyring)
+    try:
+        async with open_home_keys(config.home, config.keys) as keys:
+            issuer_key = keys.derive("issuer")
+    except GatewayError as error:
+        findings.append(_no_keys(config, error))
     else:
-        findings.append(fine("keyring", "can be read by its owner alone"))
+        findings.append(fine("keyring", _where_keys_are(config)))
         findings += [item async for item in _directory(config)]
-        findings += [*_issuer(config, keyring)]
+        findings += [*_issuer(config, issuer_key)]
     findings += [item async for item in _bureau(config)]
+    if config.tls_certificate_file is not None:
+        again = "renew it; the gateway sees the new one within half a minute"
+        findings.append(
+            of_certificate(
+                config.tls_certificate_file, check="tls", whose="gateway's", remedy=again
+            )
+        )
     return findings
 
 
-def _keyring(file: Path) -> LocalKeyring | Finding:
-    try:
-        return LocalKeyring.from_file(file, create=False)
-    except GatewayError as error:
-        remedy = f"bring {KEYRING_FILE} back from a copy, or: {_RESTORE}"
-        if file.is_file() and file.stat().st_mode & 0o077:
-            remedy = f"chmod 600 {shlex.quote(str(file))}"
-        elif isinstance(error.__cause__, PermissionError):
-            remedy = _owner(file.parent)
-        return Finding(check="keyring", state="FAIL", finding=error.message, remedy=remedy)
+def _where_keys_are(config: Config) -> str:
+    if config.keyring != IN_FILE:
+        return f"AWS KMS unwraps with {config.keyring.removeprefix(IN_KMS)}"
+    if is_locked(config.home / KEYRING_FILE):
+        return "under a passphrase, and can be read by its owner alone"
+    return "can be read by its owner alone"
+
+
+def _no_keys(config: Config, error: GatewayError) -> Finding:
+    file = config.home / (KEYRING_FILE if config.keyring == IN_FILE else ROOT_KEY_FILE)
+    remedy = f"bring {file.name} back from a copy, or: {_RESTORE}"
+    if file.is_file() and file.stat().st_mode & 0o077:
+        remedy = f"chmod 600 {shlex.quote(str(file))}"
+    elif isinstance(error.__cause__, PermissionError):
+        remedy = _owner(file.parent)
+    elif isinstance(error, KeyringUnreachable):
+        remedy = "check the network, ALMONER_AWS_REGION and ALMONER_AWS_ENDPOINT_URL"
+    elif config.keyring != IN_FILE and file.is_file():
+        remedy = "the role of this process must be allowed kms:Decrypt and kms:GenerateDataKey"
+    elif isinstance(error, CannotStart) or is_locked(file):
+        remedy = "ALMONER_KEYRING_PASSPHRASE_FILE names the file that holds the right passphrase"
+    return Finding(check="keyring", state="FAIL", finding=error.message, remedy=remedy)
 
 
 async def _directory(config: Config) -> AsyncIterator[Finding]:
     try:
-        async with open_workspace(config.home) as workspace:
+        async with open_workspace(config.home, keys=config.keys) as workspace:
             yield fine("directory", "opens with the keyring's key")
             async for item in _agencies(workspace):
+                yield item
+            at = datetime.now(UTC)
+            for item in of_ages(await aged_keys(workspace.directory, at), at):
                 yield item
     except GatewayError as error:
         otherwise = (
@@ -205,7 +238,7 @@ def _pool_command(agency: Agency) -> str:
     return f'almoner agency update {agency.slug} --issuer URL --client-id ID --reason "…"'
 
 
-def _issuer(config: Config, keyring: LocalKeyring) -> Iterator[Finding]:
+def _issuer(config: Config, key: bytes) -> Iterator[Finding]:
     """Check the local issuer of a demo home; a home with pools elsewhere has none."""
     file = config.home / ISSUER_FILE
     if not file.is_file():
@@ -214,7 +247,7 @@ def _issuer(config: Config, keyring: LocalKeyring) -> Iterator[Finding]:
             yield Finding(check="token issuer", state="FAIL", finding=finding, remedy=_new_demo())
         return
     try:
-        issuer = LocalIssuer.open(file, keyring.derive("issuer"), create=False)
+        issuer = LocalIssuer.open(file, key, create=False)
         try:
             users = len(issuer.users())
         finally:
@@ -246,36 +279,25 @@ async def _bureau(config: Config) -> AsyncIterator[Finding]:
         )
         return
     try:
-        bureaus = await open_bureaus(config.transunion, lambda *_: None)
+        async with open_secrets(config, watch=False) as secrets:
+            bureaus = await open_bureaus(config.transunion, lambda *_: None, secrets)
+            await bureaus.aclose()
+            aged = list(aged_secrets(config, secrets))
     except CannotStart as error:
         yield Finding(check="transunion", state="FAIL", finding=str(error), remedy=_BUREAU_PAGE)
         return
-    await bureaus.aclose()
     certificate = config.transunion.certificate_file
     if certificate is not None:
-        yield _certificate(certificate, "renew it with the bureau")
+        yield of_certificate(
+            certificate, check="transunion", whose="client", remedy="renew it with the bureau"
+        )
+    for item in of_ages(aged, datetime.now(UTC)):
+        yield item
 
 
 def _simulator(file: Path) -> Finding:
     again = "start `almoner dev` again: it makes the simulator's certificates anew"
-    found = _certificate(file, again)
+    found = of_certificate(file, check="transunion", whose="client", remedy=again)
     if found.state != "ok":
         return found
     return fine("transunion", f"the simulator of `almoner dev`; {found.finding}")
-
-
-def _certificate(file: Path, remedy: str) -> Finding:
-    try:
-        end = x509.load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc
-    except (OSError, ValueError):
-        finding = f"{file} is no certificate in PEM form, or cannot be read"
-        return Finding(check="transunion", state="FAIL", finding=finding, remedy=remedy)
-    left = end - datetime.now(UTC)
-    if left < timedelta(days=CERTIFICATE_DAYS_MIN):
-        return Finding(
-            check="transunion",
-            state="warn" if left > timedelta(0) else "FAIL",
-            finding=f"the client certificate ends on {end:%Y-%m-%d}",
-            remedy=remedy,
-        )
-    return fine("transunion", f"client certificate until {end:%Y-%m-%d}")

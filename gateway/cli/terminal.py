@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 import click
@@ -13,6 +14,7 @@ from domain.errors import NotFound
 from domain.validation import REASON_CHARACTERS_MAX, Faults, clean_text
 from gateway.config import Config, load_config_here
 from gateway.workspace import Workspace, open_workspace
+from tenants.keyring_file import PASSPHRASE_LENGTH_MIN
 
 T = TypeVar("T")
 
@@ -27,7 +29,7 @@ def in_workspace(use: Callable[[Workspace], Awaitable[T]], *, create: bool = Fal
     config = load_config_here("command")
 
     async def run() -> T:
-        async with open_workspace(config.home, create=create) as workspace:
+        async with open_workspace(config.home, keys=config.keys, create=create) as workspace:
             return await use(workspace)
 
     return asyncio.run(run())
@@ -52,6 +54,22 @@ def reason_or_ask(reason: str | None, *, demanded: bool = False) -> str:
     if demanded:
         raise click.UsageError('say why: --reason "…" (it goes into the audit log)')
     return "not given"
+
+
+def passphrase_or_ask(file: Path | None, *, confirm: bool) -> str:
+    """Return a passphrase: a file's first line, what is typed, or a line of standard input.
+
+    Raises click.UsageError for one that is too short.
+    """
+    if file is not None:
+        text = file.read_text(encoding="utf-8").split("\n", 1)[0]
+    elif sys.stdin.isatty():
+        text = click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
+    else:
+        text = sys.stdin.readline().rstrip("\n")
+    if len(text) < PASSPHRASE_LENGTH_MIN:
+        raise click.UsageError(f"the passphrase needs at least {PASSPHRASE_LENGTH_MIN} characters")
+    return text
 
 
 def _clean_reason(reason: str) -> str:

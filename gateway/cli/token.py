@@ -1,5 +1,6 @@
 """`almoner token` and `almoner token-revoke`: the local issuer's tokens, and ending any token."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import click
@@ -12,14 +13,13 @@ from gateway.cli.terminal import (
     reason_option,
     reason_or_ask,
 )
+from gateway.config import Config
 from gateway.local.issuer import LocalIssuer, TokenUse
 from gateway.local.users import User
 from gateway.provisioning import cli_audit
 from gateway.settings import CannotStart
-from gateway.workspace import ISSUER_FILE, Workspace
+from gateway.workspace import ISSUER_FILE, Workspace, open_home_keys
 from tenants.directory import Revocation, RevocationKind
-from tenants.directory_backup import KEYRING_FILE
-from tenants.keyring import LocalKeyring
 
 VALUE_CHARACTERS_MAX = 512
 _REVOKED: dict[RevocationKind, str] = {
@@ -47,8 +47,8 @@ def token(*, user: str, use_id: bool, agency: str | None) -> None:
             f"there is no local issuer in {config.home}. `almoner dev` makes one; the tokens of a "
             "real user pool come from its own sign-in."
         )
-    keyring = LocalKeyring.from_file(config.home / KEYRING_FILE, create=False)
-    issuer = LocalIssuer.open(config.home / ISSUER_FILE, keyring.derive("issuer"), create=False)
+    issuer_key = asyncio.run(_issuer_key(config))
+    issuer = LocalIssuer.open(config.home / ISSUER_FILE, issuer_key, create=False)
     try:
         found = issuer.user(user, agency)
         if found is None:
@@ -57,6 +57,11 @@ def token(*, user: str, use_id: bool, agency: str | None) -> None:
         click.echo(issuer.mint(found, base_url=config.issuer_url, use=use, now=datetime.now(UTC)))
     finally:
         issuer.close()
+
+
+async def _issuer_key(config: Config) -> bytes:
+    async with open_home_keys(config.home, config.keys) as keys:
+        return keys.derive("issuer")
 
 
 def _why_nobody(users: list[User], email: str, agency: str | None) -> str:

@@ -20,7 +20,7 @@ from gateway.engine.faults import document_entry, field_errors
 from gateway.engine.variables import variable_faults
 from gateway.errors import VALIDATION_FAILED, DocumentRefused, entry_of
 from resolvers.context import RequestContext
-from schema.build import core_schema
+from schema.build import core_schema, field_names
 
 _ENCODER = msgspec.json.Encoder()
 # Strawberry declares it as a plain test, which is what graphql-core calls it as.
@@ -57,6 +57,7 @@ class Engine:
     ) -> None:
         """Take the schema; `seen` hears of each document whether it was known already."""
         self._schema: GraphQLSchema = core_schema(schema)
+        self.field_names = field_names(self._schema)
         self._executor = schema.execution_context_class
         self._limits = limits
         self._suggestions = suggestions

@@ -19,10 +19,17 @@ from domain.access import Principal
 from domain.actors import KIND_OF_GROUP, PrincipalKind
 from domain.agencies import Agency, AgencyStatus, Pool
 from domain.errors import AgencySuspended, GatewayError, StoreUnavailable, Unauthenticated
-from gateway.identity.claims import AGENCY_GROUPS, OPERATOR_GROUPS, Claims, read_token, verify
+from gateway.identity.claims import (
+    AGENCY_GROUPS,
+    OPERATOR_GROUPS,
+    Claims,
+    TokenText,
+    read_token,
+    verify,
+)
 from gateway.identity.credentials import Credential
 from gateway.identity.jwks import KeySets
-from gateway.identity.refusals import Reason, Refusal
+from gateway.identity.refusals import Reason, Refusal, attributed
 from tenants.api_keys import is_secret, secret_hash
 from tenants.directory import Directory
 
@@ -107,16 +114,24 @@ class Authenticator:
                 raise StoreUnavailable(
                     "The user pool's keys cannot be fetched right now. Repeat in a moment."
                 ) from refusal
+            if refusal.reason is Reason.SUSPENDED_AGENCY:
+                raise AgencySuspended from refusal
             raise Unauthenticated from refusal
 
     async def _judge_token(self, text: str, now: datetime) -> _Verdict:
         token = read_token(text)
         # Only a name until the signature holds; keys are asked for under names we know alone.
         named, _ = await self._owner(token.issuer)
+        agency_id = None if named is None else named.id
+        with attributed(agency_id):
+            return await self._judge_named(token, agency_id, now)
+
+    async def _judge_named(
+        self, token: TokenText, agency_id: str | None, now: datetime
+    ) -> _Verdict:
         key = await self._key_sets.key(token.issuer, token.key_id)
         # Fetching keys may have taken seconds. What decides is read from here on, after the epoch
         # that the verdict is kept under: a change in between makes it look old, never current.
-        agency_id = None if named is None else named.id
         epoch = self._directory.epoch(agency_id)
         agency, pool = await self._owner(token.issuer)
         if (None if agency is None else agency.id) != agency_id:
@@ -172,6 +187,10 @@ class Authenticator:
         if found is None:
             raise Refusal(Reason.UNKNOWN_API_KEY)
         agency_id, _ = found
+        with attributed(agency_id):
+            return await self._judge_known(key_hash, agency_id, now)
+
+    async def _judge_known(self, key_hash: str, agency_id: str, now: datetime) -> _Verdict:
         epoch = self._directory.epoch(agency_id)  # and what decides is read after it, as above
         agency = await self._directory.agency(agency_id)
         found = await self._directory.api_key_by_hash(key_hash)
@@ -212,4 +231,4 @@ class Authenticator:
 
 def _demand_active(agency: Agency) -> None:
     if agency.status is not AgencyStatus.ACTIVE:
-        raise AgencySuspended
+        raise Refusal(Reason.SUSPENDED_AGENCY)

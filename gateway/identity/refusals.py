@@ -1,5 +1,7 @@
 """Why a credential was refused: said to the log, never to the caller."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 
 from domain.errors import Unauthenticated
@@ -45,14 +47,32 @@ class Reason(StrEnum):
     MALFORMED_API_KEY = "malformed-api-key"
     UNKNOWN_API_KEY = "unknown-api-key"
     ENDED_API_KEY = "ended-api-key"
+    SUSPENDED_AGENCY = "suspended-agency"
 
 
 class Refusal(Exception):
-    """A check that failed, inside stage 2; leaves it only as the cause of an Unauthenticated."""
+    """A check that failed, inside stage 2; leaves it only as the cause of an Unauthenticated.
+
+    Once it is attributed, `agency_id` says of whose pool or of whose key the credential claims to
+    be, None for the operators'. Only that is known of it, and that it did not hold.
+    """
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason.value)
         self.reason = reason
+        self.is_attributed = False
+        self.agency_id: str | None = None
+
+
+@contextmanager
+def attributed(agency_id: str | None) -> Iterator[None]:
+    """Say of each refusal in the block whose credential it is about."""
+    try:
+        yield
+    except Refusal as refusal:
+        refusal.is_attributed = True
+        refusal.agency_id = agency_id
+        raise
 
 
 def refused(reason: Reason) -> Unauthenticated:

@@ -9,7 +9,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from domain.access import AccessGrant, GrantScope, claim_end
+from domain.access import (
+    CLAIM_DAYS,
+    MINUTES_MAX_OPERATOR,
+    REQUEST_LAPSES_HOURS,
+    AccessGrant,
+    Scope,
+    claim_end,
+    claim_limit,
+)
 from domain.actors import Actor, PrincipalKind
 from domain.agencies import Agency, AgencyStatus, Pool, Staff
 from domain.applications import Application, ApplicationStatus, Assignment, Note
@@ -71,7 +79,7 @@ async def seed_demo(
 
 
 async def renew_demo(workspace: Workspace, *, issuer_url: str, at: datetime) -> None:
-    """Give the demo's counselors and consents a fresh end, where nobody has taken them away.
+    """Give the demo's grants and consents a fresh end, where nobody has taken them away.
 
     Pools follow the issuer to the port that it has this time.
     """
@@ -94,6 +102,9 @@ async def renew_demo(workspace: Workspace, *, issuer_url: str, at: datetime) -> 
             await _renew_grants(store, held, at)
             consented = [applicant for applicant in held if applicant.role.consented]
             await _renew_consents(store, agency, consented, at)
+    agency = await directory.agency_by_slug(AGENCIES[0].slug)
+    if agency is not None:
+        await _renew_request(workspace, agency, at)
 
 
 def _pool(issuer_url: str, pool_id: str) -> Pool:
@@ -164,11 +175,12 @@ def _records_of(
     yield AccessGrant(
         id=applicant.grant_id,
         grantee=counselor,
-        scope=GrantScope.APPLICATION,
+        scope=Scope.APPLICATIONS_WRITE,
         subject=application.id,
         reason="claimed from the queue",
         requested_at=at,
-        approved_by=counselor,
+        minutes=CLAIM_DAYS * 24 * 60,
+        renewable_until=claim_limit((), at),
         expires_at=end,
     )
     if role.status is ApplicationStatus.RETURNED:
@@ -221,11 +233,33 @@ async def _renew_grants(store: AgencyStore, applicants: Sequence[Applicant], at:
             continue
         end = claim_end(at)
         assignment = replace(application.assignment, expires_at=end)
-        stale.append(replace(grant, expires_at=end))
+        stale.append(replace(grant, expires_at=end, renewable_until=claim_limit((), at)))
         stale.append(replace(application, assignment=assignment))
     for part in _in_parts(stale, _APPLICANTS_PER_UNIT):
         audit = cli_audit("dev renew", subject=None, reason=_REASON)
         await store.commit(Change(put=tuple(part), audit=audit))
+
+
+async def _renew_request(workspace: Workspace, agency: Agency, at: datetime) -> None:
+    """Let the operator wait for an approval, where they neither wait nor have one.
+
+    No grant of an operator is live in the demo before an admin approves it, as everywhere.
+    """
+    directory, operator = workspace.directory, OPERATOR.actor
+    if await directory.open_access_grants(agency.id, operator.id, at):
+        return
+    request = AccessGrant(
+        id=f"grant_{new_ulid(at)}",
+        grantee=operator,
+        scope=Scope.APPLICATIONS_READ,
+        subject=None,
+        reason="looking into a complaint",
+        requested_at=at,
+        minutes=MINUTES_MAX_OPERATOR,
+        expires_at=at + timedelta(hours=REQUEST_LAPSES_HOURS),
+    )
+    audit = cli_audit("dev renew", subject=request.id, reason=_REASON)
+    await directory.put_access_grant(agency.id, request, audit)
 
 
 async def _renew_consents(

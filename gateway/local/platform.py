@@ -37,8 +37,8 @@ from gateway.workspace import (
 from integrations.transunion.certificates import CertificateFiles, ensure_certificates
 from integrations.transunion.local import simulator_settings
 from integrations.transunion.simulator import Simulator
-from tenants.directory_backup import DIRECTORY_FILE, KEYRING_FILE
-from tenants.keyring import LocalKeyring
+from tenants.directory_backup import DIRECTORY_FILE
+from tenants.home_keys import KEYRING_FILE, ROOT_KEY_FILE, KeySettings
 
 Tell = Callable[[str], None]
 LOOPBACK = "127.0.0.1"
@@ -47,6 +47,7 @@ _OF_A_DEMO = frozenset(
     {
         *(f"{name}{end}" for name in _DATABASES for end in ("", "-wal", "-shm")),
         KEYRING_FILE,
+        ROOT_KEY_FILE,
         SERVE_FILE,
         STORES_FOLDER,
         CERTIFICATES_FOLDER,
@@ -78,7 +79,7 @@ async def run_platform(
     """
     _try_ports(config)
     if reset and config.home.exists():
-        await _forget(config.home)
+        await _forget(config.home, config.keys)
     if not (config.home / DIRECTORY_FILE).is_file():
         await _make_home(config, progress)
     _demand_demo(config.home)
@@ -92,11 +93,11 @@ async def run_platform(
 @asynccontextmanager
 async def _running(config: Config) -> AsyncIterator[Config]:
     """Start everything; yield the configuration that the gateway runs with."""
-    keyring = LocalKeyring.from_file(config.home / KEYRING_FILE, create=False)
     async with AsyncExitStack() as stack:
-        async with open_workspace(config.home) as workspace:
+        async with open_workspace(config.home, keys=config.keys) as workspace:
             await renew_demo(workspace, issuer_url=config.issuer_url, at=datetime.now(UTC))
-        issuer = LocalIssuer.open(config.home / ISSUER_FILE, keyring.derive("issuer"), create=False)
+            issuer_key = workspace.keys.derive("issuer")
+        issuer = LocalIssuer.open(config.home / ISSUER_FILE, issuer_key, create=False)
         stack.callback(issuer.close)
         await stack.enter_async_context(
             Server(
@@ -158,11 +159,11 @@ def _try_ports(config: Config) -> None:
         bind(config.host, port, setting).close()
 
 
-async def _forget(home: Path) -> None:
+async def _forget(home: Path, keys: KeySettings) -> None:
     """Remove a demo's home folder; what holds anything else is left alone."""
     _demand_demo_alone(home)
     with _alone_in(home):
-        others = await _other_agencies(home)
+        others = await _other_agencies(home, keys)
         if others:
             raise CannotStart(
                 f"{home} holds agencies that are not the demo's: {', '.join(others)}. "
@@ -181,10 +182,10 @@ def _demand_demo_alone(home: Path) -> None:
         )
 
 
-async def _other_agencies(home: Path) -> list[str]:
+async def _other_agencies(home: Path, keys: KeySettings) -> list[str]:
     """Return the slugs of agencies that the demo did not make; none where nothing can be opened."""
     try:
-        async with open_workspace(home) as workspace:
+        async with open_workspace(home, keys=keys) as workspace:
             slugs = {agency.slug for agency in await workspace.directory.agencies()}
     except GatewayError:
         return []  # the keys are gone, and with them all that they opened
@@ -218,7 +219,7 @@ async def _make_home(config: Config, progress: Tell) -> None:
         shutil.rmtree(seeding, ignore_errors=True)  # what a killed first start left
         seeding.mkdir(mode=0o700, parents=True)
         progress("making the demo world (the first start only) …")
-        async with open_workspace(seeding, create=True) as workspace:
+        async with open_workspace(seeding, keys=config.keys, create=True) as workspace:
             await _seed(workspace, config)
         seeding.replace(home)
     except OSError as error:
@@ -231,7 +232,7 @@ async def _make_home(config: Config, progress: Tell) -> None:
 
 
 async def _seed(workspace: Workspace, config: Config) -> None:
-    key = workspace.keyring.derive("issuer")
+    key = workspace.keys.derive("issuer")
     issuer = LocalIssuer.open(workspace.home / ISSUER_FILE, key, create=True)
     try:
         await seed_demo(

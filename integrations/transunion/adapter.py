@@ -5,25 +5,30 @@ if hard, is seen by others. It is repeated only by the table `integrations.upstr
 An answer of HTTP 200 that cannot be read leaves open whether the vendor acted; the vendor's own
 `error` element says that it did not.
 
+Where a password was changed lately there are two that may be right. One that the vendor refuses
+(401, 403, or an error code that says so) has moved nothing, so the other is tried within the same
+attempt; the one that was taken last is tried first.
+
 Each pull has a connection of its own: a kept one that the vendor has just closed would look like
 one lost after sending, and a pull would be given up for nothing.
 """
 
 import asyncio
-import functools
 from types import TracebackType
 from typing import Self
 
 import httpx
 
-from domain.credit import CreditFile, CreditSubject, PullKind
+from domain.credit import CreditSubject, PulledFile, PullKind
 from integrations.exchange import exchange
 from integrations.tls import mutual_tls_context
 from integrations.transunion.settings import TransUnionSettings
-from integrations.transunion.wire import build_request, read_answer
-from integrations.upstream import ONCE_ONLY, Attempt, Timing, UpstreamLine
+from integrations.transunion.wire import CredentialsRefused, build_request, read_answer
+from integrations.upstream import ONCE_ONLY, Attempt, AttemptFailed, Timing, UpstreamLine
 
 VENDOR = "transunion"
+_CREDENTIALS_REFUSED = frozenset({401, 403})
+MEDIA_TYPE = "text/xml"
 
 
 class TransUnion:
@@ -34,36 +39,61 @@ class TransUnion:
     def __init__(
         self, *, settings: TransUnionSettings, client: httpx.AsyncClient, line: UpstreamLine
     ) -> None:
-        self._settings = settings
+        self._by_credentials = settings.by_credentials()
         self._client = client
         self._line = line
 
-    async def pull(self, subject: CreditSubject, kind: PullKind, *, reference: str) -> CreditFile:
+    async def pull(self, subject: CreditSubject, kind: PullKind, *, reference: str) -> PulledFile:
         """Return the subject's file. Raises Upstream; see CreditBureau."""
-        request = build_request(subject, kind, self._settings, reference=reference)
-        read = functools.partial(
-            read_answer,
-            kind=kind,
-            settings=self._settings,
-            reference=reference,
-            vendor=VENDOR,
-        )
 
-        async def attempt_once(attempt: Attempt) -> CreditFile:
-            body = await exchange(
-                self._client,
-                attempt,
-                method="POST",
-                url=self._settings.url,
-                content=request,
-                headers={"Content-Type": f"{self._settings.content_type}; charset=utf-8"},
-                connect_seconds=self._settings.connect_seconds,
-                answer_bytes_max=self._settings.answer_bytes_max,
-            )
-            # Megabytes of XML take tens of milliseconds, too long for the event loop.
-            return await asyncio.to_thread(read, body)
+        async def attempt_once(attempt: Attempt) -> PulledFile:
+            refusal: AttemptFailed | CredentialsRefused | None = None
+            for settings in self._by_credentials:
+                try:
+                    file = await self._ask(attempt, settings, subject, kind, reference)
+                except AttemptFailed as failed:
+                    if failed.trouble not in _CREDENTIALS_REFUSED:
+                        raise
+                    refusal = failed
+                except CredentialsRefused as refused:
+                    refusal = refused
+                else:
+                    self._prefer(settings)
+                    return file
+            assert refusal is not None  # there is always one pair of passwords at least
+            raise refusal
 
         return await self._line.call(f"{kind.value.lower()} pull", attempt_once)
+
+    async def _ask(
+        self,
+        attempt: Attempt,
+        settings: TransUnionSettings,
+        subject: CreditSubject,
+        kind: PullKind,
+        reference: str,
+    ) -> PulledFile:
+        body = await exchange(
+            self._client,
+            attempt,
+            method="POST",
+            url=settings.url,
+            content=build_request(subject, kind, settings, reference=reference),
+            headers={"Content-Type": f"{settings.content_type}; charset=utf-8"},
+            connect_seconds=settings.connect_seconds,
+            answer_bytes_max=settings.answer_bytes_max,
+        )
+        # Megabytes of XML take tens of milliseconds, too long for the event loop.
+        file = await asyncio.to_thread(
+            read_answer, body, kind, settings, reference=reference, vendor=VENDOR
+        )
+        return PulledFile(file=file, raw=body, media_type=MEDIA_TYPE)
+
+    def _prefer(self, settings: TransUnionSettings) -> None:
+        """Put what the vendor took first for the next pull."""
+        if settings is not self._by_credentials[0]:
+            others = (other for other in self._by_credentials if other is not settings)
+            self._by_credentials = (settings, *others)
 
     async def aclose(self) -> None:
         """Close the connections."""

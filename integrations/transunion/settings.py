@@ -7,7 +7,7 @@ which is which.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -46,7 +46,9 @@ class TransUnionSettings:
     the request itself has no mark for it. ca_file: None trusts the system's authorities.
     score_model: add-on product asked for, None for no score. score_range: what lies outside is a
     reserved code, not a score. frozen_error_codes, no_hit_error_codes: codes of the vendor's own
-    `error` element that stand for an answer. reference_chars_max: longer references are hashed.
+    `error` element that stand for an answer; credential_error_codes: for a refused password.
+    previous_system_password, previous_password: what was right until lately; None where there is
+    none. reference_chars_max: longer references are hashed.
     """
 
     url: str
@@ -73,6 +75,9 @@ class TransUnionSettings:
     score_range: tuple[int, int] = (250, 999)
     frozen_error_codes: frozenset[str] = frozenset()
     no_hit_error_codes: frozenset[str] = frozenset()
+    credential_error_codes: frozenset[str] = frozenset()
+    previous_system_password: str | None = field(default=None, repr=False)
+    previous_password: str | None = field(default=None, repr=False)
     reference_chars_max: int = 64
     deadline_seconds: float = 20.0
     connect_seconds: float = 5.0
@@ -102,6 +107,19 @@ class TransUnionSettings:
     def member_code(self, kind: PullKind) -> str:
         """Return the subscription that makes the inquiry soft or hard."""
         return self.member_code_hard if kind is PullKind.HARD else self.member_code_soft
+
+    def by_credentials(self) -> tuple["TransUnionSettings", ...]:
+        """Return these settings with each pair of passwords that may be right, the newest first."""
+        pairs = [
+            (system_password, password)
+            for system_password in (self.system_password, self.previous_system_password)
+            for password in (self.password, self.previous_password)
+            if system_password and password
+        ]
+        return tuple(
+            replace(self, system_password=system_password, password=password)
+            for system_password, password in dict.fromkeys(pairs)
+        )
 
     def policy(self) -> CallPolicy:
         """Return the limits of calls. A pull is never cut off before its whole deadline."""

@@ -13,9 +13,10 @@ import strawberry
 from graphql import GraphQLError
 from starlette.applications import Starlette
 
-from domain.access import Principal
+from domain.access import AccessGrant, Principal
 from domain.actors import Group, PrincipalKind
 from domain.agencies import Agency, AgencyStatus
+from domain.audit import AuditLine
 from domain.credit import CreditBureau
 from domain.errors import (
     FieldFault,
@@ -75,8 +76,10 @@ class World:
     begun: list[str] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
+    audit: list[tuple[str | None, AuditLine]] = field(default_factory=list)
     leased: int = 0
     directory_answers: bool = True
+    grants: dict[str, list[AccessGrant]] = field(default_factory=dict)
     release: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -99,6 +102,24 @@ class FakeDirectory:
     async def agency(self, agency_id: str) -> Agency | None:
         """Return the agency."""
         return {a.id: a for a in (HARBOR, CLOSED, BROKEN)}.get(agency_id)
+
+    async def record_audit(self, agency_id: str | None, line: AuditLine) -> None:
+        """Keep the line."""
+        self.world.audit.append((agency_id, line))
+
+    async def agency_by_slug(self, slug: str) -> Agency | None:
+        """Return the agency."""
+        return {a.slug: a for a in (HARBOR, CLOSED, BROKEN)}.get(slug)
+
+    async def open_access_grants(
+        self, agency_id: str, grantee_id: str, at: datetime
+    ) -> list[AccessGrant]:
+        """Return the operator's grants that have not ended."""
+        return [
+            grant
+            for grant in self.world.grants.get(agency_id, ())
+            if grant.grantee.id == grantee_id and at < grant.ended_at
+        ]
 
     async def operator_pool(self) -> None:
         """Answer, as long as the directory can be read."""

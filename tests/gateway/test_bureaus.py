@@ -1,5 +1,8 @@
 """Each agency's credit bureau, opened from settings, its calls counted."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -8,12 +11,15 @@ from typing import Any, cast
 import pytest
 
 from domain.consumers import Address, PersonName
-from domain.credit import CreditFile, CreditSubject, PullKind
+from domain.credit import CreditSubject, PulledFile, PullKind
 from domain.errors import UpstreamTimeout
-from gateway.bureaus import AgencyBureau, open_bureaus, transunion_settings
-from gateway.config import CannotStart, TransUnionConfig
+from gateway.bureaus import AgencyBureau, _Adapter, open_bureaus, transunion_settings
+from gateway.config import CannotStart, Config, TransUnionConfig
+from gateway.secrets import open_secrets
 from integrations.transunion.certificates import ensure_certificates
+from integrations.transunion.local import simulator_settings
 from integrations.transunion.settings import RequestForm
+from integrations.transunion.simulator import Simulator, SimulatorAccount, running_simulator
 from tests.gateway.small_gateway import BROKEN, HARBOR
 
 CONFIG = TransUnionConfig(
@@ -31,6 +37,13 @@ CONFIG = TransUnionConfig(
     key_file=Path("key.pem"),
 )
 
+SUBJECT = CreditSubject(
+    name=PersonName(given="A", family="B"),
+    address=Address(line1="1 A", city="B", state="MI", postal_code="48066"),
+    ssn="666484418",
+    date_of_birth=date(1970, 1, 1),
+)
+
 
 @dataclass(slots=True)
 class FakeBureau:
@@ -39,11 +52,11 @@ class FakeBureau:
     outcome: object
     closed: bool = False
 
-    async def pull(self, *_: Any, reference: str) -> CreditFile:
+    async def pull(self, *_: Any, reference: str) -> PulledFile:
         """Pull nothing."""
         if isinstance(self.outcome, Exception):
             raise self.outcome
-        return cast("CreditFile", self.outcome)
+        return cast("PulledFile", self.outcome)
 
     async def aclose(self) -> None:
         """Close."""
@@ -112,16 +125,9 @@ async def test_every_call_is_counted(outcome: object, counted: str) -> None:
     assert settings is not None
     bureau = AgencyBureau("1", settings, lambda vendor, how, _: calls.append((vendor, how)))
     fake = FakeBureau(outcome)
-    bureau._open = cast("Any", fake)
-    subject = CreditSubject(
-        name=PersonName(given="A", family="B"),
-        address=Address(line1="1 A", city="B", state="MI", postal_code="48066"),
-        ssn="666484418",
-        date_of_birth=date(1970, 1, 1),
-    )
-
+    bureau._open = _Adapter(cast("Any", fake))
     try:
-        pulled = await bureau.pull(subject, PullKind.SOFT, reference="r")
+        pulled = await bureau.pull(SUBJECT, PullKind.SOFT, reference="r")
         assert pulled == outcome
     except (UpstreamTimeout, LookupError) as error:
         assert error is outcome  # noqa: PT017 - it is one of three outcomes
@@ -129,3 +135,61 @@ async def test_every_call_is_counted(outcome: object, counted: str) -> None:
 
     assert calls == [("transunion", counted)]
     assert fake.closed
+
+
+@asynccontextmanager
+async def simulated(folder: Path, **references: str) -> AsyncIterator[tuple[Simulator, Config]]:
+    """Run a simulator, and give a configuration that speaks to it with secrets by reference."""
+    certificates = ensure_certificates(folder)
+    simulator = Simulator(SimulatorAccount(password="one", slow_seconds=0.3))
+    async with running_simulator(simulator, certificates) as url:
+        known = simulator_settings(url, certificates, simulator.account)
+        names = ["system_id", "system_password", "industry_code", "member_code_soft"]
+        names += ["member_code_hard", "inquiry_prefix", "certificate_file", "key_file", "ca_file"]
+        given = {name: getattr(known, name) for name in names} | references
+        yield simulator, Config(transunion=TransUnionConfig(url=url, **given))
+
+
+async def test_a_new_password_is_used_without_a_restart(tmp_path: Path) -> None:
+    """What the vendor and we change at different times goes on pulling, one inquiry a pull."""
+    path = tmp_path / "password"
+    await asyncio.to_thread(path.write_text, "one")
+    async with (
+        simulated(tmp_path / "certificates", password=path.as_uri()) as (simulator, config),
+        open_secrets(config, watch=False) as secrets,
+    ):
+        transunion = replace(config.transunion, credential_error_codes=("SIM-011",))
+        bureaus = await open_bureaus(transunion, lambda *_: None, secrets)
+        bureau = bureaus.of(HARBOR)
+        assert bureau is not None
+        await bureau.pull(SUBJECT, PullKind.SOFT, reference="r1")
+        await asyncio.to_thread(path.write_text, "two")
+        assert await secrets.refresh()
+        await bureau.pull(SUBJECT, PullKind.SOFT, reference="r2")  # the vendor still has the old
+        simulator.account = replace(simulator.account, password="two")
+        await bureau.pull(SUBJECT, PullKind.SOFT, reference="r3")
+        assert bureaus.of(HARBOR) is bureau
+        await bureaus.aclose()
+        assert [inquiry.reference for inquiry in simulator.inquiries] == ["r1", "r2", "r3"]
+
+
+async def test_a_pull_under_way_ends_as_it_began(tmp_path: Path) -> None:
+    """Renewing settings in the middle of a pull neither breaks nor repeats it."""
+    async with simulated(tmp_path, password="one") as (simulator, config):
+        bureaus = await open_bureaus(config.transunion, lambda *_: None)
+        bureau = bureaus.of(HARBOR)
+        assert bureau is not None
+        slow = replace(SUBJECT, name=PersonName(given="A", family="Slow"))
+        pulling = asyncio.create_task(bureau.pull(slow, PullKind.SOFT, reference="r1"))
+        while not simulator.inquiries:  # noqa: ASYNC110 - a plain list
+            await asyncio.sleep(0.01)
+        settings = transunion_settings(config.transunion)
+        assert settings is not None
+        await bureaus.renew(settings)
+        assert (await pulling).file is not None
+        await bureau.pull(SUBJECT, PullKind.SOFT, reference="r2")
+        with pytest.raises(CannotStart):
+            await bureaus.renew(replace(settings, key_file=tmp_path / "nowhere"))
+        await bureau.pull(SUBJECT, PullKind.SOFT, reference="r3")
+        await bureaus.aclose()
+        assert len(simulator.inquiries) == 3

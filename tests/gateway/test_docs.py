@@ -3,10 +3,13 @@
 import re
 from pathlib import Path
 
+from gateway.access_page import access_table, page_with
 from gateway.app import answer
 from gateway.errors import KINDS
 from gateway.metrics import new_metrics
 from gateway.settings_page import settings_page
+from schema.build import core_schema, create_schema, object_types
+from tenants import kinds
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 
@@ -27,6 +30,36 @@ def test_every_code_is_documented_as_it_is_answered() -> None:
 def test_the_page_of_settings_is_current() -> None:
     """docs/configuration.md is what the table says: python -m gateway.settings_page writes it."""
     assert page("configuration.md") == settings_page()
+
+
+def test_the_table_of_fields_and_rules_is_current() -> None:
+    """docs/security.md says what is enforced: python -m gateway.access_page writes it."""
+    text = page("security.md")
+
+    assert page_with(access_table(create_schema()), text) == text
+
+
+def test_the_table_of_fields_and_rules_says_how_each_field_is_guarded() -> None:
+    """Each field is in it once, under its type; what is sealed in a record is personal."""
+    rows = [line.strip("| ").split(" | ") for line in page("security.md").splitlines()]
+    table = [row for row in rows if len(row) == 8][1:]
+
+    listed = [f"{row[0]}.{name}" for row in table for name in row[1].split(", ")]
+    types = object_types(core_schema(create_schema()))
+    assert sorted(listed) == sorted(f"{one.name}.{name}" for one in types for name in one.fields)
+    terms = {f"{row[0]}.{name}": row[2:] for row in table for name in row[1].split(", ")}
+    assert terms["Consumer.ssn"] == [
+        "counselors",
+        "–",
+        "≤ 15 minutes",
+        "stated",
+        "yes",
+        "consumer identity",
+    ]
+    sealed = {row[7] for row in table} - {"–", "blob"}
+    groups = {f"{spec.kind} {group}" for spec in kinds.KINDS for group in spec.sealed}
+    assert sealed == groups - {"legal_hold reason"}, "nothing shows a legal hold"
+    assert all(row[6] == "yes" for row in table if row[7] != "–")
 
 
 def test_the_stages_are_documented_in_their_order() -> None:

@@ -13,7 +13,7 @@ from tests.gateway.small_gateway import SECRET_VALUE, World, client_of, small_ap
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 TRACEPARENT = f"00-{TRACE}-b7ad6b7169203331-01"
 STAGES = [
-    "limits", "identity", "agency", "store", "context", "document", "execute", "response",
+    "limits", "identity", "agency", "store", "context", "document", "execute", "audit", "response",
 ]  # fmt: skip
 
 
@@ -47,7 +47,7 @@ async def test_spans_hold_no_personal_data(world: World) -> None:
     query = f'{{ boom hello(name: "{SECRET_VALUE}") }}'
     spans = await spans_of(world, query, {"traceparent": "garbage", "tracestate": SECRET_VALUE})
 
-    assert len(spans) == 9
+    assert len(spans) == 10
     assert not [span for span in spans if "48-4418" in span.to_json()]
 
 

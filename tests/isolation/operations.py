@@ -19,6 +19,7 @@ class Ids:
     note: str
     queue: str
     report: str
+    request: str
     staff: str
 
 
@@ -48,11 +49,11 @@ QUERIES: dict[str, list[Operation]] = {
     "node": [
         Operation(
             document="""query ($a: ID!, $b: ID!, $c: ID!, $d: ID!, $e: ID!, $f: ID!, $g: ID!,
-              $h: ID!, $i: ID!, $j: ID!, $k: ID!) {
+              $h: ID!, $i: ID!, $j: ID!, $k: ID!, $l: ID!) {
               a: node(id: $a) { id } b: node(id: $b) { id } c: node(id: $c) { id }
               d: node(id: $d) { id } e: node(id: $e) { id } f: node(id: $f) { id }
               g: node(id: $g) { id } h: node(id: $h) { id } i: node(id: $i) { id }
-              j: node(id: $j) { id } k: node(id: $k) { id } }""",
+              j: node(id: $j) { id } k: node(id: $k) { id } l: node(id: $l) { id } }""",
             variables=lambda ids: {
                 "a": ids.agency,
                 "b": ids.application,
@@ -65,6 +66,7 @@ QUERIES: dict[str, list[Operation]] = {
                 "i": ids.queue,
                 "j": ids.report,
                 "k": ids.staff,
+                "l": ids.request,
             },
         )
     ],
@@ -111,12 +113,27 @@ QUERIES: dict[str, list[Operation]] = {
     ],
     "creditReport": [
         Operation(
-            document="query ($id: ID!) { creditReport(id: $id) { id tradelines { creditor } } }",
+            document="""query ($id: ID!) { creditReport(id: $id) { id tradelines { creditor }
+              raw(purpose: "isolation test") } }""",
             variables=lambda ids: {"id": ids.report},
         )
     ],
     "staff": [Operation(document="{ staff { id displayName email groups active } }")],
     "apiKeys": [Operation(document="{ apiKeys { id name prefix scopes } }")],
+    "accessGrants": [
+        Operation(
+            document="""{ accessGrants(first: 100) {
+              edges { node { id grantee { id displayName } reason scope subject } } } }"""
+        ),
+        Operation(document="{ accessGrants(live: true) { edges { node { id subject } } } }"),
+    ],
+    "auditEvents": [
+        Operation(
+            document="""query ($id: ID!) { auditEvents(first: 100, subject: $id) { edges { node {
+              id action subject consumers purpose fields actor { id displayName } } } } }""",
+            variables=lambda ids: {"id": ids.consumer},
+        ),
+    ],
 }
 
 MUTATIONS: dict[str, list[Operation]] = {
@@ -229,6 +246,33 @@ MUTATIONS: dict[str, list[Operation]] = {
             variables=lambda ids: {"id": ids.key},
         )
     ],
+    "requestAccess": [
+        Operation(
+            document="""mutation ($input: RequestAccessInput!) {
+              requestAccess(input: $input) { status scope subject reason } }""",
+            variables=_input(
+                lambda ids: {
+                    "scope": "applications:read",
+                    "subject": ids.application,
+                    "reason": "isolation",
+                    "minutes": 1,
+                }
+            ),
+        )
+    ],
+    **{
+        name: [
+            Operation(
+                document=f"mutation ($id: ID!) {{ {name}(id: $id) {{ id reason subject }} }}",
+                variables=lambda ids: {"id": ids.grant},
+            ),
+            Operation(
+                document=f"mutation ($id: ID!) {{ {name}(id: $id) {{ id reason subject }} }}",
+                variables=lambda ids: {"id": ids.request},
+            ),
+        ]
+        for name in ("approveAccess", "revokeAccess")
+    },
     "revokeApiKey": [
         Operation(
             document="mutation ($id: ID!) { revokeApiKey(id: $id) { id name } }",

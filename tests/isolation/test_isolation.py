@@ -119,6 +119,13 @@ def planted(dev: Running) -> Planted:
         {"n": canary},
         admin,
     )["createApiKey"]
+    requested = dev.ask(
+        """mutation ($r: String!) { requestAccess(input: {
+             scope: "agency:read", reason: $r }) { id } }""",
+        {"r": canary},
+        token=dev.token("operator@almoner.test"),
+        headers={"x-agency": "summit"},
+    )
     staff = run("{ staff { id displayName email } }", None, admin)["staff"]
     me = run("{ me { grants { id subject } agency { id name } } }", None, counselor)["me"]
     grant = next(item for item in me["grants"] if item["subject"] == identifier)
@@ -133,6 +140,7 @@ def planted(dev: Running) -> Planted:
         note=note["id"],
         queue=identifier.replace("app_", "queue_"),
         report=report["id"],
+        request=data_of(requested)["requestAccess"]["id"],
         staff=staff[0]["id"],
     )
     people = [name for person in staff for name in (person["displayName"], person["email"])]
@@ -172,6 +180,7 @@ def of_nobody() -> Ids:
         "note": "note",
         "queue": "queue",
         "report": "rep",
+        "request": "grant",
         "staff": "staff",
     }
     return Ids(

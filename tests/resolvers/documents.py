@@ -52,7 +52,16 @@ ROTATE_KEY = """mutation ($id: ID!, $overlapHours: Int) {
   rotateApiKey(id: $id, overlapHours: $overlapHours) {
     apiKey { id name scopes createdAt expiresAt } secret } }"""
 REVOKE_KEY = "mutation ($id: ID!) { revokeApiKey(id: $id) { id revokedAt } }"
+GRANT = """id status grantee { id } scope subject reason requestedAt expiresAt
+  approvedBy { id }"""
+REQUEST = _of_input("requestAccess", GRANT)
+APPROVE = f"mutation ($id: ID!) {{ approveAccess(id: $id) {{ {GRANT} }} }}"
+REVOKE = f"mutation ($id: ID!) {{ revokeAccess(id: $id) {{ {GRANT} }} }}"
 
+GRANTS = f"""query ($first: Int, $after: String, $live: Boolean) {{
+  accessGrants(first: $first, after: $after, live: $live) {{
+    edges {{ cursor node {{ {GRANT} }} }}
+    pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor }} }} }}"""
 READ = f"query ($id: ID!) {{ application(id: $id) {{ {APPLICATION} }} }}"
 READ_CONSUMER = f"query ($id: ID!) {{ consumer(id: $id) {{ {CONSUMER} }} }}"
 LIST = """query ($first: Int, $after: String, $last: Int, $before: String,

@@ -37,8 +37,9 @@ async def test_a_consent_names_who_gave_it(world: World) -> None:
         found = (await world.ask(reader, GIVERS, {"id": draft.id}))["application"]
         giver = {"id": me.subject, "kind": "CONSUMER", "displayName": name}
         assert found["consents"] == [{"givenBy": giver}]
-    (line,) = [line for line in await world.audit() if line.action == "recordConsent"]
-    assert line.actor == me.actor
+    lines = [line for line in await world.audit() if line.action == "recordConsent"]
+    assert {line.actor for line in lines} == {replace(me.actor, display_name="Consumer")}
+    assert {line.consumers for line in lines} == {(draft.consumer_id,)}
     events = await world.store.outbox_pending(100)
     assert [event.name for event in events] == [EventName.CONSENT_RECORDED]
     assert "Ada" not in str(events)

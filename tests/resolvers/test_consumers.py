@@ -6,6 +6,7 @@ import pytest
 
 from domain.access import Principal, Scope
 from domain.actors import Group
+from domain.audit import AuditOutcome
 from domain.consumers import Consumer
 from domain.errors import StoreUnavailable
 from tests.resolvers.documents import MATCH, READ_CONSUMER, UPDATE_CONSUMER
@@ -123,8 +124,10 @@ async def test_an_update_changes_and_clears(world: World) -> None:
         "suffix": None,
     }
     assert updated["address"]["city"] == "Roseville"
-    (line,) = await world.audit()
-    assert set(line.fields) == {"phone", "email", "name"}, "the number is what it was"
+    line, answered = sorted(await world.audit(), key=lambda line: len(line.fields))
+    changed = {"Consumer.phone", "Consumer.email", "Consumer.name"}
+    assert set(line.fields) == changed, "the number is what it was"
+    assert (answered.action, answered.consumers) == (line.action, (consumer.id,))
     assert "new@mail.test" not in str(line) + str(await world.store.outbox_pending(10))
 
 
@@ -164,23 +167,23 @@ async def test_the_whole_number_is_audited_before_it_is_answered(world: World) -
     variables = {"id": consumer.id, "why": " Verifying identity by phone "}
     read = (await world.ask(counselor, SSN, variables))["consumer"]
     assert read["ssn"] == "219456789"
-    (line,) = await world.audit()
+    plain, line = await world.audit()
     assert (line.action, line.subject, line.purpose, line.fields) == (
-        "Consumer.ssn",
+        "consumer",
         consumer.id,
         "Verifying identity by phone",
-        ("ssn",),
+        ("Consumer.ssn",),
     )
+    assert plain.fields == ("Consumer.id",)
     assert "219456789" not in str(line)
 
 
 async def test_without_an_audit_line_there_is_no_number(world: World) -> None:
-    """Where the line cannot be written, the number is not answered."""
+    """Where the line cannot be written, nothing is answered."""
     consumer, counselor = await _with_counselor(world)
     world.backend.failing = [StoreUnavailable()]
     answer = await world.ask(counselor, SSN, {"id": consumer.id, "why": "Verifying"})
-    assert answer.codes == {"consumer.ssn": "STORE_UNAVAILABLE"}
-    assert answer.data == {"consumer": {"id": consumer.id, "ssn": None}}
+    assert (answer.code, answer.data) == ("STORE_UNAVAILABLE", None)
 
 
 async def test_the_whole_number_wants_a_fresh_sign_in_and_a_purpose(world: World) -> None:
@@ -203,7 +206,9 @@ async def test_the_whole_number_is_for_counselors_alone(world: World) -> None:
     for other in (world.person(Group.CONSUMERS, subject="owner"), world.key()):
         answer = await world.ask(other, SSN, {"id": consumer.id, "why": "Curious"})
         assert answer.codes == {"consumer.ssn": "FORBIDDEN"}
-    assert await world.audit() == []
+    refused = [line for line in await world.audit() if line.outcome is AuditOutcome.REFUSED]
+    assert [line.fields for line in refused] == [("Consumer.ssn",)] * 2
+    assert {line.consumers for line in refused} == {(consumer.id,)}
 
 
 async def test_a_consumers_applications_are_those_within_reach(world: World) -> None:

@@ -44,8 +44,9 @@ async def test_a_claim_writes_a_time_boxed_grant(world: World, submitted: Applic
     assert (grant["status"], grant["subject"], grant["scope"]) == (
         "LIVE",
         submitted.id,
-        "application",
+        "applications:write",
     )
+    assert grant["approvedBy"] is None, "the queue gave it"
     assert grant["expiresAt"] == "2026-02-14T12:00:00.000Z"
     world.later(days=30, seconds=-1)
     assert (await world.ask(counselor, READ, {"id": submitted.id}))["application"] is not None

@@ -1,10 +1,12 @@
 """Consents, and the credit reports pulled under them, once."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -343,6 +345,82 @@ async def test_a_process_that_dies_after_the_answer_never_pulls_again(
     assert (await world.ask(me, PULL, _pull(draft, consent_id))).code == "OUTCOME_UNKNOWN"
     assert (await world.ask(me, PULL, _pull(draft, consent_id, "key-2"))).code == "CONSENT_REQUIRED"
     assert len(world.bureau.asked) == 1
+
+
+RAW = """query ($id: ID!, $why: String!) { creditReport(id: $id) { id raw(purpose: $why) } }"""
+
+
+async def _pulled(world: World, me: Principal, draft: Application) -> CreditReport:
+    answer = await world.ask(me, PULL, _pull(draft, await _consent(world, me, draft)))
+    report = await world.store.get(CreditReport, answer["pullCreditReport"]["id"])
+    assert report is not None
+    return report
+
+
+async def test_the_bureaus_answer_is_kept_as_it_came(
+    world: World, me: Principal, draft: Application
+) -> None:
+    """The very bytes are kept, sealed, and a counselor reads them for a stated purpose."""
+    world.bureau.raw = "<name>Zoë</name>".encode()
+    report = await _pulled(world, me, draft)
+    assert report.raw is not None
+    assert await world.store.blobs.get(report.raw.id) == world.bureau.raw
+    assert report.raw.sha256 == hashlib.sha256(world.bureau.raw).hexdigest()
+    assert (report.raw.bytes, report.raw.media_type) == (17, "text/xml")
+    counselor = world.person(Group.COUNSELORS)
+    await world.assign(draft, counselor)
+    read = await world.ask(counselor, RAW, {"id": report.id, "why": "Dispute of a line"})
+    assert read["creditReport"]["raw"] == "<name>Zoë</name>"
+    (line,) = [one for one in await world.audit() if "CreditReport.raw" in one.fields]
+    assert (line.purpose, line.consumers) == ("Dispute of a line", (draft.consumer_id,))
+
+
+async def test_the_bureaus_answer_is_shown_to_few(
+    world: World, me: Principal, draft: Application
+) -> None:
+    """Only counselors, lately signed in, with a purpose; and nobody what is not what was pulled."""
+    report = await _pulled(world, me, draft)
+    asked = {"id": report.id, "why": "Dispute"}
+    counselor = world.person(Group.COUNSELORS)
+    await world.assign(draft, counselor)
+    for other in (me, world.key(), world.key(Scope.CREDIT_READ)):
+        answer = await world.ask(other, RAW, asked)
+        assert answer.codes == {"creditReport.raw": "FORBIDDEN"}
+    silent = await world.ask(counselor, RAW, {**asked, "why": " "})
+    assert silent.code == "INVALID_INPUT"
+    world.later(minutes=16)
+    stale = await world.ask(counselor, RAW, asked)
+    assert stale.codes == {"creditReport.raw": "REAUTHENTICATE"}
+    counselor = replace(counselor, authenticated_at=world.now)
+    assert report.raw is not None
+    await world.store.blobs.put(report.raw.id, b"another")
+    answer = await world.ask(counselor, RAW, asked)
+    assert answer.codes == {"creditReport.raw": "STORE_UNAVAILABLE"}
+    await world.put(replace(report, raw=None))
+    nothing = await world.ask(counselor, RAW, asked)
+    assert nothing["creditReport"]["raw"] is None
+
+
+async def test_a_report_is_not_lost_for_its_raw_answer(
+    world: World, me: Principal, draft: Application, tmp_path: Path
+) -> None:
+    """Where the answer's bytes cannot be kept, the report that was paid for is kept anyway."""
+    (tmp_path / "blobs").write_bytes(b"in the way")
+    report = await _pulled(world, me, draft)
+    assert report.raw is None
+    assert len(world.bureau.asked) == 1
+
+
+async def test_a_process_that_dies_between_answer_and_report_leaves_no_dangling_name(
+    world: World, me: Principal, draft: Application
+) -> None:
+    """The bytes are kept before the report that names them; what is left over is named by none."""
+    consent_id = await _consent(world, me, draft)
+    world.backend.failing = [None, KeyboardInterrupt()]
+    with pytest.raises(KeyboardInterrupt):
+        await world.ask(me, PULL, _pull(draft, consent_id))
+    assert len(await world.store.blobs.ids()) == 1
+    assert await world.store.children(CreditReport, draft.id) == []
 
 
 async def test_a_process_that_dies_before_asking_never_pulls_unrecorded(

@@ -67,7 +67,7 @@ def _children(
 
 
 async def test_a_page_of_fifty_costs_what_a_page_of_one_does(world: World) -> None:
-    """Applications with lines, consumers, consents, reports and notes: six calls, however many."""
+    """Applications with lines, consumers, consents, reports and notes: six reads, however many."""
     counselor = world.person(Group.COUNSELORS)
     await _fifty(world, counselor)
     for principal, notes, most in ((counselor, "notes { id text }", 6), (world.key(), "", 4)):
@@ -78,7 +78,7 @@ async def test_a_page_of_fifty_costs_what_a_page_of_one_does(world: World) -> No
             page = answer["applications"]
             assert len(nodes(page)) == first
             assert all(node["consumer"] and node["consents"] for node in nodes(page))
-            calls.append(dict(world.backend.calls))
+            calls.append(dict(world.backend.reads))
         assert calls[0] == calls[1] == calls[2]
         assert sum(calls[0].values()) <= most, calls
 
@@ -97,7 +97,7 @@ async def test_reach_is_asked_for_once_in_a_request(world: World) -> None:
     world.backend.calls.clear()
     answer = await world.ask(counselor, f"{{ {fields} }}")
     assert not answer.errors
-    assert dict(world.backend.calls) == {"get_many": 2, "query": 1}
+    assert dict(world.backend.reads) == {"get_many": 2, "query": 1}
 
 
 async def test_a_batch_gathers_one_turn_of_the_loop() -> None:
@@ -179,7 +179,7 @@ async def test_finding_consumers_costs_the_same_for_many_grants(world: World, co
       edges { node { id name { family } } } } }"""
     answer = await world.ask(counselor, document)
     assert len(nodes(answer["consumers"])) == count
-    assert sum(world.backend.calls.values()) == 3
+    assert sum(world.backend.reads.values()) == 3
 
 
 async def test_a_batch_is_one_span() -> None:

@@ -45,8 +45,16 @@ ASSIGNED: dict[str, Row] = {
     "saveBudget": (EDIT_BY_COUNSELOR, "INVALID_TRANSITION"),
     "submitApplication": (SUBMITTED, "INVALID_TRANSITION"),
     "withdrawApplication": ({}, "FORBIDDEN"),
-    # Submitted again while it is theirs: it goes on. What they work on already stays as it is.
-    "claimApplication": ({"SUBMITTED": "IN_REVIEW"}, "INVALID_TRANSITION"),
+    # Submitted again while it is theirs: it goes on. What they work on already is renewed.
+    "claimApplication": (
+        {
+            "SUBMITTED": "IN_REVIEW",
+            "IN_REVIEW": "IN_REVIEW",
+            "ANALYZED": "ANALYZED",
+            "PLAN_PROPOSED": "PLAN_PROPOSED",
+        },
+        "INVALID_TRANSITION",
+    ),
     "returnApplication": (
         dict.fromkeys(("IN_REVIEW", "ANALYZED", "PLAN_PROPOSED"), "RETURNED"),
         "INVALID_TRANSITION",

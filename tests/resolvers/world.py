@@ -17,21 +17,25 @@ from domain.agencies import Agency, Pool, Staff
 from domain.applications import Application, ApplicationStatus
 from domain.audit import AuditLine
 from domain.consumers import Address, Consumer, PersonName
-from domain.credit import CreditBureau, CreditFile, CreditSubject, FileHit, PullKind
+from domain.credit import CreditBureau, CreditFile, CreditSubject, FileHit, PulledFile, PullKind
 from domain.errors import GatewayError
 from domain.ids import new_ulid
+from gateway.agency import settle_agency
 from resolvers.assignments import new_assignment
+from resolvers.audit_lines import leave_lines
 from resolvers.context import RequestContext, RequestMeta, open_context
-from schema.build import core_schema, create_schema
+from schema.build import core_schema, create_schema, field_names
 from tenants.backend import StoreBackend
+from tenants.blobs import FileBlobs
 from tenants.directory import AgencyDirectory
-from tenants.keyring import new_agency_keys
 from tenants.sqlite_directory import SqliteDirectory, open_directory
 from tenants.sqlite_store import open_sqlite
 from tenants.store import AgencyStore, Change
+from tests.tenants.key_samples import random_agency_keys
 
 SCHEMA = create_schema()
 CORE = core_schema(SCHEMA)
+FIELD_NAMES = field_names(CORE)
 START = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 _NUMBERS = itertools.count(1)
 
@@ -90,6 +94,11 @@ class CountingBackend:
         self.calls: Counter[str] = Counter()
         self.failing: list[BaseException | None] = []
 
+    @property
+    def reads(self) -> Counter[str]:
+        """Return the calls that read; what a request reads, it leaves a line of by a commit."""
+        return Counter({name: count for name, count in self.calls.items() if name != "commit"})
+
     def __getattr__(self, name: str) -> Any:
         """Return the backend's method, counted."""
         method = getattr(self._backend, name)
@@ -114,16 +123,17 @@ class Bureau(CreditBureau):
     """A bureau that answers what a test has put there, and remembers what it was asked."""
 
     name: str = "TransUnion"
+    raw: bytes = b"<answer/>"
     answers: list[CreditFile | BaseException] = field(default_factory=list)
     asked: list[tuple[CreditSubject, PullKind, str]] = field(default_factory=list)
 
-    async def pull(self, subject: CreditSubject, kind: PullKind, *, reference: str) -> CreditFile:
+    async def pull(self, subject: CreditSubject, kind: PullKind, *, reference: str) -> PulledFile:
         """Answer the next file, or raise the next error; without any, a file without lines."""
         self.asked.append((subject, kind, reference))
         answer = self.answers.pop(0) if self.answers else CreditFile(hit=FileHit.NO_HIT)
         if isinstance(answer, BaseException):
             raise answer
-        return answer
+        return PulledFile(file=answer, raw=self.raw, media_type="text/xml")
 
 
 @dataclass(slots=True)
@@ -139,15 +149,19 @@ class World:
     allow_test_ssn: bool = False
 
     def context(
-        self, principal: Principal, *, idempotency_key: str | None = None
+        self,
+        principal: Principal,
+        *,
+        idempotency_key: str | None = None,
+        named: bool = False,
     ) -> RequestContext:
-        """Return the context of one request of the principal's."""
-        belongs = principal.agency_id is not None
+        """Return the context of one request of the principal's, who may have named the agency."""
+        belongs = principal.agency_id is not None or bool(principal.grants)
         return open_context(
             principal,
             self.agency if belongs else None,
             self.store if belongs else None,
-            AgencyDirectory(self.directory, self.agency) if belongs else None,
+            AgencyDirectory(self.directory, self.agency) if belongs or named else None,
             self.bureau if belongs else None,
             RequestMeta(
                 id="request-1",
@@ -165,14 +179,27 @@ class World:
         variables: Mapping[str, Any] | None = None,
         *,
         idempotency_key: str | None = None,
+        hint: str | None = None,
     ) -> Answer:
-        """Execute a document for a principal, by graphql-core."""
-        result = await graphql(
-            CORE,
-            document,
-            context_value=self.context(principal, idempotency_key=idempotency_key),
-            variable_values=dict(variables or {}),
+        """Execute a document for a principal, by graphql-core, and leave the lines that it leaves.
+
+        Where these cannot be taken there is no answer but their error. hint: what x-agency says.
+        """
+        settled = await settle_agency(principal, hint, self.directory, at=self.now)
+        context = self.context(
+            settled.principal,
+            idempotency_key=idempotency_key,
+            named=settled.named is not None,
         )
+        result = await graphql(
+            CORE, document, context_value=context, variable_values=dict(variables or {})
+        )
+        changes = document.lstrip().startswith("mutation")
+        try:
+            await leave_lines(context, FIELD_NAMES, self.directory, changes=changes)
+            await self.store.flush_reads()  # so that nothing is written behind a test's back
+        except GatewayError as error:
+            return Answer(None, [GraphQLError(error.message, original_error=error)])
         return Answer(result.data, list(result.errors or []))
 
     def later(self, **span: float) -> None:
@@ -288,7 +315,7 @@ async def open_world(path: Path, name: str = "harbor") -> AsyncIterator[World]:
         store_url=f"sqlite:{name}.db",
         pools=(Pool(issuer=f"https://issuer.test/{name}", client_ids=("almonerweb",)),),
     )
-    keys = new_agency_keys()
+    keys = random_agency_keys()
     made: list[World] = []
 
     def clock() -> datetime:
@@ -298,7 +325,8 @@ async def open_world(path: Path, name: str = "harbor") -> AsyncIterator[World]:
     directory = open_directory(path / f"{name}-dir.db", b"d" * 32, create=True, clock=clock)
     await directory.add_agency(agency, (), line(START))
     backend = CountingBackend(sqlite)
-    store = AgencyStore(backend, keys, agency.id, clock=clock)
+    files = FileBlobs(path / "blobs" / name)
+    store = AgencyStore(backend, keys, agency.id, clock=clock, blobs=files)
     world = World(agency=agency, backend=backend, store=store, directory=directory)
     made.append(world)
     try:

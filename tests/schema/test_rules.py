@@ -1,13 +1,15 @@
 """Every field has a rule, and every kind of principal is held to it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import strawberry
 from graphql import GraphQLField, GraphQLInterfaceType, graphql_sync
 
-from domain.access import Principal, Scope
+from domain.access import READ_SCOPES, Principal, Scope
 from domain.actors import KIND_OF_GROUP, Group, PrincipalKind
 from domain.errors import Forbidden, Reauthenticate
 from resolvers.context import RequestContext, RequestMeta, open_context
@@ -38,6 +40,10 @@ from schema.rules import (
 NOW = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 SCHEMA = create_schema()
 CORE = core_schema(SCHEMA)
+SOURCE = SimpleNamespace(
+    id="debt_root_own", application_id="app_root", consumer_id="con_root", subject="app_root"
+)
+"""What any field may be asked of, as far as it has to be known whose it is."""
 FIELDS: list[tuple[str, str, GraphQLField]] = [
     (one.name, name, declared)
     for one in object_types(CORE)
@@ -57,6 +63,11 @@ def _person(group: Group, signed_in: datetime | None = NOW) -> Principal:
     )
 
 
+def _acting(*scopes: Scope) -> Principal:
+    """Return an operator with live grants of these scopes."""
+    return replace(_person(Group.OPERATORS), scopes=frozenset(scopes))
+
+
 def _key(*scopes: Scope) -> Principal:
     return Principal(
         kind=PrincipalKind.INTEGRATION,
@@ -73,7 +84,14 @@ def _context(principal: Principal) -> RequestContext:
     return open_context(principal, None, None, None, None, RequestMeta(id="r", at=NOW))
 
 
-EVERY_PRINCIPAL = [*map(_person, Group), *(_key(scope) for scope in Scope), _key(*Scope), _key()]
+EVERY_PRINCIPAL = [
+    *map(_person, Group),
+    *(_key(scope) for scope in Scope),
+    *(_acting(scope) for scope in READ_SCOPES),
+    _acting(*READ_SCOPES),
+    _key(*Scope),
+    _key(),
+]
 
 
 @pytest.mark.parametrize(
@@ -85,12 +103,8 @@ def test_each_field_refuses_whom_its_rule_refuses(
     """What the rule refuses never reaches the resolver, in AppSync's words."""
     rule = rule_of(declared)
     for principal in EVERY_PRINCIPAL:
-        if rule.everyone:
-            allowed = True
-        elif principal.group is None:
-            allowed = bool(rule.scopes & principal.scopes)
-        else:
-            allowed = principal.group in rule.groups
+        by_scope = bool(rule.scopes & principal.scopes)
+        allowed = rule.everyone or by_scope or principal.group in rule.groups
         refusal = rule.refusal(principal, NOW, type_name, name)
         assert (refusal is None) is allowed
         if not allowed:
@@ -105,7 +119,7 @@ def _resolve(declared: GraphQLField, principal: Principal) -> None:
         context = _context(principal)
 
     assert declared.resolve is not None
-    declared.resolve(object(), Info)
+    declared.resolve(SOURCE, Info)
 
 
 def test_a_field_without_a_rule_stops_the_start() -> None:
@@ -176,17 +190,42 @@ def test_a_key_without_scopes_may_nothing_but_ask_who_it_is() -> None:
     assert {one for one in allowed if one.startswith(("Query", "Mutation"))} == {"Query.me"}
 
 
-def test_operators_may_nothing_but_ask_who_they_are() -> None:
-    """Without a grant an operator reads their own name; of an agency, where they are in one."""
+def test_operators_may_nothing_but_ask_who_they_are_and_for_access() -> None:
+    """Without a grant an operator reads their own name and may ask for access, and no more."""
     operator = _person(Group.OPERATORS)
     allowed = {
         type_name
         for type_name, name, declared in FIELDS
         if rule_of(declared).refusal(operator, NOW, type_name, name) is None
     }
-    assert allowed == {"Query", "Viewer", "Agency", "Actor", "PageInfo"}
-    queries = {n for t, n, f in FIELDS if t == "Query" and rule_of(f).everyone}
-    assert queries == {"me"}
+    grants = {"AccessGrant", "AccessGrantEdge", "AccessGrantConnection"}
+    assert allowed == {"Query", "Mutation", "Viewer", "Agency", "Actor", "PageInfo"} | grants
+    roots = {
+        name
+        for type_name, name, declared in FIELDS
+        if type_name in ("Query", "Mutation")
+        and rule_of(declared).refusal(operator, NOW, type_name, name) is None
+    }
+    assert roots == {"me", "accessGrants", "requestAccess", "revokeAccess"}
+
+
+def test_an_operator_is_judged_as_a_key_that_reads() -> None:
+    """With any grants, an operator may what a key of the same scopes may, and no more but grants.
+
+    No grant opens a mutation, a note or a Social Security number.
+    """
+    own = {"accessGrants", "requestAccess", "revokeAccess"}
+    for scopes in (*((scope,) for scope in READ_SCOPES), tuple(READ_SCOPES)):
+        for type_name, name, declared in FIELDS:
+            rule, operator = rule_of(declared), _acting(*scopes)
+            as_operator = rule.refusal(operator, NOW, type_name, name) is None
+            as_key = rule.refusal(_key(*scopes), NOW, type_name, name) is None
+            if name in own or type_name.startswith("AccessGrant"):
+                assert as_operator
+                continue
+            assert as_operator is as_key, (type_name, name)
+            if type_name in ("Mutation", "Note") or name in ("ssn", "notes", "raw"):
+                assert not as_operator, (type_name, name)
 
 
 def test_admins_and_analysts_reach_no_consumer_data() -> None:
@@ -203,11 +242,12 @@ def test_admins_and_analysts_reach_no_consumer_data() -> None:
     [
         ("agency", "Agency", "Query.agency"),
         ("app", "Application", "Query.application"),
+        ("aud", "AuditEvent", "Query.auditEvents"),
         ("con", "Consumer", "Query.consumer"),
         ("cons", "Consent", "Query.application"),
         ("debt", "Debt", "Query.application"),
         ("exp", "Expense", "Query.application"),
-        ("grant", "AccessGrant", "AccessGrant.id"),
+        ("grant", "AccessGrant", "Query.accessGrants"),
         ("inc", "Income", "Query.application"),
         ("key", "ApiKey", "Query.apiKeys"),
         ("note", "Note", "Application.notes"),
@@ -237,8 +277,11 @@ def test_every_node_type_can_be_asked_for() -> None:
     [
         (EVERYONE, ["AwsApiKey", "CognitoUserPools"]),
         (ADMINS, ["CognitoUserPools admins"]),
-        (CREDIT_READERS, ["AwsApiKey", "CognitoUserPools consumers counselors"]),
-        (MEMBERS, ["AwsApiKey", "CognitoUserPools admins analysts consumers counselors"]),
+        (CREDIT_READERS, ["AwsApiKey", "CognitoUserPools consumers counselors operators"]),
+        (
+            MEMBERS,
+            ["AwsApiKey", "CognitoUserPools admins analysts consumers counselors operators"],
+        ),
         (allow(scopes=Scope.CREDIT_PULL), ["AwsApiKey"]),
         (Rule(), []),
     ],

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 
-from domain.access import AccessGrant, GrantScope
+from domain.access import AccessGrant, Scope
 from domain.actors import Actor, PrincipalKind
 from domain.applications import (
     Application,
@@ -30,6 +30,7 @@ from domain.audit import AuditLine
 from domain.consents import Consent, ConsentPurpose
 from domain.consumers import Address, Consumer, PersonName
 from domain.credit import (
+    BlobRef,
     CreditFile,
     CreditInquiry,
     CreditReport,
@@ -46,6 +47,7 @@ from domain.credit import (
 from domain.events import Event, EventName
 from domain.ids import new_ulid
 from domain.money import Frequency
+from domain.retention import LegalHold
 from tenants.kinds import Record
 
 T = TypeVar("T")
@@ -266,6 +268,9 @@ def a_credit_report() -> CreditReport:
             ),
             alerts=("DISPUTE",),
         ),
+        raw=BlobRef(
+            id=new_ulid(AT, randomness=77), sha256="ef" * 32, bytes=14, media_type="text/xml"
+        ),
     )
 
 
@@ -275,15 +280,28 @@ def a_grant(**changes: Any) -> AccessGrant:
         "id": child("grant", 9),
         "version": 1,
         "grantee": COUNSELOR,
-        "scope": GrantScope.APPLICATION,
+        "scope": Scope.APPLICATIONS_WRITE,
         "subject": APPLICATION,
         "reason": "Claimed",
         "requested_at": AT,
-        "approved_by": COUNSELOR,
+        "minutes": 30 * 24 * 60,
+        "renewable_until": AT + timedelta(days=180),
         "expires_at": AT + timedelta(days=30),
         "revoked_at": AT + timedelta(days=2),
     }
     return AccessGrant(**values | changes)
+
+
+def a_hold() -> LegalHold:
+    """Return a legal hold on the sample application."""
+    return LegalHold(
+        id=f"hold_{APPLICATION_ULID}",
+        version=1,
+        application_id=APPLICATION,
+        reason="Subpoena",
+        placed_by=COUNSELOR,
+        placed_at=AT,
+    )
 
 
 SAMPLES: Mapping[str, Record] = {
@@ -293,6 +311,7 @@ SAMPLES: Mapping[str, Record] = {
     "consent": a_consent(),
     "credit_report": a_credit_report(),
     "access_grant": a_grant(),
+    "legal_hold": a_hold(),
 }
 """A record of each kind, by the kind's name."""
 

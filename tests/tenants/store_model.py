@@ -1,12 +1,12 @@
 """A store in a few dictionaries: what every backend must agree with, whatever it is asked."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from domain.errors import IdempotencyMismatch
 from tenants.backend import (
-    Check,
     Conflict,
+    Delete,
     IndexEntry,
     Key,
     NotUnique,
@@ -14,6 +14,7 @@ from tenants.backend import (
     Position,
     Put,
     Replayed,
+    Reseal,
     Row,
     UniqueEntry,
     Unit,
@@ -52,7 +53,7 @@ class Model:
             if self.version(operation.key) != operation.expected:
                 return Conflict(operation.key, self.version(operation.key))
         puts = [operation for operation in unit.operations if isinstance(operation, Put)]
-        leaving = {op.key for op in unit.operations if not isinstance(op, Check)}
+        leaving = {op.key for op in unit.operations if isinstance(op, Put | Delete)}
         records = {key: held for key, held in self.records.items() if key not in leaving}
         taken = {unique for held in records.values() for unique in held.uniques}
         for put in puts:
@@ -62,6 +63,11 @@ class Model:
                 taken.add(unique)
             row = Row(put.key, put.expected + 1, put.body)
             records[put.key] = Held(row, put.indexes, put.uniques)
+        for operation in unit.operations:
+            if isinstance(operation, Reseal):
+                held = records[operation.key]
+                row = replace(held.row, body=operation.body)
+                records[operation.key] = replace(held, row=row)
         self.records, self.attempts = records, attempts
         self.events += [unit.event[0]] if unit.event else []
         self.lines |= {unit.audit[0]} if unit.audit else set()

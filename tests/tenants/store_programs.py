@@ -75,7 +75,12 @@ def kill_at(step: int) -> None:
     sys.setprofile(watch)
 
 
-def crash_everywhere(directory: Path, base: Path | None, work: Callable[[Path], None]) -> None:
+def crash_everywhere(
+    directory: Path,
+    base: Path | None,
+    work: Callable[[Path], None],
+    kill: Callable[[int], None] = kill_at,
+) -> None:
     """Run `work` in children that are killed before step 1, 2, 3 …, until one comes to its end."""
     for step in range(1, 1000):
         case = directory / f"{step:03}"
@@ -85,7 +90,7 @@ def crash_everywhere(directory: Path, base: Path | None, work: Callable[[Path], 
             shutil.copytree(base, case)
         child = os.fork()
         if child == 0:
-            kill_at(step)
+            kill(step)
             work(case)
             os._exit(0)
         _, status = os.waitpid(child, 0)

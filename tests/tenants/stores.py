@@ -14,6 +14,7 @@ from tenants.backend import (
     Once,
     Position,
     Put,
+    Reseal,
     StoreBackend,
     UniqueEntry,
     Unit,
@@ -88,7 +89,7 @@ def a_once(
 
 
 async def write(
-    backend: StoreBackend, *operations: Put | Delete | Check, at: datetime = AT
+    backend: StoreBackend, *operations: Put | Delete | Check | Reseal, at: datetime = AT
 ) -> None:
     """Commit a unit of records alone."""
     await backend.commit(Unit(operations=operations), at=at)

@@ -20,9 +20,10 @@ from domain.errors import (
 from domain.ids import new_ulid
 from tenants.backend import Put, Replayed, StoreBackend, Unit
 from tenants.codec import encode
-from tenants.keyring import AgencyKeys, new_agency_keys, with_new_data_key
+from tenants.keyring import AgencyKeys
 from tenants.kinds import Record, key_of, sort_time
 from tenants.store import DECODED_RECORDS_MAX, AgencyStore, Change
+from tests.tenants.key_samples import random_agency_keys, with_new_data_key
 from tests.tenants.record_samples import (
     AT,
     CONSUMER,
@@ -40,7 +41,7 @@ from tests.tenants.stores import AGENCY_ID, Stores, a_once
 
 @pytest.fixture(scope="module")
 def keys() -> AgencyKeys:
-    return new_agency_keys()
+    return random_agency_keys()
 
 
 class Clock:
@@ -170,7 +171,7 @@ def test_blind_values_are_the_agency_s_own(store: AgencyStore, keys: AgencyKeys)
     rotated = AgencyStore(backend, with_new_data_key(keys), AGENCY_ID)
     assert rotated.blind("ssn", "666484418") == value
     others = {
-        AgencyStore(backend, new_agency_keys(), AGENCY_ID).blind("ssn", "666484418"),
+        AgencyStore(backend, random_agency_keys(), AGENCY_ID).blind("ssn", "666484418"),
         AgencyStore(backend, keys, "other").blind("ssn", "666484418"),
         store.blind("phone", "+666484418"),
         store.blind("ssn", "666484417"),
@@ -333,7 +334,7 @@ async def test_cursors_of_other_listings_can_be_sealed(store: AgencyStore) -> No
 async def test_two_agencies_share_nothing(stores: Stores, keys: AgencyKeys) -> None:
     """A store names its agency, cannot be given another, and accepts no other's cursor."""
     store = AgencyStore(await stores.open(), keys, AGENCY_ID)
-    other = AgencyStore(await stores.open(), new_agency_keys(), "other")
+    other = AgencyStore(await stores.open(), random_agency_keys(), "other")
     assert (store.agency_id, other.agency_id) == (AGENCY_ID, "other")
     with pytest.raises(AttributeError):
         store.agency_id = "other"  # type: ignore[misc]  # it must not be assignable

@@ -224,10 +224,15 @@ async def test_a_removed_agency_leaves_its_audit_lines_and_nothing_else(
         lambda d, a: d.put_staff("nobody", a_member(), audit()),
         lambda d, a: d.add_api_key("nobody", a_key(), audit()),
         lambda d, a: d.add_wrapped_keys("nobody", WRAPPED, audit()),
+        lambda d, a: d.destroy_data_keys("nobody", ["01A"], audit()),
+        lambda d, a: d.destroy_data_keys(a.id, ["01A", "none"], audit()),
         lambda d, a: d.replace_api_key(a.id, a_key(), audit()),
         lambda d, a: d.rotate_api_key(a.id, a_key(), a_key(), audit()),
     ],
-    ids=["update", "remove", "staff", "key", "wrapped", "replace", "rotate"],
+    ids=[
+        *("update", "remove", "staff", "key", "wrapped", "destroy", "destroy one"),
+        *("replace", "rotate"),
+    ],
 )
 async def test_a_change_of_what_is_not_there_changes_nothing(
     directory: SqliteDirectory, harbor: Agency, change: Change
@@ -404,6 +409,8 @@ async def test_further_wrapped_keys_join_the_first(
         await directory.add_wrapped_keys(harbor.id, (newer,), audit())
 
     assert (await directory.wrapped_keys(harbor.id))[-1] == newer
+    await directory.destroy_data_keys(harbor.id, ["01A"], audit())
+    assert await directory.wrapped_keys(harbor.id) == [WRAPPED[0], newer]
 
 
 @pytest.mark.parametrize(
@@ -479,6 +486,7 @@ RAISING: dict[str, Change] = {
     "add_wrapped_keys": lambda d, a: d.add_wrapped_keys(
         a.id, (replace(WRAPPED[0], key_id="2"),), audit()
     ),
+    "destroy_data_keys": lambda d, a: d.destroy_data_keys(a.id, ["01A"], audit()),
     "revoke": lambda d, a: d.revoke(a.id, a_revocation("jti", "t1"), audit()),
     "remove_agency": lambda d, a: d.remove_agency(a.id, audit()),
 }
@@ -645,7 +653,7 @@ def test_a_missing_directory_is_not_made_by_accident(path: Path) -> None:
 def test_a_newer_format_is_refused(path: Path) -> None:
     """A file that a later version wrote is left alone, and the message says what to do."""
     connection = open_encrypted(path, FILE_KEY, application_id=APPLICATION_ID, create=True)
-    connection.execute("PRAGMA user_version = 2")
+    connection.execute("PRAGMA user_version = 99")
     connection.close()
     with pytest.raises(StoreUnavailable, match="use a newer one"):
         open_directory(path, FILE_KEY, create=False)

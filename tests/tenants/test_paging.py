@@ -9,14 +9,14 @@ from domain.applications import Application, ApplicationStatus
 from domain.errors import InvalidInput
 from domain.ids import new_ulid
 from tenants.backend import StoreBackend
-from tenants.keyring import new_agency_keys
 from tenants.paging import SCAN_ROWS_MAX, Page
 from tenants.store import AgencyStore, Change
+from tests.tenants.key_samples import random_agency_keys
 from tests.tenants.record_samples import AT, an_application
 from tests.tenants.stores import AGENCY_ID
 
 COUNT = 11
-KEYS = new_agency_keys()
+KEYS = random_agency_keys()
 
 
 def plain(number: int) -> Application:

@@ -1,7 +1,7 @@
 """The registry: stores open when they are asked for, close when idle, and never under a lease."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -10,24 +10,39 @@ import pytest
 
 from domain.agencies import Agency
 from domain.applications import Note
+from domain.audit import AuditLine
 from domain.errors import StoreUnavailable
+from domain.ids import new_ulid
 from tenants.directory import Directory, WrappedKey
-from tenants.keyring import LocalKeyring, new_agency_keys, wrap_agency_keys
-from tenants.registry import BACKENDS, BackendKind, Place, StoreRegistry, sqlite_path
+from tenants.keyring import KeyringUnreachable, LocalKeyring, new_data_key, wrap_agency_keys
+from tenants.registry import (
+    BACKENDS,
+    KEYS_CACHED_SECONDS,
+    BackendKind,
+    Place,
+    StoreRegistry,
+    sqlite_path,
+)
 from tenants.store import AgencyStore, Change
-from tests.tenants.record_samples import a_note
+from tests.tenants.key_samples import random_agency_keys
+from tests.tenants.record_samples import AT, a_note
 
 KEYRING = LocalKeyring(bytes(range(32)))
 NOTE = replace(a_note(), version=0)
 
 
 class Keys:
-    """The part of a directory that the registry reads: each agency's wrapped keys."""
+    """The part of a directory that the registry reads: keys, and no audit lines."""
 
     def __init__(self) -> None:
         self.wrapped: dict[str, Sequence[WrappedKey]] = {}
         self.asked: list[str] = []
+        self.epochs: dict[str, int] = {}
         self.gate: asyncio.Event | None = None
+
+    def epoch(self, agency_id: str) -> int:
+        """Return the agency's epoch."""
+        return self.epochs.get(agency_id, 0)
 
     async def wrapped_keys(self, agency_id: str) -> Sequence[WrappedKey]:
         """Return the agency's keys, once the gate is open."""
@@ -35,6 +50,17 @@ class Keys:
         if self.gate is not None:
             await self.gate.wait()
         return self.wrapped.get(agency_id, ())
+
+    async def audit_unmerged(self, agency_id: str, limit: int) -> list[AuditLine]:
+        """Return nothing: there are no lines."""
+        return []
+
+    async def witnessed(self, agency_id: str) -> list[str]:
+        """Return nothing: no checkpoint was kept."""
+        return []
+
+    async def witness(self, agency_id: str, size: int, checkpoint: str) -> None:
+        """Keep no checkpoint."""
 
 
 class Clock:
@@ -83,7 +109,7 @@ async def provision(registry: StoreRegistry, keys: Keys, *names: str) -> list[Ag
     """Make stores with a note in each."""
     made = [agency(name) for name in names]
     for one in made:
-        plain = new_agency_keys()
+        plain = random_agency_keys()
         keys.wrapped[one.id] = await wrap_agency_keys(KEYRING, one.id, plain)
         await registry.create(one, plain)
         async with registry.lease(one) as store:
@@ -223,6 +249,112 @@ async def test_the_cache_budget_is_shared(tmp_path: Path, keys: Keys, clock: Clo
         assert cache_kb(await registry.open(agencies[0])) == 8 * 1024
 
 
+async def test_new_keys_are_taken_while_a_store_is_open(
+    registry: StoreRegistry, keys: Keys, clock: Clock
+) -> None:
+    """When the directory tells of a change the keys are read anew; unwrapped where they differ."""
+    (harbor,) = await provision(registry, keys, "harbor")
+    async with registry.lease(harbor) as store:
+        before = len(keys.asked)
+        await registry.renew_keys()
+        assert len(keys.asked) == before
+        held = keys.wrapped[harbor.id]
+        rotated = await new_data_key(KEYRING, harbor.id, held, AT)
+        keys.wrapped[harbor.id] = [*held, rotated]
+        keys.epochs[harbor.id] = 1
+        await registry.renew_keys()
+        assert store.sealer.newest_key == rotated.key_id
+        assert await is_open(store)
+        asked = len(keys.asked)
+        await registry.renew_keys()
+        assert len(keys.asked) == asked
+        clock.now += KEYS_CACHED_SECONDS
+        await registry.renew_keys()
+        assert len(keys.asked) == asked + 1
+
+
+async def test_new_keys_are_noticed_within_a_second(registry: StoreRegistry, keys: Keys) -> None:
+    """Nobody needs to ask: a change is seen by the registry itself."""
+    (harbor,) = await provision(registry, keys, "harbor")
+    async with registry.lease(harbor) as store:
+        rotated = await new_data_key(KEYRING, harbor.id, keys.wrapped[harbor.id], AT)
+        keys.wrapped[harbor.id] = [*keys.wrapped[harbor.id], rotated]
+        keys.epochs[harbor.id] = 1
+        async with asyncio.timeout(1):
+            while store.sealer.newest_key != rotated.key_id:  # noqa: ASYNC110 -- as nobody tells
+                await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("why", ["removed", "refused", "aged and refused"])
+async def test_a_store_without_keys_is_closed(
+    registry: StoreRegistry, keys: Keys, clock: Clock, why: str
+) -> None:
+    """Where the keys cannot be had any more the store is closed, in use or not; others stay."""
+    harbor, summit = await provision(registry, keys, "harbor", "summit")
+    held = keys.wrapped[harbor.id]
+    async with registry.lease(harbor) as store, registry.lease(summit) as other:
+        keys.wrapped[harbor.id] = [] if why == "removed" else keys.wrapped[summit.id]
+        if why == "aged and refused":
+            clock.now += KEYS_CACHED_SECONDS
+        else:
+            keys.epochs[harbor.id] = 1
+        await registry.renew_keys()
+        assert not await is_open(store)
+        assert await is_open(other)
+    with pytest.raises(StoreUnavailable):
+        await registry.open(harbor)
+    keys.wrapped[harbor.id] = held
+    assert await is_open(await registry.open(harbor))
+
+
+class SilentKeyring(LocalKeyring):
+    """A keyring that can be made not to answer."""
+
+    is_silent = False
+
+    async def unwrap(self, wrapped: bytes, context: Mapping[str, str]) -> bytes:
+        """Unwrap, or not answer."""
+        if self.is_silent:
+            raise KeyringUnreachable
+        return await super().unwrap(wrapped, context)
+
+
+async def test_keys_are_kept_while_the_keyring_does_not_answer(
+    tmp_path: Path, keys: Keys, clock: Clock
+) -> None:
+    """For an hour a store goes on with the keys it has, asking again; then it is closed."""
+    keyring = SilentKeyring(bytes(range(32)))
+    async with StoreRegistry(
+        cast("Directory", keys), keyring, home=tmp_path, clock=clock, idle_seconds=10**6
+    ) as registry:
+        (harbor,) = await provision(registry, keys, "harbor")
+        async with registry.lease(harbor) as store:
+            keyring.is_silent = True
+            for _ in range(3):
+                clock.now += KEYS_CACHED_SECONDS
+                await registry.renew_keys()
+                assert await is_open(store)
+            asked = len(keys.asked)
+            await registry.renew_keys()
+            assert len(keys.asked) == asked
+            clock.now += KEYS_CACHED_SECONDS
+            await registry.renew_keys()
+            assert not await is_open(store)
+
+
+async def test_a_removed_agencys_files_go_with_its_store(
+    registry: StoreRegistry, keys: Keys
+) -> None:
+    """Destroying a store removes the agency's files, and no other agency's."""
+    harbor, summit = await provision(registry, keys, "harbor", "summit")
+    for one in (harbor, summit):
+        store = await registry.open(one)
+        await store.blobs.put(new_ulid(), b"x")
+    await registry.destroy(harbor)
+    assert not registry.blobs_folder(harbor).exists()
+    assert len(list(registry.blobs_folder(summit).iterdir())) == 1
+
+
 async def test_a_broken_store_is_its_agency_s_alone(
     registry: StoreRegistry, keys: Keys, tmp_path: Path
 ) -> None:
@@ -304,7 +436,7 @@ async def test_a_removed_store_is_closed_first(registry: StoreRegistry, keys: Ke
 
 async def test_making_a_store_twice_keeps_it(registry: StoreRegistry, keys: Keys) -> None:
     """Provisioning may be repeated under the same keys; under others it is refused."""
-    plain = new_agency_keys()
+    plain = random_agency_keys()
     harbor = agency("harbor")
     keys.wrapped[harbor.id] = await wrap_agency_keys(KEYRING, harbor.id, plain)
     await registry.create(harbor, plain)
@@ -313,7 +445,7 @@ async def test_making_a_store_twice_keeps_it(registry: StoreRegistry, keys: Keys
     await registry.create(harbor, plain)
     assert await is_open(store)
     with pytest.raises(StoreUnavailable, match="the key is wrong"):
-        await registry.create(harbor, new_agency_keys())
+        await registry.create(harbor, random_agency_keys())
 
 
 async def test_a_moved_store_is_opened_where_it_is_now(
@@ -337,7 +469,7 @@ async def test_an_unknown_scheme_is_named(registry: StoreRegistry) -> None:
         odd = agency("odd", url)
         for call in (
             registry.open(odd),
-            registry.create(odd, new_agency_keys()),
+            registry.create(odd, random_agency_keys()),
             registry.destroy(odd),
         ):
             with pytest.raises(StoreUnavailable, match=f"no backend .* '{scheme}'"):

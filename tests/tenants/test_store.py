@@ -15,6 +15,7 @@ from tenants.backend import (
     Key,
     NotUnique,
     Position,
+    Reseal,
     Row,
     StoreBackend,
     Unit,
@@ -98,6 +99,23 @@ async def test_a_check_demands_and_changes_nothing(backend: StoreBackend) -> Non
     assert await backend.get(there.key) == Row(there.key, 1, b"{}")
     assert await backend.get(absent) is None
     assert await backend.get(put.key) is not None
+
+
+async def test_sealing_anew_changes_bytes_and_nothing_else(backend: StoreBackend) -> None:
+    """Other bytes are written at the same version; entries stay, and a changed record refuses."""
+    put = a_put(body=b"old", indexes=[("i", "p", "1")], uniques=[("u", "v")])
+    await write(backend, put)
+    await write(backend, Reseal(key=put.key, expected=1, body=b"new"))
+    resealed = Row(put.key, 1, b"new")
+    assert await backend.get(put.key) == await backend.find_unique("u", "v") == resealed
+    assert (await backend.query("i", "p", limit=2)).rows == [resealed]
+    await write(backend, a_put(put.key, 1, b"changed"))
+    with pytest.raises(Conflict) as refused:
+        await write(backend, Reseal(key=put.key, expected=1, body=b"late"))
+    assert refused.value.current == 2
+    with pytest.raises(Conflict):
+        await write(backend, Reseal(key=a_key(), expected=1, body=b"nothing"))
+    assert await backend.get(put.key) == Row(put.key, 2, b"changed")
 
 
 async def test_a_refused_unit_leaves_nothing(backend: StoreBackend) -> None:
@@ -294,6 +312,8 @@ async def test_a_scan_sees_every_record_of_a_kind_once(backend: StoreBackend) ->
             for segment in range(segments)
         ]
         assert sorted(key for part in seen for key in part) == sorted(put.key for put in puts)
+    kinds = [row.key.kind async for row in backend.scan()]
+    assert (kinds.count("thing"), kinds.count("other")) == (450, 5)
 
 
 async def test_a_scan_goes_on_beside_writes(backend: StoreBackend) -> None:
@@ -432,6 +452,7 @@ async def test_units_that_make_no_sense_are_refused(backend: StoreBackend) -> No
         (a_put(indexes=[("i", "p", "é")]),),
         (a_put(indexes=[("i", str(number), "") for number in range(6)]),),
         (a_put(uniques=[("u", "v"), ("u", "v")]),),
+        (Reseal(key=a_key(), expected=0, body=b""),),
     ):
         with pytest.raises(ValueError, match=r"a unit|sort keys|a record"):
             await write(backend, *unit)

@@ -26,6 +26,7 @@ from tenants.backend import (
     Position,
     Put,
     Replayed,
+    Reseal,
     StoreBackend,
     UniqueEntry,
     Unit,
@@ -52,7 +53,7 @@ attempts = st.none() | st.builds(
     reference=st.sampled_from([None, "ref"]),
     expires_at=st.sampled_from([AT + timedelta(hours=hours) for hours in (1, 5, 50)]),
 )
-kinds_of_operation = st.sampled_from(["put", "put", "put", "delete", "check"])
+kinds_of_operation = st.sampled_from(["put", "put", "put", "delete", "check", "reseal"])
 staleness = st.sampled_from([0, 0, 0, 0, 0, 0, 0, 1])
 
 
@@ -97,14 +98,16 @@ class StoreMachine(RuleBasedStateMachine):
         """Write a unit, stale or not, and be refused exactly where the model refuses."""
         self.written += 1
         name = f"{self.written:06}"
-        operations: list[Put | Delete | Check] = []
+        operations: list[Put | Delete | Check | Reseal] = []
         for key, (kind, late, indexes, held) in zip(keys, how, strict=False):
             expected = self.model.version(key) + late
+            body = name.encode() * 700
             if kind == "put":
-                body = name.encode() * 700
                 operations.append(
                     Put(key=key, expected=expected, body=body, indexes=indexes, uniques=held)
                 )
+            elif kind == "reseal" and expected:
+                operations.append(Reseal(key=key, expected=expected, body=body))
             else:
                 make = Delete if kind == "delete" else Check
                 operations.append(make(key=key, expected=expected))

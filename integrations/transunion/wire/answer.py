@@ -28,6 +28,10 @@ _RESULTS = re.compile(r"([+-]?)([0-9]{0,6})")
 _VENDOR_CODE = re.compile(r"[A-Za-z0-9._-]{1,16}")
 
 
+class CredentialsRefused(UpstreamInvalid):
+    """The vendor says that a password is not right; it did nothing else."""
+
+
 class _Refused(Exception):
     """The vendor's own error element; `code` is safe to show."""
 
@@ -60,7 +64,8 @@ def read_answer(
             return CreditFile(hit=FileHit.FROZEN, alerts=("FREEZE",))
         if refused.code in settings.no_hit_error_codes:
             return CreditFile(hit=FileHit.NO_HIT)
-        problem = UpstreamInvalid(
+        passwords = refused.code in settings.credential_error_codes and not refused.has_file
+        problem = (CredentialsRefused if passwords else UpstreamInvalid)(
             f"The credit bureau refused the request (its code: {refused.code}).",
             vendor=vendor,
             retryable=False,

@@ -8,7 +8,8 @@ import pytest
 from domain.actors import Group
 from gateway.local.issuer import LocalIssuer
 from gateway.workspace import ISSUER_FILE
-from tenants.directory_backup import DIRECTORY_FILE, KEYRING_FILE
+from tenants.directory_backup import DIRECTORY_FILE
+from tenants.home_keys import KEYRING_FILE
 from tenants.keyring import LocalKeyring
 from tests.gateway.cli.command import Done, almoner, made
 

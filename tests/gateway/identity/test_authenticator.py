@@ -275,11 +275,11 @@ async def hand_over(world: World) -> None:
 
 
 CLAIMS = access_claims(forge.HARBOR)
-CHANGES: dict[str, tuple[Change, Reason | None]] = {
+CHANGES: dict[str, tuple[Change, Reason]] = {
     "revoked-by-jti": (revoking("jti", CLAIMS["jti"]), Reason.REVOKED),
     "revoked-by-origin_jti": (revoking("origin_jti", CLAIMS["origin_jti"]), Reason.REVOKED),
     "revoked-by-sub": (revoking("sub", SUBJECT), Reason.REVOKED),
-    "suspended": (suspend, None),
+    "suspended": (suspend, Reason.SUSPENDED_AGENCY),
     "dismissed": (dismiss, Reason.INACTIVE_STAFF),
     "client-removed": (change_clients, Reason.WRONG_CLIENT),
     "agency-removed": (remove, Reason.UNKNOWN_ISSUER),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from domain.access import AccessGrant
+from domain.access import AccessGrant, GrantStatus
 from domain.agencies import Agency
 from domain.applications import Application, ApplicationStatus, compute_totals
 from domain.consents import Consent, ConsentPurpose
@@ -28,7 +28,7 @@ ISSUER = "http://127.0.0.1:8001"
 async def world(tmp_path: Path) -> AsyncIterator[Workspace]:
     """Give an opened home folder with the demo world in it."""
     async with open_workspace(tmp_path / "home", create=True) as workspace:
-        key = workspace.keyring.derive("issuer")
+        key = workspace.keys.derive("issuer")
         issuer = LocalIssuer.open(workspace.home / ISSUER_FILE, key, create=True)
         await seed_demo(workspace, issuer, issuer_url=ISSUER, gateway_port=8000, at=NOW)
         issuer.close()
@@ -121,5 +121,8 @@ async def test_grants_and_consents_are_fresh_a_year_later(world: Workspace) -> N
     assert all(
         any(consent.is_usable(purpose, later) for consent in consents[root]) for root in consented
     )
+    (request,) = await world.directory.access_grants(agency.id)
+    assert request.status_at(later) is GrantStatus.REQUESTED, "there is something to approve"
+    assert request.expires_at == later + timedelta(hours=24)
     moved = await agency_of(world, demo)
     assert [pool.issuer for pool in moved.pools] == [f"http://127.0.0.1:9999/{demo.pool_id}"]

@@ -51,7 +51,7 @@ def pull(
         async with open_transunion(
             "agency_1", changed, timing=time.timing(), transport=transport
         ) as bureau:
-            return await bureau.pull(persona, PullKind.HARD, reference="rep_1")
+            return (await bureau.pull(persona, PullKind.HARD, reference="rep_1")).file
 
     return pull_it
 
@@ -146,6 +146,18 @@ async def test_a_vendor_that_comes_back_is_used(
     assert time.slept == [0.25, 2.0]
 
 
+async def test_the_answer_comes_along_as_it_was_sent(
+    settings: TransUnionSettings, persona: CreditSubject, sample: bytes, time: "StillTime"
+) -> None:
+    """Beside the file as it was understood a pull gives the vendor's very bytes."""
+    transport = httpx.MockTransport(Vendor(page(sample)))
+    async with open_transunion(
+        "agency_1", settings, timing=time.timing(), transport=transport
+    ) as bureau:
+        pulled = await bureau.pull(persona, PullKind.HARD, reference="rep_1")
+    assert (pulled.raw, pulled.media_type) == (sample, "text/xml")
+
+
 async def test_a_pull_is_posted_as_xml(
     pull: Callable[..., Any], sample: bytes, settings: TransUnionSettings
 ) -> None:
@@ -195,7 +207,7 @@ async def test_agencies_do_not_share_a_breaker(
         with pytest.raises(UpstreamUnavailable, match="left alone") as caught:
             await broken.pull(persona, PullKind.SOFT, reference="r")
         assert not caught.value.may_have_acted
-        assert (await working.pull(persona, PullKind.SOFT, reference="r")).hit is FileHit.HIT
+        assert (await working.pull(persona, PullKind.SOFT, reference="r")).file.hit is FileHit.HIT
 
 
 async def test_a_cancelled_pull_ends_at_once(

@@ -39,7 +39,7 @@ async def test_the_personas_file_over_mutual_tls(
     """The sample's persona has the sample's file, in either form, and is counted once."""
     settings = replace(running.settings, request_form=form)
     async with open_transunion("agency_1", settings) as bureau:
-        file = await bureau.pull(persona, PullKind.SOFT, reference="rep_1")
+        file = (await bureau.pull(persona, PullKind.SOFT, reference="rep_1")).file
     expected = read_answer(sample, PullKind.SOFT, settings, reference="rep_1", vendor="transunion")
     assert file == expected
     (inquiry,) = running.simulator.inquiries
@@ -54,7 +54,7 @@ async def test_a_model_report_over_mutual_tls(
     settings = replace(running.settings, product_code="08000")
     subject = make_subject(family, ssn="666484418")
     async with open_transunion("agency_1", settings) as bureau:
-        file = await bureau.pull(subject, PullKind.SOFT, reference="rep_1")
+        file = (await bureau.pull(subject, PullKind.SOFT, reference="rep_1")).file
     assert file.hit is FileHit.HIT
     assert file.score is not None
     assert value in (None, file.score.value)
@@ -66,8 +66,8 @@ async def test_hard_leaves_a_mark_and_soft_does_not(
 ) -> None:
     """The member code decides: a hard pull lists our inquiry, and neither pull counts it."""
     async with open_transunion("agency_1", running.settings) as bureau:
-        soft = await bureau.pull(make_subject(), PullKind.SOFT, reference="rep_1")
-        hard = await bureau.pull(make_subject(), PullKind.HARD, reference="rep_2")
+        soft = (await bureau.pull(make_subject(), PullKind.SOFT, reference="rep_1")).file
+        hard = (await bureau.pull(make_subject(), PullKind.HARD, reference="rep_2")).file
     assert len(hard.inquiries) == len(soft.inquiries) + 1
     assert hard.tradelines == soft.tradelines
     assert hard.summary == soft.summary
@@ -107,7 +107,7 @@ async def test_scripted_answers(
 ) -> None:
     """No hit, frozen and slow are answers."""
     async with open_transunion("agency_1", running.settings) as bureau:
-        file = await bureau.pull(make_subject(family), PullKind.SOFT, reference="rep_1")
+        file = (await bureau.pull(make_subject(family), PullKind.SOFT, reference="rep_1")).file
     assert file.hit is hit
     assert (file.summary is None) is (hit is not FileHit.HIT)
 
@@ -118,7 +118,7 @@ async def test_a_name_of_markup_and_letters_arrives(
     """A name with &, <, ' and letters beyond ASCII comes through both codecs."""
     subject = make_subject("O'Brien & <Muñoz>", given="李")
     async with open_transunion("agency_1", running.settings) as bureau:
-        file = await bureau.pull(subject, PullKind.SOFT, reference="a&b<c>'é")
+        file = (await bureau.pull(subject, PullKind.SOFT, reference="a&b<c>'é")).file
     assert file.hit is FileHit.HIT
     assert running.simulator.inquiries[0].reference == "a&b<c>'é"
 
@@ -290,7 +290,7 @@ async def test_the_server_answers_to_its_own_names(
     """The server's certificate holds for the host name and for the address."""
     settings = replace(running.settings, url=running.url.replace("localhost", host))
     async with open_transunion("agency_1", settings) as bureau:
-        file = await bureau.pull(make_subject(), PullKind.SOFT, reference="rep_1")
+        file = (await bureau.pull(make_subject(), PullKind.SOFT, reference="rep_1")).file
     assert file.hit is FileHit.HIT
 
 

@@ -1,0 +1,120 @@
+"""The settings that come in blocks: the limits of a request, and the credit bureau."""
+
+# ruff: noqa: RUF009 - setting() returns a dataclass field, as field() does
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.settings import setting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one request may ask for. Each name says its unit."""
+
+    body_bytes: int = setting(
+        1_048_576, "Request body, refused while it is read.", at_least=1024, at_most=16_777_216
+    )
+    url_bytes: int = setting(
+        16_384, "Path and query string of a request.", at_least=1024, at_most=65_536
+    )
+    headers: int = setting(100, "Header lines of a request.", at_least=20, at_most=1000)
+    header_bytes: int = setting(
+        65_536, "All header lines of a request together.", at_least=8192, at_most=262_144
+    )
+    json_members: int = setting(
+        20_000,
+        "Values in a request's JSON, counted before it is read.",
+        at_least=100,
+        at_most=200_000,
+    )
+    list_items: int = setting(
+        300, "Items of one list in a request's JSON.", at_least=100, at_most=10_000
+    )
+    cost: int = setting(
+        20_000,
+        "Cost of an operation: 1 for a field, times what its page can hold; a list without pages"
+        " counts as 10.",
+        at_least=100,
+        at_most=10_000_000,
+    )
+    json_depth: int = setting(64, "Nesting of a request's JSON.", at_least=8, at_most=256)
+    document_characters: int = setting(
+        32_768, "Length of a GraphQL document.", at_least=1024, at_most=1_048_576
+    )
+    tokens: int = setting(
+        2000, "Tokens of a document, counted before it is parsed.", at_least=100, at_most=50_000
+    )
+    depth: int = setting(
+        12, "Nesting of fields in an operation; introspection is exempt.", at_least=1, at_most=75
+    )
+    aliases: int = setting(
+        15, "Aliases in an operation, fragments counted at each use.", at_least=0, at_most=1000
+    )
+    directives: int = setting(
+        50, "Directives in an operation, fragments counted at each use.", at_least=0, at_most=1000
+    )
+    validation_steps: int = setting(
+        20_000,
+        "Work that the check of overlapping fields may take.",
+        at_least=1000,
+        at_most=1_000_000,
+    )
+    errors: int = setting(20, "Faults of one document that are reported.", at_least=1, at_most=100)
+    deadline_seconds: int = setting(
+        30, "From a request's arrival to its answer.", at_least=1, at_most=300
+    )
+    cached_documents: int = setting(
+        500, "Checked documents kept for their next use.", at_least=1, at_most=100_000
+    )
+    cached_characters: int = setting(
+        400_000,
+        "Length of all the documents kept; each character takes about 110 bytes.",
+        at_least=1024,
+        at_most=100_000_000,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransUnionConfig:
+    """The bureau's address, the subscriber and the client certificate; no url: no bureau."""
+
+    url: str | None = setting(None, "Address that requests are posted to.")
+    processing_environment: str = setting(
+        "standardTest",
+        "Processing environment named in requests.",
+        choices=("standardTest", "production"),
+    )
+    request_form: str = setting(
+        "ENVELOPE",
+        "With system id and password around the request, or without.",
+        choices=("ENVELOPE", "BARE"),
+    )
+    system_id: str = setting("", "System id.")
+    system_password: str = setting("", "Password of the system id.", secret=True)
+    industry_code: str = setting("", "Industry code of the subscriber.")
+    member_code_soft: str = setting("", "Member code for soft pulls.")
+    member_code_hard: str = setting("", "Member code for hard pulls.")
+    inquiry_prefix: str = setting("", "Inquiry subscriber prefix: market and submarket.")
+    password: str = setting("", "Password of the subscriber.", secret=True)
+    permissible_purpose: str = setting("CI", "Permissible purpose named in requests.")
+    end_user: str | None = setting(None, "End user named in requests.")
+    product_code: str = setting("07000", "Product asked for.")
+    score_model: str | None = setting("00V60", "Score asked for with it; empty for none.")
+    frozen_error_codes: tuple[str, ...] = setting((), "Error codes that mean a frozen file.")
+    no_hit_error_codes: tuple[str, ...] = setting((), "Error codes that mean that there is none.")
+    credential_error_codes: tuple[str, ...] = setting(
+        (), "Error codes that mean a password that is not, or no longer, right."
+    )
+    certificate_file: Path | None = setting(None, "Client certificate, PEM.")
+    key_file: Path | None = setting(None, "Private key of the client certificate, PEM.")
+    key_passphrase: str | None = setting(None, "Passphrase of the private key.", secret=True)
+    ca_file: Path | None = setting(
+        None, "Authorities that the bureau's certificate is checked against; the system's if empty."
+    )
+    deadline_seconds: int = setting(
+        20, "How long one pull may take, repetitions included.", at_least=1, at_most=28
+    )
+    concurrency: int = setting(
+        4, "Pulls of one agency at the same time, per process.", at_least=1, at_most=100
+    )

@@ -1,0 +1,155 @@
+"""Everything that an agency holds about somebody, by kind, so that no new kind is forgotten."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.applications import Application
+from domain.audit import AuditLine
+from domain.consents import Consent
+from domain.consumers import Consumer
+from domain.credit import BlobRef, CreditReport
+from domain.ids import parse_global_id
+from domain.retention import LegalHold
+from tenants.kinds import KINDS, Record
+from tenants.store import AgencyStore
+
+_PAGE = 200
+_LINES_PER_READ = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filed:
+    """An application with all that lies under its root, itself last."""
+
+    application: Application
+    records: tuple[Record, ...]
+
+    @property
+    def held(self) -> bool:
+        """Say whether a legal hold lies on it."""
+        return any(isinstance(record, LegalHold) for record in self.records)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holdings:
+    """What is held about a consumer.
+
+    own: what lies under the consumer's own root, the consumer last. strays: consents that outlived
+    the application that they were given for.
+    """
+
+    consumer: Consumer
+    own: tuple[Record, ...]
+    applications: tuple[Filed, ...]
+    strays: tuple[Consent, ...]
+
+    @property
+    def consents(self) -> tuple[Consent, ...]:
+        """Return every consent that they gave."""
+        filed = (record for one in self.applications for record in one.records)
+        return (*(record for record in filed if isinstance(record, Consent)), *self.strays)
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Return the global ids of all that is held about them."""
+        filed = (record.id for one in self.applications for record in one.records)
+        return frozenset({*(record.id for record in (*self.own, *self.strays)), *filed})
+
+
+async def holdings_of(store: AgencyStore, consumer: Consumer) -> Holdings:
+    """Return what the agency's store holds about a consumer."""
+    applications = await applications_of(store, consumer.id)
+    filed = [
+        Filed(application=application, records=await under(store, application.id))
+        for application in applications
+    ]
+    roots = {_root(application.id) for application in applications}
+    names = {consumer.id, consumer.subject}
+    strays = [
+        consent
+        async for consent in store.scan(Consent)
+        if consent.given_by.id in names and _root(consent.id) not in roots
+    ]
+    return Holdings(
+        consumer=consumer,
+        own=await under(store, consumer.id),
+        applications=tuple(filed),
+        strays=tuple(strays),
+    )
+
+
+async def under(store: AgencyStore, global_id: str) -> tuple[Record, ...]:
+    """Return every record of every kind under a root, the root's own record last."""
+    found: list[Record] = []
+    for spec in KINDS:
+        found += await store.children(spec.record, global_id)
+    return tuple(sorted(found, key=lambda record: record.id == global_id))
+
+
+async def applications_of(store: AgencyStore, consumer_id: str) -> list[Application]:
+    """Return a consumer's applications, oldest first."""
+    found: list[Application] = []
+    after: str | None = None
+    while True:
+        page = await store.query(
+            Application, "application_by_consumer", _root(consumer_id), first=_PAGE, after=after
+        )
+        found += page.items
+        if not page.has_next:
+            return found
+        after = page.end_cursor
+
+
+async def lines_about(store: AgencyStore, ids: frozenset[str]) -> AsyncIterator[AuditLine]:
+    """Yield the audit lines about any of these records, oldest first; the waiting ones last."""
+    async for line in lines_of(store):
+        if line.subject in ids or not ids.isdisjoint(line.consumers):
+            yield line
+
+
+async def lines_of(store: AgencyStore) -> AsyncIterator[AuditLine]:
+    """Yield all audit lines that the store has, oldest first, those that wait for the ledger last.
+
+    What waits is read first, as it may be merged while the ledger is read.
+    """
+    after: int | None = None
+    while True:
+        waiting = {line.id: line for line in await store.audit_lines(None, _LINES_PER_READ)}
+        many, merged = len(waiting) >= _LINES_PER_READ, False
+        while found := await store.ledger.lines(after=after, limit=_LINES_PER_READ):
+            for entry in found:
+                line = entry.line
+                waiting.pop(line.id, None)
+                yield line
+            after, merged = found[-1].index, True
+        if not (many and merged):
+            break
+    for line in waiting.values():
+        yield line
+
+
+async def lines_before(store: AgencyStore, moment: datetime) -> int:
+    """Return the index of the first audit line that is not older than the moment."""
+    after: int | None = None
+    index = await store.ledger.pruned()
+    while found := await store.ledger.lines(after=after, limit=_LINES_PER_READ):
+        for entry in found:
+            if entry.line.at >= moment:
+                return entry.index
+            index = entry.index + 1
+        after = found[-1].index
+    return index
+
+
+def raw_files(records: tuple[Record, ...]) -> tuple[BlobRef, ...]:
+    """Return the files that belong to records."""
+    reports = (record for record in records if isinstance(record, CreditReport))
+    return tuple(report.raw for report in reports if report.raw is not None)
+
+
+def _root(global_id: str) -> str:
+    parsed = parse_global_id(global_id)
+    if parsed is None:
+        raise ValueError("not a global id")
+    return parsed.root
