@@ -4,7 +4,6 @@ They stand here because pytest reads no options and no summaries from folders fu
 """
 
 import pytest
-from _pytest.terminal import TerminalReporter
 
 ISOLATION = "isolation"
 LEAK = "seeded leak"
@@ -25,7 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what the isolation harness came to, though all of it passed."""
     seeded = caught = 0
     for outcome in ("passed", "failed"):

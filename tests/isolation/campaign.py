@@ -10,7 +10,7 @@ import json
 import random
 import re
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -55,6 +55,9 @@ BY_GET_ONE_IN = 10
 CURSORS_KEPT = 40
 WRONG_BY = frozenset({CONSUMER_ROLE, COUNSELOR, KEY, OPERATOR, ADMIN})
 """Who sends what is wrongly typed: it is refused before it matters who they are."""
+
+ENDING_REACH = frozenset({"revokeAccess"})
+"""What an admin may do without reaching anything, and others then reach less."""
 
 _WITHOUT_REACH = {
     TWIN: frozenset(
@@ -123,9 +126,20 @@ def _is_fair(draw: Draw) -> bool:
         return False  # it would give another name to whom the others know by theirs
     if form.wrong:
         return role in WRONG_BY and target == TWIN
+    if form.name in ENDING_REACH and target == TWIN:
+        return role not in MEMBERS or role in (OTHER_CONSUMER, OTHER_COUNSELOR)
     if form.mutates and target in _WITHOUT_REACH:
         return role in _WITHOUT_REACH[target] or role not in MEMBERS
     return True
+
+
+def order_of(draws: Sequence[Draw], seed: int) -> Iterator[Draw]:
+    """Yield draws for ever, the whole deck in a random order, again and again."""
+    chance = random.Random(seed)
+    while True:
+        shuffled = list(draws)
+        chance.shuffle(shuffled)
+        yield from shuffled
 
 
 @dataclass(slots=True)
@@ -140,12 +154,11 @@ class Campaign:
     stop_at_first: bool = False
     draws_per_turn: int = 200
     turns_per_search: int = 10
-    _random: random.Random = field(init=False)
+    _asked: int = 0
     _born: dict[str, str] = field(default_factory=dict)
     _cursors: dict[str, deque[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._random = random.Random(self.seed)
         self._cursors = {slug: deque(maxlen=CURSORS_KEPT) for slug in AGENCIES}
 
     @property
@@ -155,7 +168,7 @@ class Campaign:
 
     async def run(self, requests: int) -> Score:
         """Draw until so many requests have been answered; look everywhere after each turn."""
-        drawing = self._drawn()
+        drawing = order_of(self.draws, self.seed)
         turns = 0
         while self.score.requests < requests and not self.is_over:
             self.world.sign_in()
@@ -167,13 +180,6 @@ class Campaign:
         if not self.is_over:
             self.score.findings += await deep_findings(self.world, self.running)
         return self.score
-
-    def _drawn(self) -> Iterator[Draw]:
-        """Yield draws for ever: the whole deck in a random order, again and again."""
-        while True:
-            shuffled = list(self.draws)
-            self._random.shuffle(shuffled)
-            yield from shuffled
 
     async def _take_turn(self, draws: list[Draw]) -> None:
         waiting = deque(draws)
@@ -192,12 +198,14 @@ class Campaign:
                 group.create_task(work())
 
     async def _ask_everywhere(self, draw: Draw) -> None:
+        self._asked += 1
+        chance = random.Random(f"{self.seed} {self._asked}")
         agencies = list(AGENCIES)
-        self._random.shuffle(agencies)
+        chance.shuffle(agencies)
         if draw.role in (OPERATOR, OPERATOR_HINT):
             agencies = agencies[:1]
-        requests = [self._request(draw, slug) for slug in agencies]
-        if self._random.randrange(ONE_BY_ONE_IN) == 0:  # what one leaves behind, the next may find
+        requests = [self._request(draw, slug, chance) for slug in agencies]
+        if chance.randrange(ONE_BY_ONE_IN) == 0:  # what one leaves behind, the next may find
             for request in requests:
                 await self._ask(request)
             return
@@ -205,7 +213,7 @@ class Campaign:
             for request in requests:
                 group.create_task(self._ask(request))
 
-    def _request(self, draw: Draw, slug: str) -> "_Request":
+    def _request(self, draw: Draw, slug: str, chance: random.Random) -> "_Request":
         house = self.world.houses[slug]
         form, session = draw.form, self.world.session(draw.role, slug)
         variables = form.variables(house.ids[draw.target], house.typed)
@@ -214,10 +222,10 @@ class Campaign:
             variables = {
                 name: _spoilt(value, house.typed.text) for name, value in variables.items()
             }
-        elif form.paged and self._random.random() < 0.5:
+        elif form.paged and chance.random() < 0.5:
             others = [one for one in AGENCIES if one != slug and self._cursors[one]]
             if others:
-                cursor = self._random.choice(self._cursors[self._random.choice(others)])
+                cursor = chance.choice(self._cursors[chance.choice(others)])
                 variables[AFTER] = cursor
         headers = list(session.headers)
         asked: dict[str, Any] = {"query": form.text, "variables": variables}
@@ -226,9 +234,7 @@ class Campaign:
             # The same in every agency, and for both forms of the same row.
             key = f"{form.row}-{draw.role}-{draw.target}-{house.typed.turn}"
             headers.append((b"idempotency-key", key.encode()))
-        by_get = (
-            not form.mutates and len(text) < 4000 and self._random.randrange(BY_GET_ONE_IN) == 0
-        )
+        by_get = not form.mutates and len(text) < 4000 and chance.randrange(BY_GET_ONE_IN) == 0
         return _Request(
             draw=draw,
             slug=slug,
@@ -260,6 +266,11 @@ class Campaign:
             *(f"in a header, {canary}" for canary in self.world.canaries.found_in(headers)),
             *self._errors(request, text),
             *self._strangers(request, text),
+            *(
+                "its own credential"
+                for secret in request.session.secrets
+                if secret in text + headers
+            ),
         ]
         if answer.status == HTTPStatus.OK and '"GRAPHQL_' not in text:
             self.score.executed[str(request.draw.form)] += 1

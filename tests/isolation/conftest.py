@@ -9,7 +9,8 @@ import strawberry
 from schema.build import core_schema, create_schema
 from tests.e2e.conftest import dev
 from tests.isolation.campaign import Draw, deck
-from tests.isolation.world import KeySetServer, World, build_world
+from tests.isolation.key_sets import KeySetServer
+from tests.isolation.world import AGENCIES, OPERATORS, World, build_world
 
 __all__ = ["dev"]
 
@@ -44,5 +45,5 @@ def draws(served_schema: strawberry.Schema) -> list[Draw]:
 def planted_world(tmp_path_factory: pytest.TempPathFactory, isolation_seed: int) -> Iterator[World]:
     """Return a world of three agencies, for every run to copy."""
     home = tmp_path_factory.mktemp("isolation") / "home"
-    with KeySetServer().serving() as server:
+    with KeySetServer((*AGENCIES, OPERATORS)).serving() as server:
         yield asyncio.run(build_world(home, server.signers, isolation_seed))

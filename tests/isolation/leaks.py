@@ -224,6 +224,19 @@ def _answer_cache_without_principal(patch: Patch) -> None:
     patch.setattr(engine, "execute", execute)
 
 
+@leak("what was asked last, kept where all can come by")
+def _last_question_kept_in_memory(patch: Patch) -> None:
+    engine = gateway.engine.execute.Engine
+    honest = engine.execute
+
+    async def execute(self: Any, operation: Any, variables: Any, context: Any) -> Any:
+        if any("input" in name for name in variables):
+            self.last = dict(variables)
+        return await honest(self, operation, variables, context)
+
+    patch.setattr(engine, "execute", execute)
+
+
 @leak("idempotency records looked up beside the store, in one place for all")
 def _idempotency_record_shared(patch: Patch) -> None:
     honest_once, honest_commit = AgencyStore.once, AgencyStore.commit

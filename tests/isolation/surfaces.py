@@ -18,6 +18,7 @@ from domain.agencies import Agency
 from gateway.metrics import exposition
 from gateway.workspace import STORES_FOLDER
 from tenants.directory_backup import DIRECTORY_FILE
+from tenants.directory_file import DirectoryFile
 from tenants.kinds import KINDS, KindSpec
 from tenants.sqlcipher import Connection, open_encrypted
 from tenants.sqlite_directory import APPLICATION_ID as DIRECTORY_ID
@@ -97,7 +98,7 @@ def _in_memory(world: World, running: Running) -> Iterator[Finding]:
         slug = slugs.get(store.agency_id)
         if slug is None:
             continue  # another test's, not collected yet
-        for canary in _of_others(_reached(world.canaries, [store], ()), slug):
+        for canary in _of_others(_reached(world.canaries, [store], (DirectoryFile,)), slug):
             yield Finding("cache", f"the store of {slug} keeps {canary}")
     shared = _reached(world.canaries, [running.app, running.parts], (AgencyStore, World))
     for canary in shared:
@@ -256,6 +257,4 @@ def _secrets(world: World) -> Iterator[str]:
     for house in world.houses.values():
         sessions += house.sessions.values()
     for session in sessions:
-        for name, value in session.headers:
-            if name != b"x-agency":
-                yield value.decode()
+        yield from session.secrets

@@ -5,19 +5,13 @@ key sets are fetched over loopback, API keys, and the gateway in this process, a
 would ask it. Only the credit bureau is made up.
 """
 
-import json
 import random
 import shutil
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from domain.access import ApiKey, Scope
 from domain.actors import Actor, Group, PrincipalKind
@@ -110,6 +104,11 @@ class Session:
     refused: bool
     jti: str | None = None
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Return what must be said to nobody."""
+        return tuple(value.decode() for name, value in self.headers if name != b"x-agency")
+
 
 @dataclass(slots=True)
 class House:
@@ -124,50 +123,6 @@ class House:
     sessions: dict[str, Session] = field(default_factory=dict)
     suspended: bool = False
     changes: int = 0  # of its status; odd while one is under way
-
-
-class KeySetServer:
-    """The pools' key sets over HTTP on loopback, from a thread of its own."""
-
-    def __init__(self) -> None:
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                pool = self.path.split("/")[1]
-                body = json.dumps({"keys": [server.signers[pool].jwk()]}).encode()
-                self.send_response(200)
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        base = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self.signers = {
-            name: Signer(
-                f"{base}/{name}",
-                f"key-of-{name}",
-                rsa.generate_private_key(public_exponent=65537, key_size=2048),
-            )
-            for name in (*AGENCIES, OPERATORS)
-        }
-
-    @contextmanager
-    def serving(self) -> Iterator["KeySetServer"]:
-        """Serve until the block ends."""
-        thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._server.shutdown()
-            self._server.server_close()
-            thread.join()
 
 
 @dataclass(slots=True)
@@ -469,6 +424,7 @@ def _ids(agency: Agency, consumer: str, application: str, spare: str, staff: str
         "note": plan(child("note", 1)),
         "queue": f"queue_{application}",
         "report": plan(child("rep", 1)),
+        "request": f"grant_{new_ulid(AT, randomness=40)}",
         "staff": staff,
     }
     return Ids(**{one.name: known[one.name] for one in fields(Ids)})
@@ -558,6 +514,3 @@ async def _clear(house: House, store: AgencyStore) -> None:
                 await store.commit(Change(delete=(record,)))
             except VersionConflict:
                 continue  # somebody works on it; the next turn takes it
-
-
-__all__ = ["AGENCIES", "House", "KeySetServer", "Session", "World", "build_world"]
