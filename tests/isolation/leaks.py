@@ -41,7 +41,6 @@ from resolvers.guard import Guard
 from resolvers.loaders import Loaders
 from schema.rules import Rule
 from tenants.codec import encode as encode_record
-from tenants.codec import encode_audit
 from tenants.cursors import CursorSigner
 from tenants.directory import AgencyDirectory
 from tenants.keyring import derive_key
@@ -470,19 +469,12 @@ def _personal_value_in_an_event(patch: Patch) -> None:
 
 @leak("an audit line that keeps what was changed, and not only its name")
 def _personal_value_in_an_audit_line(patch: Patch) -> None:
-    honest = encode_audit
-    put: list[str] = [""]
-
     def changed(change: Any) -> Any:
-        put[0] = repr(change.put)
-        return change
+        if change.audit is None:
+            return change
+        return replace(change, audit=replace(change.audit, purpose=repr(change.put)))
 
     _commit_with(patch, changed)
-    patch.setattr(
-        tenants.store,
-        "encode_audit",
-        lambda *lines: honest(*(replace(line, purpose=put[0]) for line in lines)),
-    )
 
 
 @leak("a record written beside the store while it is being saved")

@@ -36,6 +36,7 @@ _NOT_DATA = (
     type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.FrameType,
     types.CodeType, types.CoroutineType, types.GeneratorType,
 )  # fmt: skip
+_MACHINERY = frozenset({"asyncio", "_asyncio", "uvloop", "_contextvars", "threading"})
 _OBJECTS_MAX = 400_000
 
 
@@ -133,7 +134,8 @@ def _is_machinery(one: object) -> bool:
     module = type(one).__module__
     if module.startswith(("tests.", "graphql.type", "strawberry", "logging", "_pytest")):
         return True
-    return module in ("_asyncio", "asyncio", "uvloop.loop", "uvloop")
+    # The event loop reaches every task, and a context all that its task was given.
+    return module.partition(".")[0] in _MACHINERY
 
 
 async def _in_store(
