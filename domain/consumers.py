@@ -1,6 +1,6 @@
 """Consumers: the people whose debts these are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 
@@ -49,7 +49,7 @@ class Consumer:
     phone: str | None = None
     date_of_birth: date | None = None
     address: Address | None = None
-    ssn: str | None = None
+    ssn: str | None = field(default=None, repr=False)
 
     @property
     def ssn_last4(self) -> str | None:

@@ -44,7 +44,7 @@ class CreditSubject:
     """Whose report is asked for. ssn: nine digits."""
 
     name: PersonName
-    ssn: str
+    ssn: str = field(repr=False)
     date_of_birth: date
     address: Address
 

@@ -4,7 +4,7 @@ ABSENT is a field that was not given, None one that was given as null: an update
 as it is and clears the second.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import Enum
@@ -62,7 +62,7 @@ class PersonInput:
     email: Maybe[str] = ABSENT
     phone: Maybe[str] = ABSENT
     date_of_birth: Maybe[date] = ABSENT
-    ssn: Maybe[str] = ABSENT
+    ssn: Maybe[str] = field(default=ABSENT, repr=False)
     address: Maybe[AddressInput] = ABSENT
 
 
@@ -190,7 +190,7 @@ class ConsumerMatch:
 
     email: Maybe[str] = ABSENT
     phone: Maybe[str] = ABSENT
-    ssn: Maybe[str] = ABSENT
+    ssn: Maybe[str] = field(default=ABSENT, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """API keys: an agency's admins make, rotate and revoke the credentials of its machines."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from domain.access import KEY_DAYS_MAX, KEY_DAYS_MIN, ApiKey, Scope
@@ -23,7 +23,7 @@ class CreatedApiKey:
     """A key just made; `secret` is None where an idempotent retry is answered."""
 
     api_key: ApiKey
-    secret: str | None
+    secret: str | None = field(repr=False)
 
 
 async def api_keys(context: RequestContext) -> list[ApiKey]:

@@ -1,6 +1,7 @@
-"""`make test`: the whole default suite, a file at a time on each core.
+"""`make test`: the whole suite, a file at a time on each core.
 
-With arguments they go to pytest as they are (`make test ARGS="tests/tenants -v"`).
+With arguments they go to pytest as they are (`make test ARGS="tests/tenants -v"`); `--long` alone
+makes the random campaigns as long as CI wants them.
 """
 
 import os
@@ -10,15 +11,19 @@ import time
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
+LONG = "--long"
+LONG_OPTIONS = ("--isolation-requests", "30000")
 
 
 def main() -> int:
     """Run pytest and return its status."""
-    if sys.argv[1:]:
-        return subprocess.run([str(BIN / "pytest"), *sys.argv[1:]], check=False).returncode
+    arguments = sys.argv[1:]
+    if arguments and arguments != [LONG]:
+        return subprocess.run([str(BIN / "pytest"), *arguments], check=False).returncode
     started = time.monotonic()
     workers = str(min(os.cpu_count() or 1, 8))
     suite = ["-q", "-n", workers, "--dist", "loadfile", "--durations", "10"]
+    suite += LONG_OPTIONS if arguments else ()
     status = subprocess.run([str(BIN / "pytest"), *suite], check=False).returncode
     print(f"almoner: the suite took {time.monotonic() - started:.0f} s", flush=True)
     return status

@@ -6,7 +6,7 @@ and write-ahead log included.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -31,7 +31,7 @@ class DirectoryPlace:
     """The directory's file and the key that opens it: what a look at its pages takes."""
 
     path: Path
-    key: bytes
+    key: bytes = field(repr=False)
 
 
 async def remove_agency(

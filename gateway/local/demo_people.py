@@ -4,7 +4,7 @@ No Social Security number here can belong to anybody: all are in the ranges that
 (900-999). Telephone numbers are of the 555-01xx block, addresses of e-mail under `.test`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from random import Random
@@ -53,7 +53,7 @@ class Person:
     phone: str
     date_of_birth: date
     address: Address
-    ssn: str
+    ssn: str = field(repr=False)
     household_size: int
     hardship_reason: str
 

@@ -37,7 +37,7 @@ SEEDS = {
     "IbmCosHmacDetector": "cos_hmac_secret_access_key = " + text("0123456789abcdef", 48),
     "JwtTokenDetector": token(),
     "MailchimpDetector": text("0123456789abcdef", 32) + "-us12",
-    "NpmDetector": "//registry.npmjs" + ".org/:_authToken=" + "npm_" + text(LETTERS, 36),
+    "NpmDetector": "//registry." + "npmjs.org/:_authToken=" + "npm_" + text(LETTERS, 36),
     "OpenAIDetector": f"sk-{text(LETTERS, 20)}T3BlbkFJ{text(LETTERS, 20)}",
     "PrivateKeyDetector": "-----BEGIN " + "RSA PRIVATE KEY-----",
     "PypiTokenDetector": "pypi-AgEIcHlwaS5vcmc" + text(LETTERS, 80),

@@ -1,6 +1,6 @@
 """What the simulator knows of its one subscription, and how it behaves."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 
@@ -13,11 +13,11 @@ class SimulatorAccount:
     """
 
     system_id: str = "almoner"
-    system_password: str = "sandbox"  # noqa: S105 - the published password of a local simulator
+    system_password: str = field(default="sandbox", repr=False)  # published, and of no use
     industry_code: str = "F"
     member_code_soft: str = "F1000001"
     member_code_hard: str = "F1000002"
     inquiry_prefix: str = "0622"
-    password: str = "sandbox"  # noqa: S105 - as above
+    password: str = field(default="sandbox", repr=False)
     as_of: date = date(2026, 1, 15)
     slow_seconds: float = 3.0

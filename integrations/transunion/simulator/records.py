@@ -16,7 +16,7 @@ class Person:
     city: str
     state: str
     zip_code: str
-    ssn: str
+    ssn: str = field(repr=False)
     born: date
 
 

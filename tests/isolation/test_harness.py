@@ -1,0 +1,95 @@
+"""Nothing of one agency reaches another by any way."""
+
+from collections.abc import Callable
+from pathlib import Path
+from time import process_time
+
+import pytest
+import strawberry
+
+from schema.build import core_schema
+from tenants.kinds import KINDS
+from tests.conftest import ISOLATION
+from tests.isolation.campaign import Campaign, Draw, order_of
+from tests.isolation.gateway_run import running
+from tests.isolation.operations import MUTATIONS, QUERIES
+from tests.isolation.planting import AUDIENCES, NEVER_SHOWN, NOT_PLANTED
+from tests.isolation.world import AGENCIES, World
+from tests.tenants.record_samples import SAMPLES
+
+pytestmark = pytest.mark.slow
+
+
+def test_every_operation_and_every_record_kind_takes_part(
+    served_schema: strawberry.Schema,
+) -> None:
+    """A field without a row, or a kind of record without canaries, is refused."""
+    core = core_schema(served_schema)
+
+    assert core.query_type is not None
+    assert core.mutation_type is not None
+    assert set(core.query_type.fields) == set(QUERIES)
+    assert set(core.mutation_type.fields) == set(MUTATIONS)
+    kinds = {spec.kind for spec in KINDS}
+    assert kinds == set(AUDIENCES) | set(NOT_PLANTED)
+    assert set(AUDIENCES) <= set(SAMPLES)
+
+
+def test_agencies_differ_in_their_canaries_alone(planted_world: World) -> None:
+    """Every kind is planted in every agency, with as many canaries under the same ids."""
+    paths = {
+        slug: sorted(
+            (one.path, one.subject) for one in planted_world.canaries if one.agency == slug
+        )
+        for slug in AGENCIES
+    }
+
+    assert paths["harbor"] == paths["summit"] == paths["cedar"]
+    planted = {path.partition(".")[0] for path, _ in paths["harbor"]}
+    assert set(AUDIENCES) <= planted
+    assert {path for path, _ in paths["harbor"]} >= NEVER_SHOWN - {
+        path for path in NEVER_SHOWN if path.endswith("original_creditor")
+    }
+
+
+@pytest.mark.timeout(24 * 3600)
+async def test_the_real_wiring_lets_nothing_out(
+    planted_world: World,
+    served_schema: strawberry.Schema,
+    draws: list[Draw],
+    isolation_seed: int,
+    isolation_requests: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """Nobody sees what is not theirs, nothing personal is left behind, all see what they may."""
+    began = process_time()
+    world = planted_world.copy_to(tmp_path / "home")
+    (tmp_path / "temporary").mkdir()
+    async with running(world, served_schema, tmp_path / "temporary", monkeypatch) as gateway:
+        campaign = Campaign(world, gateway, draws, isolation_seed)
+        score = await campaign.run(isolation_requests)
+
+    record_property(
+        ISOLATION,
+        f"{score.requests} requests, seed {isolation_seed}, {len(draws)} draws in {len(AGENCIES)} "
+        f"agencies; own canaries seen {sum(score.sightings.values())} times; "
+        f"{len(score.findings)} findings; {process_time() - began:.0f} s of processor",
+    )
+    assert not score.findings, "\n".join(sorted({str(one) for one in score.findings})[:40])
+    assert score.requests >= isolation_requests
+    if len(draws) * len(AGENCIES) <= score.requests:
+        assert not score.unexecuted(draws), score.unexecuted(draws)
+        assert not score.unseen(world), score.unseen(world)[:40]
+
+
+def test_the_seed_alone_decides_what_is_asked_when(draws: list[Draw]) -> None:
+    """The same seed draws in the same order, another one in another, and no draw is left out."""
+    first, again, other = (
+        [next(order) for _ in draws]
+        for order in (order_of(draws, 1), order_of(draws, 1), order_of(draws, 2))
+    )
+
+    assert first == again != other
+    assert set(first) == set(draws)
