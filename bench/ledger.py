@@ -76,7 +76,7 @@ async def small_merges(backend: SqliteBackend, ledger: Ledger) -> None:
         start = time.perf_counter()
         await backend.commit(Unit(audit=row), at=AT)
         between = time.perf_counter()
-        stored = (await ledger.waiting(1))[0]
+        stored = await anext(ledger.waiting())
         await ledger.append([text.text for text in lines(0, 1)], merged=(stored.id,))
         waiting += between - start
         merging += time.perf_counter() - between

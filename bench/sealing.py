@@ -65,7 +65,7 @@ def main() -> int:
         record = LARGE.get(spec.kind, SAMPLES[spec.kind])
         body, plain = encode(record, sealer), encode(record)
         with_groups = _best(lambda: decode(spec.kind, body, sealer))  # noqa: B023 -- used at once
-        without = _best(lambda: decode(spec.kind, plain, sealer))  # noqa: B023 -- used at once
+        without = _best(lambda: decode(spec.kind, plain))  # noqa: B023 -- used at once
         each = (with_groups - without) / len(spec.sealed)
         print(
             f"{spec.kind:16}{len(spec.sealed):7}{len(body):8}{with_groups:11.1f}{without:13.1f}"

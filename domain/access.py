@@ -1,7 +1,7 @@
 """Who may what: principals, scopes, grants and API keys. Every permission has an end."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -60,8 +60,9 @@ class AccessGrant:
     subject: global id of the application or consumer that it opens, under whose root a counselor's
     grant lives; None opens all of the agency, for operators alone. minutes: how long it was asked
     for. renewable_until: of a claim, which the queue's rule gives without an approval, until when
-    it can be renewed; None for what an admin has to approve. approved_by: the admin, or of a claim
-    that was handed over the counselor who did. expires_at: of a request, when it lapses.
+    it can be renewed or made anew; None for what an admin has to approve. approved_by: the admin,
+    or of a claim that was handed over the counselor who did. expires_at: of a request, when it
+    lapses.
     """
 
     id: str
@@ -82,6 +83,19 @@ class AccessGrant:
     def claimed(self) -> bool:
         """Say whether the queue's rule gave it: no admin's approval is needed."""
         return self.renewable_until is not None
+
+    @property
+    def taken_back(self) -> bool:
+        """Say whether it is a claim that an admin ended."""
+        limit = self.renewable_until
+        return limit is not None and self.revoked_at is not None and limit <= self.revoked_at
+
+    def revoked(self, at: datetime, *, by_admin: bool) -> "AccessGrant":
+        """Return the grant ended; a claim that an admin ends is not made anew by itself."""
+        limit = self.renewable_until
+        if by_admin and limit is not None:
+            limit = min(limit, at)
+        return replace(self, revoked_at=at, renewable_until=limit)
 
     @property
     def ended_at(self) -> datetime:
@@ -112,8 +126,9 @@ def claim_end(at: datetime, limit: datetime | None = None) -> datetime:
 def claim_limit(held: Iterable[AccessGrant], at: datetime) -> datetime:
     """Return until when an application can be claimed and renewed, by a claim at `at`.
 
-    held: all grants over it that the counselor has or ever had. The first claim since the last
-    approval by an admin begins the span: giving back and claiming again does not begin it anew.
+    held: the approvals over it and the claims of its consumer's applications that the counselor
+    has or ever had. The first claim since the last approval by an admin begins the span: giving
+    back and claiming again does not begin it anew.
     """
     span = timedelta(days=CLAIM_DAYS_MAX)
     grants = tuple(held)
@@ -121,7 +136,7 @@ def claim_limit(held: Iterable[AccessGrant], at: datetime) -> datetime:
     approved = max((at for at in approvals if at is not None), default=None)
     limits = [
         grant.renewable_until
-        if approved is None or grant.requested_at > approved
+        if approved is None or grant.requested_at > approved or grant.taken_back
         else approved + span
         for grant in grants
         if grant.renewable_until is not None and (approved is None or grant.ended_at > approved)

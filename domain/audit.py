@@ -1,10 +1,12 @@
 """Audit lines: who did what, to which record, why; names of fields, never their values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from domain.actors import Actor
+from domain.actors import Actor, PrincipalKind
+
+CONSUMER_NAME = "Consumer"
 
 
 class AuditOutcome(StrEnum):
@@ -20,7 +22,8 @@ class AuditLine:
 
     action: a mutation's or field's name, or `cli:<command>`. subject: the global id of the one
     object named. consumers: global ids of those whose data it is about. fields: names such as
-    `Consumer.ssn`, never values. Lines written before a field was added have its default.
+    `Consumer.ssn`, never values. Lines written before a field was added have its default. The logs
+    are never sealed: no line holds a consumer's name, whichever of them it goes to.
     """
 
     id: str
@@ -34,3 +37,8 @@ class AuditLine:
     outcome: AuditOutcome = AuditOutcome.DONE
     request_id: str
     source_ip: str | None = None
+
+    def __post_init__(self) -> None:
+        """Call a consumer no name, whoever made the line: their id says who it was."""
+        if self.actor.kind is PrincipalKind.CONSUMER and self.actor.display_name != CONSUMER_NAME:
+            object.__setattr__(self, "actor", replace(self.actor, display_name=CONSUMER_NAME))

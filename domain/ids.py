@@ -8,16 +8,18 @@ no spelling of it reaches another agency. Clients must treat it as opaque.
 import secrets
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 ULID_LENGTH = 26
 GLOBAL_ID_LENGTH_MAX = 80
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _ALPHABET_SET = frozenset(_ALPHABET)
 # Two characters at once: every audit line has an id, and this is most of what a line costs.
 _PAIRS = tuple(one + other for one in _ALPHABET for other in _ALPHABET)
 _PAIR_SHIFTS = tuple(range(120, -1, -10))
 _TIME_CHARACTERS = 10
+_LAST = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def new_ulid(at: datetime | None = None, *, randomness: int | None = None) -> str:
@@ -33,11 +35,14 @@ def new_ulid(at: datetime | None = None, *, randomness: int | None = None) -> st
 
 
 def ulid_time(ulid: str) -> datetime:
-    """Return the moment that a ULID was made at, to the millisecond."""
+    """Return the moment that a ULID begins with; of one beyond the calendar, the calendar's end."""
     milliseconds = 0
     for sign in ulid[:_TIME_CHARACTERS]:
-        milliseconds = milliseconds * 32 + _ALPHABET.index(sign)
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+        milliseconds = milliseconds * len(_ALPHABET) + _ALPHABET.index(sign)
+    try:
+        return min(EPOCH + timedelta(milliseconds=milliseconds), _LAST)
+    except OverflowError:
+        return _LAST
 
 
 def is_ulid(text: str) -> bool:
@@ -77,9 +82,14 @@ def parse_global_id(text: str) -> GlobalId | None:
     return GlobalId(prefix, root, own)
 
 
+def root_of(global_id: str) -> str:
+    """Return the root that a global id names; raises ValueError for what is none."""
+    named = parse_global_id(global_id)
+    if named is None:
+        raise ValueError(f"not a global id: {global_id!r}")
+    return named.root
+
+
 def new_child_id(prefix: str, parent: str, at: datetime | None = None) -> str:
     """Return a fresh global id for what lives under the root that `parent` names."""
-    named = parse_global_id(parent)
-    if named is None:
-        raise ValueError(f"not a global id: {parent!r}")
-    return f"{prefix}_{named.root}_{new_ulid(at)}"
+    return f"{prefix}_{root_of(parent)}_{new_ulid(at)}"

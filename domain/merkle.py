@@ -90,6 +90,14 @@ class CompactRange:
         return fold(self.hashes)
 
 
+def compact(leaves: Iterable[bytes]) -> list[bytes]:
+    """Return the perfect subtrees' hashes over leaves that begin a tree, the largest first."""
+    tree = CompactRange()
+    for leaf in leaves:
+        tree.append(leaf)
+    return tree.hashes
+
+
 def inclusion_spans(index: int, size: int) -> list[Span]:
     """Return what the proof that leaf `index` is in a tree hashes, the leaf's sibling first."""
     if not 0 <= index < size:

@@ -49,6 +49,7 @@ _FIRST_UNISSUED_AREA = 900
 _REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Cn"})
 _JOINERS = frozenset("\u200c\u200d")  # several scripts cannot be written without them
 _LINE_BREAKS = frozenset("\n\t")
+_INVISIBLE_LETTERS = frozenset("\u115f\u1160\u3164\uffa0")  # fillers, letters to Unicode
 
 
 @dataclass(slots=True)
@@ -80,8 +81,12 @@ def clean_text(
     characters_max: int,
     characters_min: int = 1,
     line_breaks: bool = False,
+    worded: bool = False,
 ) -> str:
-    """Return the text in Unicode's composed form without surrounding blanks."""
+    """Return the text in Unicode's composed form without surrounding blanks.
+
+    worded: it has to say something, with a letter or a digit in it: reasons and purposes.
+    """
     text = unicodedata.normalize("NFC", (value or "").replace("\r\n", "\n")).strip()
     if not text.strip("\u200c\u200d"):
         faults.add(path, "REQUIRED", "Give a value that is not blank.")
@@ -91,7 +96,21 @@ def clean_text(
         faults.add(path, "TOO_LONG", f"Give at most {characters_max} characters.")
     elif not all(_is_shown(character, line_breaks=line_breaks) for character in text):
         faults.add(path, "INVALID", "Leave out control characters.")
+    elif worded and not any(map(_is_letter_or_digit, text)):
+        faults.add(path, "INVALID", "Say it in words.")
     return text
+
+
+def clean_purpose(faults: Faults, path: str, value: str) -> str:
+    """Return what somebody wants another's data for, as the audit ledger will keep it."""
+    return clean_text(
+        faults,
+        path,
+        value,
+        characters_min=PURPOSE_CHARACTERS_MIN,
+        characters_max=PURPOSE_CHARACTERS_MAX,
+        worded=True,
+    )
 
 
 def clean_optional_text(
@@ -107,6 +126,10 @@ def _is_shown(character: str, *, line_breaks: bool) -> bool:
     if line_breaks and character in _LINE_BREAKS:
         return True
     return character in _JOINERS or unicodedata.category(character) not in _REFUSED_CATEGORIES
+
+
+def _is_letter_or_digit(character: str) -> bool:
+    return character.isalnum() and character not in _INVISIBLE_LETTERS
 
 
 def clean_amount(faults: Faults, path: str, value: Decimal) -> Decimal:

@@ -17,13 +17,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 def signed_tree(note: str, key: str) -> tuple[int, bytes]:
     """Return size and root of a checkpoint (c2sp.org/tlog-checkpoint) that the key has signed."""
     name, _, encoded = key.split("+", 2)
-    public = base64.b64decode(encoded)[1:]
+    public = Ed25519PublicKey.from_public_bytes(base64.b64decode(encoded)[1:])
     text, _, signatures = note.rpartition("\n\n")
     for line in signatures.splitlines():
         _, signer, signature = line.split(" ")
         if signer == name:
-            raw = base64.b64decode(signature)[4:]
-            Ed25519PublicKey.from_public_bytes(public).verify(raw, f"{text}\n".encode())
+            public.verify(base64.b64decode(signature)[4:], f"{text}\n".encode())
             origin, size, root = text.split("\n")[:3]
             if origin == name:
                 return int(size), base64.b64decode(root)
@@ -45,16 +44,17 @@ def root_over(index: int, size: int, text: str, proof: list[str]) -> bytes | Non
 
 
 file = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-agency_key = sys.argv[2] if sys.argv[2:] else file["key"]
+agency_key = [file["key"], *sys.argv[2:]][-1]
 try:
     tree_size, tree_root = signed_tree(file["checkpoint"], agency_key)
 except (InvalidSignature, ValueError):
     sys.exit("NOT GENUINE: the checkpoint is not signed by this key")
+last = -1
 for entry in file["lines"]:
-    if root_over(entry["index"], tree_size, entry["text"], entry["proof"]) != tree_root:
-        sys.exit(f"NOT GENUINE: line {entry['index']} is not in the signed log")
-    if file["consumer"] not in entry["text"]:
-        sys.exit(f"NOT GENUINE: line {entry['index']} is not about {file['consumer']}")
-    line = json.loads(entry["text"])
-    print(entry["index"], line["at"], line["actor"]["displayName"], line["action"], *line["fields"])
+    index, line = entry["index"], json.loads(entry["text"])
+    proved = root_over(index, tree_size, entry["text"], entry["proof"]) == tree_root
+    about = file["consumer"] in (line.get("subject"), *line.get("consumers", ()))
+    if not (proved and about and last < index < tree_size):
+        sys.exit(f"NOT GENUINE: line {index} is not in its place in the log, or about another")
+    print(last := index, line["at"], line["actor"]["displayName"], line["action"], *line["fields"])
 print(f"{len(file['lines'])} lines are in the log of {tree_size} lines signed by {agency_key}")

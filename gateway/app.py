@@ -40,7 +40,7 @@ from gateway.identity.authenticator import Authenticator
 from gateway.identity.credentials import Credential, read_credential
 from gateway.identity.jwks import KeySets
 from gateway.identity.sightings import Sightings
-from gateway.metrics import Metrics, new_metrics
+from gateway.metrics import Metrics, measuring_backlog, new_metrics
 from gateway.negotiation import MediaType
 from gateway.replies import Reply, refusal
 from gateway.secret_ages import measuring_ages
@@ -283,6 +283,7 @@ async def open_parts(config: Config, metrics: Metrics) -> AsyncIterator[Parts]:
         await stack.enter_async_context(
             measuring_ages(config, metrics.registry, home.directory, secrets)
         )
+        await stack.enter_async_context(measuring_backlog(metrics.registry, home.registry.backlog))
         bureaus = await open_bureaus(config.transunion, metrics.vendor_called, secrets)
         stack.push_async_callback(bureaus.aclose)
         client = httpx.AsyncClient(

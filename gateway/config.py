@@ -321,20 +321,29 @@ def _check_transit(config: Config) -> None:
             "ALMONER_BEHIND_TLS_PROXY is set, and ALMONER_TRUSTED_PROXIES does not say which proxy:"
             " callers' addresses would be the proxy's in every audit line."
         )
-    if config.command != "serve" or config.behind_tls_proxy:
-        return
+    fault = transit_fault(config)
+    if config.command == "serve" and fault is not None:
+        raise ConfigFault(fault)
+
+
+def transit_fault(config: Config) -> str | None:
+    """Return why `almoner serve` refuses to listen where it is told to; None where it does not."""
+    if config.behind_tls_proxy:
+        return None
+    certificate = config.tls_certificate_file
     if certificate is None and not is_loopback(f"http://{_in_url(config.host)}"):
-        raise ConfigFault(
+        return (
             f"ALMONER_HOST is {config.host}, and plain HTTP is for this machine alone. Give the "
             "gateway a certificate (ALMONER_TLS_CERTIFICATE_FILE, ALMONER_TLS_KEY_FILE), or set "
             "ALMONER_BEHIND_TLS_PROXY=true and ALMONER_TRUSTED_PROXIES if a proxy before it ends "
             "TLS."
         )
     if not is_loopback(f"http://{_in_url(config.operations_host)}"):
-        raise ConfigFault(
+        return (
             f"ALMONER_OPERATIONS_HOST is {config.operations_host}, and metrics go out in plain: "
             "keep it on this machine, or set ALMONER_BEHIND_TLS_PROXY=true."
         )
+    return None
 
 
 def _in_url(host: str) -> str:

@@ -3,18 +3,23 @@
 Labels hold outcomes, codes, stages, vendors and agencies' slugs: never a person, a query or a key.
 """
 
+import asyncio
 import shutil
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+from tenants.ledger_sequencer import Backlog
+
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 METRICS_FOLDER = "metrics"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 NO_AGENCY = "none"
+BACKLOG_MEASURED_EACH_SECONDS = 5.0
 
 _STAGE_BUCKETS = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10, 30)
 _REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -129,6 +134,35 @@ def new_metrics() -> Metrics:
             registry=registry,
         ),
     )
+
+
+@asynccontextmanager
+async def measuring_backlog(
+    registry: CollectorRegistry, backlog: Callable[[], Backlog]
+) -> AsyncIterator[None]:
+    """Keep the gauge of waiting audit lines up to date inside."""
+    waiting = Gauge(
+        "almoner_audit_lines_waiting",
+        "Audit lines that the ledgers of this process's open stores do not take: queued, or "
+        "set_aside where they cannot be read.",
+        ["state"],
+        registry=registry,
+        multiprocess_mode="liveall",
+    )
+
+    async def measure() -> None:
+        while True:
+            found = backlog()
+            waiting.labels("queued").set(found.queued)
+            waiting.labels("set_aside").set(found.set_aside)
+            await asyncio.sleep(BACKLOG_MEASURED_EACH_SECONDS)
+
+    task = asyncio.create_task(measure(), name="waiting audit lines")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def clean_folder(run_folder: Path, port: int) -> Path:

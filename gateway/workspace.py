@@ -83,10 +83,7 @@ async def open_workspace(
                 home / DIRECTORY_FILE, opened.derive("directory"), create=create
             )
         except StoreUnavailable as error:
-            raise CannotStart(
-                f"{home / DIRECTORY_FILE} does not open with the key that is in {home}: "
-                f"{error.message}"
-            ) from error
+            raise CannotStart(f"{home / DIRECTORY_FILE} does not open: {error.message}") from error
         try:
             registry = StoreRegistry(directory, opened.keyring, home=home)
             try:

@@ -270,11 +270,6 @@ class UpstreamLine:
         )
         self._tracer = tracer or trace.get_tracer("almoner.integrations")
 
-    @property
-    def breaker_state(self) -> BreakerState:
-        """Return whether calls go out at present."""
-        return self._breaker.state
-
     async def call(self, operation: str, work: Callable[[Attempt], Awaitable[_T]]) -> _T:
         """Return what `work` returns, from as many attempts as verdicts and deadline allow.
 

@@ -9,6 +9,7 @@ from domain.applications import Application, Assignment
 from domain.errors import InvalidTransition, VersionConflict
 from domain.ids import new_child_id
 from resolvers.context import RequestContext, store_of
+from tenants.holdings import applications_of
 
 
 def new_assignment(
@@ -50,11 +51,20 @@ def new_assignment(
 
 
 async def assign(
-    context: RequestContext, application: Application, *, to: Actor | None = None, reason: str
+    context: RequestContext,
+    application: Application,
+    *,
+    to: Actor | None = None,
+    reason: str,
+    handed_on: AccessGrant | None = None,
 ) -> tuple[Assignment, AccessGrant]:
-    """Return a counselor's claim of an application; raises InvalidTransition beyond its limit."""
+    """Return a counselor's claim of an application; raises InvalidTransition beyond its limit.
+
+    handed_on: the claim that it comes from, whose limit goes with it: two counselors who pass an
+    application to and fro have it no longer than one.
+    """
     counselor = to or context.principal.actor
-    limit = await _limit(context, application, counselor)
+    limit = await _limit(context, application, counselor, handed_on)
     if limit <= context.request.at:
         raise _limit_reached()
     return new_assignment(context, application.id, to=to, reason=reason, limit=limit)
@@ -84,15 +94,33 @@ async def claim_of(context: RequestContext, assignment: Assignment) -> AccessGra
     return grant
 
 
-async def _limit(context: RequestContext, application: Application, counselor: Actor) -> datetime:
-    grants = await store_of(context).children(AccessGrant, application.id)
-    held = (grant for grant in grants if grant.grantee.id == counselor.id)
-    return claim_limit(held, context.request.at)
+async def _limit(
+    context: RequestContext,
+    application: Application,
+    counselor: Actor,
+    handed_on: AccessGrant | None = None,
+) -> datetime:
+    """Return until when the counselor may have the application, by all that they had before.
+
+    Claims count over every application of the consumer, whose data each of them opens; an approval
+    counts for the application that it is over.
+    """
+    store = store_of(context)
+    applications = await applications_of(store, application.consumer_id)
+    grants = await store.children_many(AccessGrant, [one.id for one in applications])
+    held = [
+        grant
+        for over in grants.values()
+        for grant in over
+        if grant.grantee.id == counselor.id and (grant.claimed or grant.subject == application.id)
+    ]
+    return claim_limit([*held, *([handed_on] if handed_on else [])], context.request.at)
 
 
 def _limit_reached() -> InvalidTransition:
     return InvalidTransition(
-        f"Without a fresh approval an application stays with a counselor for {CLAIM_DAYS_MAX} days "
-        "at most. Ask an admin by requestAccess, with the scope applications:write and the "
-        "application as subject."
+        f"Without a fresh approval a consumer's applications stay with a counselor for "
+        f"{CLAIM_DAYS_MAX} days at most, and not beyond the day when an admin took one back. Ask "
+        "an admin by requestAccess, with the scope applications:write and the application as "
+        "subject."
     )

@@ -15,8 +15,6 @@ from resolvers.reads import FieldNames, Reads, in_lines, owner_named
 from resolvers.trail import audited
 from tenants.directory import Directory
 
-CONSUMERS_PER_LINE_MAX = 32  # as for names: more become several lines
-
 
 async def leave_lines(
     context: RequestContext, names: FieldNames, directory: Directory, *, changes: bool
@@ -127,13 +125,12 @@ def _lines(
     found = map(reads.consumer_of, owners)
     consumers = tuple(dict.fromkeys(one for one in found if one is not None))
     for names in parts:
-        for start in range(0, max(1, len(consumers)), CONSUMERS_PER_LINE_MAX):
-            yield audited(
-                context,
-                reads.action,
-                owners[0] if len(owners) == 1 else None,
-                consumers=consumers[start : start + CONSUMERS_PER_LINE_MAX],
-                purpose=purpose,
-                fields=names,
-                outcome=outcome,
-            )
+        yield audited(
+            context,
+            reads.action,
+            owners[0] if len(owners) == 1 else None,
+            consumers=consumers,
+            purpose=purpose,
+            fields=names,
+            outcome=outcome,
+        )

@@ -5,17 +5,14 @@ from domain.consumers import Consumer
 from domain.errors import Forbidden, NotFound
 from domain.events import EventName
 from domain.validation import (
-    PURPOSE_CHARACTERS_MAX,
-    PURPOSE_CHARACTERS_MIN,
     Faults,
     clean_email,
     clean_phone,
     clean_ssn,
-    clean_text,
 )
 from resolvers.applications import READ_ONLY, check_version
 from resolvers.context import RequestContext, store_of
-from resolvers.inputs import ConsumerMatch, Maybe, UpdateConsumerInput, given
+from resolvers.inputs import ConsumerMatch, Maybe, UpdateConsumerInput, given, stated_purpose
 from resolvers.once import Attempt, once
 from resolvers.pages import Listing, read_forward
 from resolvers.people import changed, clean_person
@@ -76,15 +73,7 @@ async def update_consumer(context: RequestContext, input: UpdateConsumerInput) -
 
 async def read_ssn(context: RequestContext, consumer: Consumer, purpose: str) -> str | None:
     """Return the whole Social Security number; it leaves when its audit line is on the disk."""
-    faults = Faults()
-    why = clean_text(
-        faults,
-        "purpose",
-        purpose,
-        characters_min=PURPOSE_CHARACTERS_MIN,
-        characters_max=PURPOSE_CHARACTERS_MAX,
-    )
-    faults.raise_any()
+    why = stated_purpose(purpose)
     context.guard.reads.state(consumer.id, "Consumer.ssn", why)
     return consumer.ssn
 

@@ -76,7 +76,9 @@ async def reassign_application(context: RequestContext, id: str, to: str) -> boo
             raise InvalidTransition(f"An application that is {application.status} is not assigned.")
         ended = await _ended_grant(context, application)
         successor = await _counselor(context, to)
-        assignment, grant = await assign(context, application, to=successor, reason="Handed over")
+        assignment, grant = await assign(
+            context, application, to=successor, reason="Handed over", handed_on=ended
+        )
         handed_over = replace(application, assignment=assignment)
         return Moved(application=handed_over, others=(ended, grant))
 
@@ -171,7 +173,12 @@ async def _end_with_reason(
         status = next_status(application.status, step)
         faults = Faults()
         why = clean_text(
-            faults, "reason", reason, characters_max=REASON_CHARACTERS_MAX, line_breaks=True
+            faults,
+            "reason",
+            reason,
+            characters_max=REASON_CHARACTERS_MAX,
+            line_breaks=True,
+            worded=True,
         )
         faults.raise_any()
         return Moved(application=replace(application, status=status, status_reason=why))

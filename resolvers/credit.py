@@ -38,16 +38,13 @@ from domain.errors import (
 from domain.events import EventName
 from domain.ids import new_child_id, new_ulid
 from domain.validation import (
-    PURPOSE_CHARACTERS_MAX,
-    PURPOSE_CHARACTERS_MIN,
     Faults,
-    clean_text,
 )
 from resolvers.applications import application_named, status_after_edit
 from resolvers.budget import with_lines
 from resolvers.consents import ssn_index
 from resolvers.context import RequestContext, store_of
-from resolvers.inputs import PullCreditReportInput
+from resolvers.inputs import PullCreditReportInput, stated_purpose
 from resolvers.once import Attempt, once
 from resolvers.steps import Intent, Moved, take_step
 from resolvers.tradelines import import_debts as debts_of
@@ -115,15 +112,7 @@ async def read_raw(context: RequestContext, report: CreditReport, purpose: str) 
     None where it was not kept. Raises InvalidInput for a purpose that says nothing, and
     StoreUnavailable where what is kept is not what was pulled.
     """
-    faults = Faults()
-    why = clean_text(
-        faults,
-        "purpose",
-        purpose,
-        characters_min=PURPOSE_CHARACTERS_MIN,
-        characters_max=PURPOSE_CHARACTERS_MAX,
-    )
-    faults.raise_any()
+    why = stated_purpose(purpose)
     context.guard.reads.state(report.application_id, "CreditReport.raw", why)
     if report.raw is None:
         return None

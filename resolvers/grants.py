@@ -6,6 +6,7 @@ an end that the approval sets and nothing moves.
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -23,25 +24,24 @@ from domain.access import (
 from domain.actors import PrincipalKind
 from domain.applications import Application
 from domain.consumers import Consumer
-from domain.errors import Forbidden, InvalidTransition, NotFound, TooLarge
+from domain.errors import Forbidden, InvalidTransition, NotFound, TooLarge, VersionConflict
 from domain.events import EventName
 from domain.ids import new_child_id, new_ulid, parse_global_id
 from domain.validation import (
-    PURPOSE_CHARACTERS_MAX,
-    PURPOSE_CHARACTERS_MIN,
     Faults,
     clean_integer,
-    clean_text,
+    clean_purpose,
 )
 from resolvers.context import RequestContext, directory_of, directory_to_ask, store_of
 from resolvers.inputs import Maybe, RequestAccessInput, given
-from resolvers.once import Attempt, Ledger, once
+from resolvers.once import Attempt, Attempts, once
 from resolvers.pages import Cut, Listing, read_forward
 from resolvers.trail import audited, commit, happened
 from tenants.kinds import Record, sort_time
 
 _Perform = Callable[[Attempt], Awaitable[AccessGrant]]
 COUNSELOR_SCOPES = frozenset({Scope.APPLICATIONS_READ, Scope.APPLICATIONS_WRITE})
+REVOKE_ATTEMPTS_MAX = 5
 _LISTING = "accessGrants"
 _SUBJECTS: dict[str, type[Application | Consumer]] = {"app": Application, "con": Consumer}
 
@@ -53,20 +53,30 @@ async def request_access(context: RequestContext, input: RequestAccessInput) -> 
     requests of the principal's wait.
     """
     operator = context.principal.kind is PrincipalKind.OPERATOR
-    book: Ledger = directory_to_ask(context) if operator else store_of(context)
+    book: Attempts = directory_to_ask(context) if operator else store_of(context)
 
     async def perform(attempt: Attempt) -> AccessGrant:
         grant = _requested(context, input)
         if not operator:
             await _demand_file(context, grant)
-        if await _count_open(context) >= REQUESTS_OPEN_MAX:
-            raise TooLarge(f"At most {REQUESTS_OPEN_MAX} grants and requests are open at a time.")
-        return await _write(context, grant, "requestAccess", EventName.ACCESS_REQUESTED, attempt)
+        if await _count_open(context, REQUESTS_OPEN_MAX) >= REQUESTS_OPEN_MAX:
+            raise _too_many()
+        requested = await _write(
+            context, grant, "requestAccess", EventName.ACCESS_REQUESTED, attempt
+        )
+        # Of requests at the very same moment each counts all: the last to count sees every one
+        # that stays.
+        if await _count_open(context, REQUESTS_OPEN_MAX + 1) > REQUESTS_OPEN_MAX:
+            await _revoke(context, requested.id, replace(attempt, key=None))
+            raise _too_many()
+        return requested
 
     async def replay(reference: str) -> AccessGrant:
         return await _named(context, reference)
 
-    return await once(context, "requestAccess", input, ledger=book, perform=perform, replay=replay)
+    return await once(
+        context, "requestAccess", input, attempts=book, perform=perform, replay=replay
+    )
 
 
 async def approve_access(context: RequestContext, id: str) -> AccessGrant:
@@ -97,21 +107,28 @@ async def approve_access(context: RequestContext, id: str) -> AccessGrant:
 async def revoke_access(context: RequestContext, id: str) -> AccessGrant:
     """End a grant or a request at once: admins any, everybody else their own.
 
-    What somebody works on under it goes back to the queue. What has ended stays as it is: a
-    repetition is harmless. Raises NotFound.
+    What somebody works on under it goes back to the queue; from whom an admin took it back, does
+    not claim it again without an approval. What has ended stays as it is: a repetition is harmless.
+    Whatever is written beside it, ending is tried again, so that it does not lose. Raises NotFound.
     """
 
     async def perform(attempt: Attempt) -> AccessGrant:
-        grant = await _named(context, id)
-        at = context.request.at
-        if at >= grant.ended_at:
-            return grant
-        revoked, freed = replace(grant, revoked_at=at), await _freed(context, grant)
-        return await _write(
-            context, revoked, "revokeAccess", EventName.ACCESS_REVOKED, attempt, *freed
-        )
+        for _ in range(REVOKE_ATTEMPTS_MAX - 1):
+            with suppress(VersionConflict):
+                return await _revoke(context, id, attempt)
+        return await _revoke(context, id, attempt)
 
     return await _once(context, "revokeAccess", id, perform)
+
+
+async def _revoke(context: RequestContext, id: str, attempt: Attempt) -> AccessGrant:
+    grant = await _named(context, id)
+    at = context.request.at
+    if at >= grant.ended_at:
+        return grant
+    by_admin = context.principal.kind is PrincipalKind.ADMIN
+    revoked, freed = grant.revoked(at, by_admin=by_admin), await _freed(context, grant)
+    return await _write(context, revoked, "revokeAccess", EventName.ACCESS_REVOKED, attempt, *freed)
 
 
 async def access_grants(
@@ -181,13 +198,7 @@ def _requested(context: RequestContext, input: RequestAccessInput) -> AccessGran
     faults = Faults()
     scope = _clean_scope(faults, input.scope, READ_SCOPES if operator else COUNSELOR_SCOPES)
     subject = _clean_subject(faults, given(input.subject), scope, demanded=not operator)
-    reason = clean_text(
-        faults,
-        "input.reason",
-        input.reason,
-        characters_min=PURPOSE_CHARACTERS_MIN,
-        characters_max=PURPOSE_CHARACTERS_MAX,
-    )
+    reason = clean_purpose(faults, "input.reason", input.reason)
     most = MINUTES_MAX_OPERATOR if operator else MINUTES_MAX_COUNSELOR
     minutes = clean_integer(faults, "input.minutes", input.minutes, least=1, greatest=most)
     faults.raise_any()
@@ -234,8 +245,12 @@ async def _demand_file(context: RequestContext, grant: AccessGrant) -> None:
         raise NotFound
 
 
-async def _count_open(context: RequestContext) -> int:
-    """Return how many requests and approved grants of the principal's have not ended."""
+def _too_many() -> TooLarge:
+    return TooLarge(f"At most {REQUESTS_OPEN_MAX} grants and requests are open at a time.")
+
+
+async def _count_open(context: RequestContext, most: int) -> int:
+    """Return how many requests and approved grants of the principal's have not ended, or `most`."""
     at, subject = context.request.at, context.principal.subject
     if context.principal.kind is PrincipalKind.OPERATOR:
         return len(await directory_to_ask(context).open_access_grants(subject, at))
@@ -243,7 +258,7 @@ async def _count_open(context: RequestContext) -> int:
         AccessGrant,
         "grant_by_grantee",
         subject,
-        first=REQUESTS_OPEN_MAX,
+        first=most,
         lo=sort_time(at),
         keep=lambda grant: not grant.claimed,
     )
@@ -252,12 +267,12 @@ async def _count_open(context: RequestContext) -> int:
 
 async def _once(context: RequestContext, action: str, id: str, perform: _Perform) -> AccessGrant:
     """Perform a change of one grant once; the attempt is remembered where the grant is."""
-    book: Ledger = directory_of(context) if _is_operators(id) else store_of(context)
+    book: Attempts = directory_of(context) if _is_operators(id) else store_of(context)
 
     async def replay(reference: str) -> AccessGrant:
         return await _named(context, reference)
 
-    return await once(context, action, {"id": id}, ledger=book, perform=perform, replay=replay)
+    return await once(context, action, {"id": id}, attempts=book, perform=perform, replay=replay)
 
 
 async def _named(context: RequestContext, id: str) -> AccessGrant:
@@ -282,16 +297,16 @@ async def _write(
         consumers=await _whose(context, grant),
         fields=(grant.scope.value,),
     )
-    once = attempt.done(grant.id)
+    done = attempt.done(grant.id)
     if _is_operators(grant.id):
-        return await directory_to_ask(context).put_access_grant(grant, line, once)
+        return await directory_to_ask(context).put_access_grant(grant, line, done)
     return await commit(
         context,
         grant,
         *others,
         event=happened(context, event, grant.id, grant.version + 1, **_subject_of(grant)),
         audit=line,
-        begin=once,
+        begin=done,
     )
 
 

@@ -14,6 +14,7 @@ from domain.applications import ApplicationStatus, DebtKind, ExpenseCategory, In
 from domain.consents import ConsentPurpose
 from domain.credit import PullKind
 from domain.money import Frequency
+from domain.validation import Faults, clean_purpose
 
 T = TypeVar("T")
 
@@ -31,6 +32,14 @@ Maybe: TypeAlias = T | Absent | None
 def given(value: Maybe[T]) -> T | None:
     """Return the value; None where it was not given or given as null."""
     return None if value is ABSENT else value
+
+
+def stated_purpose(purpose: str) -> str:
+    """Return the purpose that a field demands; raises InvalidInput for one that says nothing."""
+    faults = Faults()
+    clean = clean_purpose(faults, "purpose", purpose)
+    faults.raise_any()
+    return clean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,7 +62,7 @@ async def create_api_key(context: RequestContext, input: CreateApiKeyInput) -> C
         "createApiKey",
         input,
         key=given(input.idempotency_key),
-        ledger=directory,
+        attempts=directory,
         perform=perform,
         replay=lambda reference: _without_secret(context, reference),
     )
@@ -92,7 +92,7 @@ async def rotate_api_key(context: RequestContext, id: str, overlap: int | None) 
         context,
         "rotateApiKey",
         {"id": id, "overlapHours": overlap_hours},
-        ledger=directory,
+        attempts=directory,
         perform=perform,
         replay=lambda reference: _without_secret(context, reference),
     )

@@ -32,7 +32,7 @@ KEPT_HOURS = 24
 T = TypeVar("T")
 
 
-class Ledger(Protocol):
+class Attempts(Protocol):
     """Where idempotency records are kept: the agency's store, or the directory."""
 
     async def once(self, key: str) -> Once | None:
@@ -70,7 +70,7 @@ async def once(
     body: object,
     *,
     key: str | None = None,
-    ledger: Ledger | None = None,
+    attempts: Attempts | None = None,
     perform: Callable[[Attempt], Awaitable[T]],
     replay: Callable[[str], Awaitable[T]],
 ) -> T:
@@ -81,8 +81,8 @@ async def once(
     attempt was begun and its end was not seen.
     """
     attempt = _attempt(context, action, body, _client_key(context, key))
-    book = store_of(context) if ledger is None else ledger
-    reference = await _reference(book, attempt)
+    kept = store_of(context) if attempts is None else attempts
+    reference = await _reference(kept, attempt)
     if reference is not None:
         return await replay(reference)
     try:
@@ -93,14 +93,14 @@ async def once(
         return await replay(twin.reference)
     except (ConsentRequired, Duplicate, InvalidTransition, NotFound, VersionConflict):
         # A twin that ran beside this one may have done it, and left nothing to do.
-        reference = await _reference(book, attempt)
+        reference = await _reference(kept, attempt)
         if reference is None:
             raise
         return await replay(reference)
 
 
-async def _reference(ledger: Ledger, attempt: Attempt) -> str | None:
-    seen = None if attempt.key is None else await ledger.once(attempt.key)
+async def _reference(attempts: Attempts, attempt: Attempt) -> str | None:
+    seen = None if attempt.key is None else await attempts.once(attempt.key)
     if seen is None:
         return None
     if seen.digest != attempt.digest:

@@ -1,10 +1,7 @@
 """Commits, and what every unit leaves behind: its event and its audit line."""
 
-from dataclasses import replace
 from typing import TypeVar, cast
 
-from domain.access import Principal
-from domain.actors import Actor, PrincipalKind
 from domain.audit import AuditLine, AuditOutcome
 from domain.events import Event, EventName
 from domain.ids import new_ulid
@@ -75,13 +72,13 @@ def audited(
     """Return the audit line of what the principal does now; `fields` are names, never values.
 
     consumers: whose data it is about; where None, whose the subject is, as far as this request has
-    come across it. A consumer is called no name in the ledger, which is never sealed.
+    come across it.
     """
     at = context.request.at
     return AuditLine(
         id=new_ulid(at),
         at=at,
-        actor=actor_of(context.principal),
+        actor=context.principal.actor,
         action=action,
         subject=subject,
         consumers=_whose(context, subject) if consumers is None else consumers,
@@ -91,13 +88,6 @@ def audited(
         request_id=context.request.id,
         source_ip=context.request.source_ip,
     )
-
-
-def actor_of(principal: Principal) -> Actor:
-    """Return the trace that a principal leaves in an audit line."""
-    if principal.kind is PrincipalKind.CONSUMER:
-        return replace(principal.actor, display_name=principal.kind.capitalize())
-    return principal.actor
 
 
 def _whose(context: RequestContext, subject: str | None) -> tuple[str, ...]:

@@ -255,6 +255,13 @@ class StoreBackend(Protocol):
         """Iterate over every row of a kind, None: of all; segments split it without overlap."""
         ...
 
+    async def scrub(self) -> bool:
+        """Take what was removed out of all that the backend keeps: files, logs, free space.
+
+        Returns False where others were in the way, so that some of it may still be there.
+        """
+        ...
+
     async def aclose(self) -> None:
         """Close files and connections; further calls raise StoreUnavailable."""
         ...

@@ -15,7 +15,7 @@ from domain.audit import AuditLine
 from domain.errors import StoreUnavailable
 from domain.events import Event
 from tenants.kinds import KINDS, Body, KindSpec, Record
-from tenants.mirrors import EMPTY_OBJECT_BYTES, Wire
+from tenants.mirrors import EMPTY_OBJECT_BYTES, BodyForm, Head
 from tenants.sealing import Sealer
 
 T = TypeVar("T")
@@ -28,20 +28,20 @@ class Codec:
     def __init__(self, kinds: Sequence[KindSpec[Any]] = KINDS) -> None:
         self._by_record = {spec.record: spec for spec in kinds}
         self._by_kind = {spec.kind: spec for spec in kinds}
-        self._wires: dict[str, Wire[Any]] = {}
+        self._forms: dict[str, BodyForm[Any]] = {}
 
     def encode(self, record: Record, sealer: Sealer | None = None) -> bytes:
         """Return the record's body; with a sealer, its sealed groups are encrypted in it."""
         spec = self._by_record[type(record)]
-        wire = self._wire(spec)
+        form = self._form(spec)
         if sealer is None or not spec.sealed:
-            return wire.encode(record)
+            return form.encode(record)
         sealed = [
             b'"%s":"%s"'
             % (group.encode(), sealer.seal(spec.kind, record.id, group, plain).encode())
-            for group, plain in wire.encode_groups(record)
+            for group, plain in form.encode_groups(record)
         ]
-        body = wire.encode_open(record)
+        body = form.encode_open(record)
         return body[:-1] + b',"sealed":{%s}}' % b",".join(sealed) if sealed else body
 
     def decode(self, kind: str, body: bytes, sealer: Sealer | None = None) -> Any:
@@ -50,16 +50,16 @@ class Codec:
         Raises StoreUnavailable for a newer schema number, and for a body that is no such record.
         """
         spec = self._by_kind[kind]
-        wire = self._wire(spec)
+        form = self._form(spec)
         if spec.sealed:
-            body = _unsealed(spec, body, sealer)
+            body = _unsealed(spec, form, body, sealer)
         try:
-            row = wire.decode(body)
+            row = form.decode(body)
         except msgspec.MsgspecError:
             row = None
         if row is None or row.schema != spec.schema:
-            row = _upcast(spec, wire, body)
-        return wire.to_record(row)
+            row = _upcast(spec, form, body)
+        return form.to_record(row)
 
     def sealed_under(self, kind: str, body: bytes) -> frozenset[str]:
         """Return the ids of the data keys that a body's groups are sealed under.
@@ -71,32 +71,25 @@ class Codec:
             return frozenset()
         open_part, groups = _cut(spec, body)
         if not groups:
-            older = _header(spec, open_part).schema < spec.schema
+            older = _head(spec, open_part).schema < spec.schema
             return frozenset({IN_THE_OPEN} if older else ())
         return frozenset(text.partition(".")[0] for text in groups.values())
 
-    def _wire(self, spec: KindSpec[Any]) -> Wire[Any]:
-        wire = self._wires.get(spec.kind)
-        if wire is None:
-            wire = self._wires[spec.kind] = Wire(spec.record, spec.schema, spec.sealed)
-        return wire
+    def _form(self, spec: KindSpec[Any]) -> BodyForm[Any]:
+        form = self._forms.get(spec.kind)
+        if form is None:
+            form = self._forms[spec.kind] = BodyForm(spec.record, spec.schema, spec.sealed)
+        return form
 
 
-class _Header(msgspec.Struct):
-    """What can be told of a body before its kind's mirror reads it."""
-
-    schema: int = 0
-    id: str = ""
-
-
-def _header(spec: KindSpec[Any], body: bytes) -> _Header:
+def _head(spec: KindSpec[Any], body: bytes) -> Head:
     try:
-        return _decode_header(body)
+        return _decode_head(body)
     except msgspec.MsgspecError as error:
         raise _damaged(spec) from error
 
 
-_decode_header = msgspec.json.Decoder(_Header).decode
+_decode_head = msgspec.json.Decoder(Head).decode
 _decode_groups = msgspec.json.Decoder(str | dict[str, str]).decode
 _SEALED = b',"sealed":'
 
@@ -117,23 +110,44 @@ def _cut(spec: KindSpec[Any], body: bytes) -> tuple[bytes, Mapping[str | None, s
     return body[:at] + b"}", {None: groups} if isinstance(groups, str) else {**groups}
 
 
-def _unsealed(spec: KindSpec[Any], body: bytes, sealer: Sealer | None) -> bytes:
+def _unsealed(
+    spec: KindSpec[Any], form: BodyForm[Any], body: bytes, sealer: Sealer | None
+) -> bytes:
     """Return the body with its sealed groups put back in the open."""
     open_part, groups = _cut(spec, body)
+    if sealer is None:
+        if groups:
+            raise StoreUnavailable("A record's sealed fields cannot be opened without its keys.")
+        return body
+    head = _checked_head(spec, form, open_part)
     if not groups:
         return body
-    if sealer is None:
-        raise StoreUnavailable("A record's sealed fields cannot be opened without its keys.")
-    record_id = _header(spec, open_part).id
     parts = [open_part[:-1]]
     for group, text in groups.items():
-        hidden = sealer.unseal(spec.kind, record_id, group, text)
+        hidden = sealer.unseal(spec.kind, head.id, group, text)
         if len(hidden) > EMPTY_OBJECT_BYTES:
             parts.append(hidden[1:-1])
     return b",".join(parts) + b"}"
 
 
-def _upcast(spec: KindSpec[Any], wire: Wire[Any], body: bytes) -> Any:
+def _checked_head(spec: KindSpec[Any], form: BodyForm[Any], open_part: bytes) -> Head:
+    """Return the head of a stored body; raise StoreUnavailable where a sealed value lies open.
+
+    Whoever has the file's key and no data key could otherwise write one in a group's place.
+    """
+    try:
+        return form.decode_head(open_part)
+    except msgspec.MsgspecError as error:
+        head = _head(spec, open_part)
+        if spec.sealed_since <= head.schema <= spec.schema:
+            raise StoreUnavailable(
+                f"A stored record of kind {spec.kind} has in the open what is always sealed: it "
+                "was changed by somebody without the agency's keys, and is not believed."
+            ) from error
+        return head
+
+
+def _upcast(spec: KindSpec[Any], form: BodyForm[Any], body: bytes) -> Any:
     """Return the row of an older body, or raise StoreUnavailable for one that cannot be read."""
     try:
         document: Body = msgspec.json.decode(body, type=dict[str, Any])
@@ -152,7 +166,7 @@ def _upcast(spec: KindSpec[Any], wire: Wire[Any], body: bytes) -> Any:
             raise _damaged(spec)
         document = spec.upcasts[step](document)
     try:
-        return wire.to_row({**document, "schema": spec.schema})
+        return form.to_row({**document, "schema": spec.schema})
     except msgspec.MsgspecError as error:
         raise _damaged(spec) from error
 
@@ -165,18 +179,18 @@ _CODEC = Codec()
 encode = _CODEC.encode
 decode = _CODEC.decode
 sealed_under = _CODEC.sealed_under
-_WIRES: dict[type[Any], Wire[Any]] = {}
+_FORMS: dict[type[Any], BodyForm[Any]] = {}
 
 
-def _plain_wire(record: type[T]) -> Wire[T]:
-    if record not in _WIRES:
-        _WIRES[record] = Wire(record)
-    return _WIRES[record]
+def _plain_form(record: type[T]) -> BodyForm[T]:
+    if record not in _FORMS:
+        _FORMS[record] = BodyForm(record)
+    return _FORMS[record]
 
 
 def encode_event(event: Event) -> bytes:
     """Return an event as it waits in the outbox."""
-    return _plain_wire(Event).encode(event)
+    return _plain_form(Event).encode(event)
 
 
 def decode_event(body: bytes) -> Event:
@@ -186,7 +200,7 @@ def decode_event(body: bytes) -> Event:
 
 def encode_audit(line: AuditLine) -> bytes:
     """Return an audit line as it is kept."""
-    return _plain_wire(AuditLine).encode(line)
+    return _plain_form(AuditLine).encode(line)
 
 
 def decode_audit(body: bytes) -> AuditLine:
@@ -195,8 +209,8 @@ def decode_audit(body: bytes) -> AuditLine:
 
 
 def _decode_plain(record: type[T], body: bytes) -> T:
-    wire = _plain_wire(record)
+    form = _plain_form(record)
     try:
-        return wire.to_record(wire.decode(body))
+        return form.to_record(form.decode(body))
     except msgspec.MsgspecError as error:
         raise StoreUnavailable(f"A stored {record.__name__} is damaged.") from error

@@ -5,7 +5,7 @@ their consumers. Every change writes its audit line in the same transaction. Cac
 what they read here together with `epoch(agency)` and compare it before each use.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -212,6 +212,15 @@ class Directory(Protocol):
         Raises VersionConflict where the one there is has another version than the one given (0:
         there is none), Replayed and IdempotencyMismatch as add_api_key does, NotFound for an
         unknown agency.
+        """
+        ...
+
+    async def forget_access_grants(
+        self, agency_id: str, subjects: Collection[str], audit: AuditLine
+    ) -> int:
+        """Remove the operators' grants over these subjects, reasons and all, and return how many.
+
+        Nothing of them is left in the file. Where there are none, nothing is written.
         """
         ...
 

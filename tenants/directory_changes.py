@@ -13,7 +13,6 @@ from domain.errors import (
     Duplicate,
     IdempotencyMismatch,
     NotFound,
-    StoreUnavailable,
     TooLarge,
     VersionConflict,
 )
@@ -33,6 +32,8 @@ from tenants.directory_rows import (
     read_key,
     read_once,
 )
+from tenants.ledger_lines import texts_of
+from tenants.sqlcipher import NewerFormat, tell_brought_forward
 
 if TYPE_CHECKING:  # the driver has the standard library's interface, and no types of its own
     from sqlite3 import Connection, Cursor
@@ -43,16 +44,16 @@ KEY_USE_RECORDED_EACH = timedelta(minutes=1)
 
 
 def set_up(connection: Connection) -> None:
-    """Bring a new or older file to the newest format; raise StoreUnavailable for a newer one."""
+    """Bring a new or older file to the newest format; raise NewerFormat for a newer one."""
     found = connection.execute("PRAGMA user_version").fetchall()[0][0]
     if found > len(FORMATS):
-        raise StoreUnavailable(
-            f"The directory has format {found}, this program knows {len(FORMATS)}: use a newer one."
-        )
+        raise NewerFormat("The directory", found, len(FORMATS))
     for statement in (line for step in FORMATS[found:] for line in step):
         connection.execute(statement)
     if found < len(FORMATS):
         connection.execute(f"PRAGMA user_version = {len(FORMATS)}")
+    if 0 < found < len(FORMATS):
+        tell_brought_forward("the directory", found, len(FORMATS))
 
 
 def finish(connection: Connection, scope: str, audit: AuditLine) -> None:
@@ -66,7 +67,8 @@ def finish(connection: Connection, scope: str, audit: AuditLine) -> None:
 
 
 def write_audit(connection: Connection, scope: str, line: AuditLine) -> None:
-    """Write an audit line."""
+    """Write an audit line; raises TooLarge for one that an agency's ledger could not take over."""
+    texts_of(line)
     row = (scope, line.id, msgspec.json.encode(line))
     connection.execute("INSERT INTO audit (scope, id, body) VALUES (?, ?, ?)", row)
 

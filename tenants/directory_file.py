@@ -128,6 +128,10 @@ class DirectoryFile:
         except driver.IntegrityError as error:
             raise Duplicate(taken) from error
 
+    async def _empty_log(self) -> None:
+        """Take what was removed from the file out of its write-ahead log too."""
+        await self._in_thread(lambda: ask(self._writing, "PRAGMA wal_checkpoint(TRUNCATE)"))
+
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
         if self._closed:
             raise StoreUnavailable("The directory is closed.")

@@ -1,5 +1,6 @@
 """Operators' grants: their access to an agency, asked for, approved and ended."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -54,6 +55,25 @@ class DirectoryGrants(DirectoryFile):
 
         await self._write(change)
         return written
+
+    async def forget_access_grants(
+        self, agency_id: str, subjects: Collection[str], audit: AuditLine
+    ) -> int:
+        """Remove the operators' grants over what is erased, without a trace in the file."""
+        gone: list[str] = []
+
+        def change(connection: Connection) -> None:
+            grants = (_read(body) for (body,) in ask(connection, rows.GRANTS, agency_id))
+            gone[:] = [grant.id for grant in grants if grant.subject in subjects]
+            for grant_id in gone:
+                connection.execute(rows.FORGET_GRANT, (agency_id, grant_id))
+            if gone:
+                changes.finish(connection, agency_id, audit)
+
+        await self._write(change)
+        if gone:
+            await self._empty_log()
+        return len(gone)
 
 
 def _read(body: bytes) -> AccessGrant:

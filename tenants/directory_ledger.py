@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from domain.audit import AuditLine
+from domain.errors import StoreUnavailable
 from tenants import directory_changes as changes
 from tenants import directory_rows as rows
 from tenants.directory import AUDIT_LINES_PER_PAGE_MAX
@@ -37,12 +38,12 @@ class DirectoryLedger(DirectoryFile):
         """Return audit lines by id, oldest first, strictly after `after`."""
         bounded = max(0, min(limit, AUDIT_LINES_PER_PAGE_MAX))
         found = await self._read(rows.AUDIT_LINES, agency_id or OPERATORS, after or "", bounded)
-        return [msgspec.json.decode(body, type=AuditLine) for (body,) in found]
+        return [_line(body) for (body,) in found]
 
     async def audit_unmerged(self, agency_id: str, limit: int) -> list[AuditLine]:
         """Return lines about the agency that its ledger has not taken over, oldest first."""
         found = await self._read(rows.AUDIT_UNMERGED, agency_id, limit)
-        return [msgspec.json.decode(body, type=AuditLine) for (body,) in found]
+        return [_line(body) for (body,) in found]
 
     async def audit_merged(self, agency_id: str, line_ids: Sequence[str]) -> None:
         """Record that the agency's ledger has taken these lines over; no epoch rises."""
@@ -65,3 +66,10 @@ class DirectoryLedger(DirectoryFile):
     async def witnessed(self, agency_id: str) -> list[str]:
         """Return the checkpoints kept of the agency's ledger, the smallest first."""
         return [note for (note,) in await self._read(rows.WITNESSED, agency_id)]
+
+
+def _line(body: bytes) -> AuditLine:
+    try:
+        return msgspec.json.decode(body, type=AuditLine)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise StoreUnavailable("An audit line of the directory is damaged.") from error

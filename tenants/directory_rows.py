@@ -110,6 +110,7 @@ OPEN_GRANTS = (
     "SELECT body FROM access_grant WHERE agency_id = ? AND grantee_id = ? AND revoked_at IS NULL"
     " AND expires_at > ? ORDER BY id DESC"
 )
+FORGET_GRANT = "DELETE FROM access_grant WHERE agency_id = ? AND id = ?"
 AUDIT_LINES = "SELECT body FROM audit WHERE scope = ? AND id > ? ORDER BY id LIMIT ?"
 AUDIT_UNMERGED = (
     "SELECT audit.body FROM audit_unmerged JOIN audit USING (scope, id) WHERE scope = ?"

@@ -9,7 +9,7 @@ from domain.audit import AuditLine
 from domain.consents import Consent
 from domain.consumers import Consumer
 from domain.credit import BlobRef, CreditReport
-from domain.ids import parse_global_id
+from domain.ids import root_of
 from domain.retention import LegalHold
 from tenants.kinds import KINDS, Record
 from tenants.store import AgencyStore
@@ -64,12 +64,12 @@ async def holdings_of(store: AgencyStore, consumer: Consumer) -> Holdings:
         Filed(application=application, records=await under(store, application.id))
         for application in applications
     ]
-    roots = {_root(application.id) for application in applications}
+    roots = {root_of(application.id) for application in applications}
     names = {consumer.id, consumer.subject}
     strays = [
         consent
         async for consent in store.scan(Consent)
-        if consent.given_by.id in names and _root(consent.id) not in roots
+        if consent.given_by.id in names and root_of(consent.id) not in roots
     ]
     return Holdings(
         consumer=consumer,
@@ -93,7 +93,7 @@ async def applications_of(store: AgencyStore, consumer_id: str) -> list[Applicat
     after: str | None = None
     while True:
         page = await store.query(
-            Application, "application_by_consumer", _root(consumer_id), first=_PAGE, after=after
+            Application, "application_by_consumer", root_of(consumer_id), first=_PAGE, after=after
         )
         found += page.items
         if not page.has_next:
@@ -146,10 +146,3 @@ def raw_files(records: tuple[Record, ...]) -> tuple[BlobRef, ...]:
     """Return the files that belong to records."""
     reports = (record for record in records if isinstance(record, CreditReport))
     return tuple(report.raw for report in reports if report.raw is not None)
-
-
-def _root(global_id: str) -> str:
-    parsed = parse_global_id(global_id)
-    if parsed is None:
-        raise ValueError("not a global id")
-    return parsed.root

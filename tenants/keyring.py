@@ -7,7 +7,7 @@ indexes and cursors and never rotates. All are random, and kept only as the keyr
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -180,33 +180,10 @@ async def new_data_key(
     return wrapped
 
 
-async def wrap_agency_keys(
-    keyring: Keyring, agency_id: str, keys: AgencyKeys, *, at: datetime | None = None
-) -> tuple[WrappedKey, ...]:
-    """Return an agency's keys as the directory keeps them."""
-    otherwise = at or datetime.now(UTC)
-    plain: list[tuple[KeyPurpose, str, bytes]] = [
-        ("store", "1", keys.store_key),
-        ("index", "1", keys.index_key),
-        *(("data", key_id, key) for key_id, key in keys.data_keys.items()),
-    ]
-    return tuple(
-        [
-            WrappedKey(
-                purpose=purpose,
-                key_id=key_id,
-                wrapped=await keyring.wrap(key, _context(agency_id, purpose, key_id)),
-                created_at=keys.data_key_created.get(key_id, otherwise),
-            )
-            for purpose, key_id, key in plain
-        ]
-    )
-
-
 async def unwrap_agency_keys(
     keyring: Keyring, agency_id: str, wrapped: Sequence[WrappedKey]
 ) -> AgencyKeys:
-    """Return an agency's keys; raises StoreUnavailable where one is missing or does not unwrap.
+    """Return an agency's keys; raises KeyRefused where one is missing or does not unwrap.
 
     The newest data key is the current one: their ids begin with a running number.
     """
@@ -215,7 +192,7 @@ async def unwrap_agency_keys(
         context = _context(agency_id, key.purpose, key.key_id)
         plain[key.purpose][key.key_id] = await keyring.unwrap(key.wrapped, context)
     if not all(plain.values()):
-        raise StoreUnavailable("The directory does not hold all of this agency's keys.")
+        raise KeyRefused("The directory does not hold all of this agency's keys.")
     return AgencyKeys(
         store_key=plain["store"][max(plain["store"])],
         index_key=plain["index"][max(plain["index"])],

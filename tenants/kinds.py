@@ -39,6 +39,7 @@ class KindSpec(Generic[R]):
     schema: the number that bodies are written with now. upcasts: for each older number, what turns
     its body into one of the next number. sealed: groups of attributes, each encrypted under the
     agency's data key within the body; `debts.account_last4` is that attribute of every debt.
+    sealed_since: the first schema number of which no body was ever stored with that in the open.
     kept_decoded: whether a decoded record may stay in memory for the next who reads it.
     """
 
@@ -50,6 +51,7 @@ class KindSpec(Generic[R]):
     indexes: Callable[[R, Blind], tuple[IndexEntry, ...]] = _no_indexes
     uniques: Callable[[R, Blind], tuple[UniqueEntry, ...]] = _no_uniques
     sealed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sealed_since: int = 1
     kept_decoded: bool = True
 
     def key(self, global_id: str) -> Key | None:
@@ -186,6 +188,7 @@ KINDS: tuple[KindSpec[Any], ...] = (
         kind="application",
         prefix="app",
         schema=2,
+        sealed_since=2,
         upcasts={1: _sealed_in_groups},
         indexes=_application_indexes,
         sealed={
@@ -204,6 +207,7 @@ KINDS: tuple[KindSpec[Any], ...] = (
         kind="note",
         prefix="note",
         schema=2,
+        sealed_since=2,
         upcasts={1: _sealed_in_groups},
         sealed={"text": ("text",)},
     ),
@@ -212,6 +216,7 @@ KINDS: tuple[KindSpec[Any], ...] = (
         kind="consent",
         prefix="cons",
         schema=2,
+        sealed_since=2,
         upcasts={1: _sealed_in_groups},
         # Who gave it is a consumer, whose name lies open nowhere.
         sealed={"given": ("given_by", "source_ip")},
@@ -221,6 +226,7 @@ KINDS: tuple[KindSpec[Any], ...] = (
         kind="credit_report",
         prefix="rep",
         schema=2,
+        sealed_since=2,
         upcasts={1: _sealed_in_groups},
         sealed={"file": ("file",)},
         kept_decoded=False,
@@ -230,6 +236,7 @@ KINDS: tuple[KindSpec[Any], ...] = (
         kind="access_grant",
         prefix="grant",
         schema=2,
+        sealed_since=2,
         upcasts={1: _grant_2},
         indexes=_grant_indexes,
         sealed={"reason": ("reason",)},

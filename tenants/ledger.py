@@ -5,7 +5,7 @@ tree within a second and signs a checkpoint. Here the ledger is read, proved, ve
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,15 +16,18 @@ from domain.merkle import (
     EMPTY_ROOT,
     Span,
     consistency_spans,
+    extends,
     fold,
     inclusion_spans,
     leaf_hash,
     prove,
 )
-from tenants.backend import Conflict, Delete, StoreBackend, StoredAudit, Unit
+from tenants.backend import Conflict, Delete, StoreBackend, Unit
 from tenants.codec import decode_audit
 from tenants.keyring import derive_key
-from tenants.ledger_growth import Growth, edge_keys
+from tenants.ledger_edge import read_edge
+from tenants.ledger_growth import Growth
+from tenants.ledger_lines import WaitingRow, waiting_rows
 from tenants.ledger_records import (
     BUNDLE_KIND,
     BUNDLE_LINES,
@@ -38,16 +41,23 @@ from tenants.ledger_records import (
     damaged,
     hash_in,
     import_key,
+    not_as_signed,
     put,
     read,
     tile_of,
 )
 from tenants.ledger_verify import Progress, Trusted, Verdict, verify_ledger
-from tenants.signed_notes import Checkpoint, Signer, VerifierKey, checkpoint_text, open_checkpoint
+from tenants.signed_notes import (
+    Checkpoint,
+    InvalidNote,
+    Signer,
+    VerifierKey,
+    checkpoint_text,
+    open_checkpoint,
+)
 
 LINES_PER_PAGE_MAX = 1000
 _DELETES_PER_UNIT = 50
-_KEYS_PER_READ = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +94,7 @@ class Ledger:
         self._clock = clock
         self._signer = Signer(self.origin, derive_key(index_key, "audit checkpoint"))
         self._woken = asyncio.Event()
+        self._grown_to = 0
 
     @property
     def verifier(self) -> VerifierKey:
@@ -99,9 +110,9 @@ class Ledger:
         await self._woken.wait()
         self._woken.clear()
 
-    async def waiting(self, limit: int) -> list[StoredAudit]:
-        """Return the rows of lines that wait to be merged, oldest first."""
-        return await self._backend.audit_lines(after=None, limit=limit)
+    def waiting(self) -> AsyncGenerator[WaitingRow, None]:
+        """Iterate over the rows that wait to be merged, oldest first; unreadable ones say so."""
+        return waiting_rows(self._backend)
 
     async def imported(self, line_ids: Sequence[str]) -> set[str]:
         """Return which of the directory's lines were taken over already."""
@@ -118,7 +129,9 @@ class Ledger:
 
     async def checkpoint(self) -> str:
         """Return the signed checkpoint over all lines (c2sp.org/tlog-checkpoint)."""
-        return (await self._head()).checkpoint or self._sign(0, EMPTY_ROOT)
+        head = await self._head()
+        self._signed(head)
+        return head.checkpoint or self._sign(0, EMPTY_ROOT)
 
     def open_checkpoint(self, note: str) -> Checkpoint:
         """Return what one of this ledger's checkpoints says; raises InvalidNote for any other."""
@@ -158,6 +171,14 @@ class Ledger:
         """Return the proof that the tree of size `new` (None: of all lines) begins with the old."""
         return await self._prove(consistency_spans(old, await self.size() if new is None else new))
 
+    async def goes_on_from(self, note: str) -> bool:
+        """Say whether the ledger begins with the very lines that one of its checkpoints signed.
+
+        Raises InvalidNote for a note that is no checkpoint of this ledger.
+        """
+        old = self.open_checkpoint(note)
+        return await self._begins_with(old.size, old.root)
+
     async def root(self, size: int) -> bytes:
         """Return the root of the tree over the first `size` lines, from the stored hashes."""
         return fold(await self.edge(size))
@@ -182,18 +203,25 @@ class Ledger:
         return await verify_ledger(self._backend, self.verifier, self.origin, trusted, progress)
 
     async def append(
-        self, texts: Sequence[bytes], *, merged: tuple[str, ...] = (), imported: Sequence[str] = ()
+        self,
+        texts: Sequence[bytes],
+        *,
+        merged: tuple[str, ...] = (),
+        imported: Sequence[str] = (),
+        begin: bool = True,
     ) -> bool:
         """Add lines to the tree, and remove the waiting rows that they come from, in one unit.
 
-        imported: ids of lines that the directory handed over, each of them once. Returns False,
-        with nothing written, where another process has moved the head or merged one of the rows
-        meanwhile.
+        imported: ids of lines that the directory handed over, each of them once. begin: whether
+        there may be no ledger yet. Returns False, with nothing written, where another process has
+        moved the head or merged one of the rows meanwhile. Raises StoreUnavailable where the ledger
+        is not as it was last signed: a signature on top would make what was done to it genuine.
         """
-        held = await self._backend.get(HEAD_KEY)
+        held, edge = await read_edge(self._backend)
         head = read(Head, held)
-        keys = edge_keys(head)
-        growth = Growth(head, await self._backend.get_many(keys) if keys else {})
+        if self._signed(head).size < max(self._grown_to, 0 if begin else 1):
+            raise not_as_signed()
+        growth = Growth(head, edge)
         for text in texts:
             growth.append(text)
         checkpoint = self._sign(growth.tree.size, growth.tree.root())
@@ -212,6 +240,7 @@ class Ledger:
             await self._backend.commit(unit, at=self._clock())
         except Conflict:
             return False
+        self._grown_to = moved.size
         return True
 
     async def prune(self, before: int) -> int:
@@ -226,7 +255,9 @@ class Ledger:
             end = min(before, head.size) // TILE_HASHES * TILE_HASHES
             if end <= self._pruned(head):
                 break
-            note = self._sign(end, await self.root(end), part="/pruned")
+            if not await self._begins_with(end, root := await self.root(end)):
+                raise not_as_signed()
+            note = self._sign(end, root, part="/pruned")
             shorter = msgspec.structs.replace(head, pruned=note)
             try:
                 await self._backend.commit(
@@ -247,11 +278,33 @@ class Ledger:
     async def _head(self) -> Head:
         return read(Head, await self._backend.get(HEAD_KEY))
 
+    async def _begins_with(self, old: int, root: bytes) -> bool:
+        """Say whether the signed tree begins with the one of that size and root."""
+        new = self._signed(await self._head())
+        proof = await self.consistency(old, new.size) if 0 < old <= new.size else []
+        return extends(root, old, new.root, new.size, proof)
+
+    def _signed(self, head: Head) -> Checkpoint:
+        """Return what the head's checkpoint says; raises StoreUnavailable where it does not fit."""
+        found = Checkpoint(self.origin, head.size, head.compact_range().root())
+        if found == Checkpoint(self.origin, 0, EMPTY_ROOT) and not head.checkpoint:
+            return found
+        try:
+            signed = self.open_checkpoint(head.checkpoint)
+        except InvalidNote as error:
+            raise not_as_signed() from error
+        if signed != found:
+            raise not_as_signed()
+        return signed
+
     def _pruned(self, head: Head) -> int:
         if head.pruned is None:
             return 0
-        origin = f"{self.origin}/pruned"
-        return open_checkpoint(head.pruned, self.verifier, origin=origin).size
+        try:
+            origin = f"{self.origin}/pruned"
+            return open_checkpoint(head.pruned, self.verifier, origin=origin).size
+        except InvalidNote as error:
+            raise not_as_signed() from error
 
     def _sign(self, size: int, root: bytes, *, part: str = "") -> str:
         return self._signer.sign(checkpoint_text(Checkpoint(self.origin + part, size, root)))

@@ -1,9 +1,12 @@
 """What was done to a ledger, told from the lines that lie there and the hashes stored for them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 import msgspec
+
+from tenants.ledger_lines import WaitingRow
 
 
 class Fault(StrEnum):
@@ -17,6 +20,7 @@ class Fault(StrEnum):
     REWRITTEN = "REWRITTEN"
     HASHES = "HASHES"
     CHECKPOINT = "CHECKPOINT"
+    SET_ASIDE = "SET_ASIDE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,10 +104,22 @@ def cut_off(index: int) -> Tampered:
     return Tampered(Fault.TRUNCATED, index, f"Line {index} and all after it are gone.")
 
 
+def set_aside_rows(rows: Sequence[WaitingRow]) -> Finding:
+    """Return that waiting rows cannot be read, and so are no part of the ledger."""
+    first = rows[0]
+    more = f" Another {len(rows) - 1} cannot be read either." if rows[1:] else ""
+    return Finding(
+        fault=Fault.SET_ASIDE,
+        index=None,
+        line_id=first.id,
+        message=f"{first.fault}{more} The ledger itself is as it was signed, without them.",
+    )
+
+
 def id_of(text: bytes) -> str | None:
     """Return the id that a line's text gives, or None where it cannot be read."""
     try:
         found = msgspec.json.decode(text, type=dict[str, object]).get("id")
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     return found if isinstance(found, str) else None

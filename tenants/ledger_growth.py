@@ -4,10 +4,9 @@ Nothing here reads or writes: it takes the rows along the ledger's right edge, a
 that take their place.
 """
 
-from collections.abc import Mapping
-
-from domain.merkle import HASH_BYTES, leaf_hash, perfect_root
-from tenants.backend import Key, Put, Row
+from domain.merkle import HASH_BYTES, compact, leaf_hash, perfect_root
+from tenants.backend import Key, Put
+from tenants.ledger_edge import LEVELS_MAX, Edge
 from tenants.ledger_records import (
     BUNDLE_KIND,
     BUNDLE_LINES,
@@ -19,34 +18,32 @@ from tenants.ledger_records import (
     Tile,
     bundle_key,
     damaged,
+    not_as_signed,
     put,
     read,
     tile_key,
 )
 
-_LEVELS_MAX = 6  # 2^48 lines
-
-
-def edge_keys(head: Head) -> list[Key]:
-    """Return the rows that are open: their bundle and tiles are not full yet."""
-    keys = [bundle_key(head.size // BUNDLE_LINES)] if head.size % BUNDLE_LINES else []
-    for level in range(_LEVELS_MAX):
-        number, width = divmod(head.size >> (TILE_LEVELS * level), TILE_HASHES)
-        if width:
-            keys.append(tile_key(level, number))
-    return keys
-
 
 class Growth:
     """A ledger that is being added to."""
 
-    def __init__(self, head: Head, rows: Mapping[Key, Row]) -> None:
-        """Take the head and the rows of `edge_keys`; raises StoreUnavailable for damaged ones."""
+    def __init__(self, head: Head, rows: Edge) -> None:
+        """Take the head and the rows of `edge_keys`.
+
+        Raises StoreUnavailable for rows that are damaged, or not those that the head's edge stands
+        over: what grows on from other lines must not be signed.
+        """
         self._rows = rows
         self.tree = head.compact_range()
         self._touched: dict[Key, list[str] | list[bytes]] = {}
         self._lines = self._open_lines()
-        self._tiles = [self._open_hashes(level) for level in range(_LEVELS_MAX)]
+        self._tiles = [self._open_hashes(level) for level in range(LEVELS_MAX)]
+        leaves = [leaf_hash(line.encode()) for line in self._lines]
+        edge = [one for hashes in reversed(self._tiles) for one in compact(hashes)]
+        stored = self._tiles[0][len(self._tiles[0]) - len(leaves) :]
+        if edge != self.tree.hashes or leaves != stored:
+            raise not_as_signed()
 
     def append(self, text: bytes) -> None:
         """Add a line."""

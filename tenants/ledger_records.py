@@ -116,13 +116,20 @@ def read(kind: type[_T], row: Row | None) -> _T:
         return kind()
     try:
         found = msgspec.json.decode(row.body, type=kind)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise damaged(row.key.kind) from error
     if found.schema > SCHEMA:
         raise StoreUnavailable(
             "The audit ledger was written by a newer version of Almoner. Upgrade this process."
         )
     return found
+
+
+def not_as_signed() -> StoreUnavailable:
+    """Return the error for a ledger that must not be signed as it lies there."""
+    return StoreUnavailable(
+        "The audit ledger is not as it was last signed: almoner audit verify says more."
+    )
 
 
 def damaged(kind: str) -> StoreUnavailable:

@@ -9,12 +9,22 @@ itself: only a checkpoint that somebody else has kept gives it away.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from domain.merkle import CompactRange, fold, leaf_hash, perfect_root
+from domain.merkle import CompactRange, compact, fold, leaf_hash, perfect_root
 from tenants.backend import StoreBackend
-from tenants.ledger_findings import Fault, Finding, Tampered, Window, cut_off, id_of, moved
+from tenants.ledger_edge import AtOneMoment, read_edge
+from tenants.ledger_findings import (
+    Fault,
+    Finding,
+    Tampered,
+    Window,
+    cut_off,
+    id_of,
+    moved,
+    set_aside_rows,
+)
+from tenants.ledger_lines import waiting_rows
 from tenants.ledger_records import (
     BUNDLE_LINES,
-    HEAD_KEY,
     TILE_HASHES,
     Bundle,
     Head,
@@ -42,10 +52,16 @@ class Trusted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What verifying came to; `finding` is None where all is as it was written."""
+    """What verifying came to; `finding` is None where all is as it was written.
+
+    waiting: lines that are not in the ledger yet. set_aside: what is wrong with each waiting row
+    that never will be.
+    """
 
     size: int
     pruned: int
+    waiting: int
+    set_aside: tuple[str, ...]
     checkpoint: str
     compared: int
     finding: Finding | None
@@ -59,19 +75,28 @@ async def verify_ledger(
     progress: Progress | None = None,
 ) -> Verdict:
     """Walk the whole ledger; raises StoreUnavailable where the store itself cannot be read."""
-    head = read(Head, await backend.get(HEAD_KEY))
-    walk = _Walk(backend, head, verifier, origin, progress or _silent)
+    held, edge = await read_edge(backend)  # lines may be merged meanwhile
+    head = read(Head, held)
+    walk = _Walk(AtOneMoment(backend, edge), head, verifier, origin, progress or _silent)
     finding = None
     try:
         await walk.run(trusted)
     except Tampered as tampered:
         finding = tampered.finding
+    waiting = 0
+    set_aside = []
+    async for row in waiting_rows(backend):
+        waiting += len(row.texts)
+        if row.fault is not None:
+            set_aside.append(row)
     return Verdict(
         size=head.size,
         pruned=walk.pruned.size if walk.pruned else 0,
+        waiting=waiting,
+        set_aside=tuple(str(row.fault) for row in set_aside),
         checkpoint=head.checkpoint,
         compared=walk.compared,
-        finding=finding,
+        finding=finding or (set_aside_rows(set_aside) if set_aside else None),
     )
 
 
@@ -80,7 +105,7 @@ class _Walk:
 
     def __init__(
         self,
-        backend: StoreBackend,
+        backend: AtOneMoment,
         head: Head,
         verifier: VerifierKey,
         origin: str,
@@ -330,9 +355,4 @@ def _silent(_done: int, _size: int) -> None:
 
 def _above(hashes: Sequence[bytes]) -> list[bytes]:
     """Return the compact range over neighbouring leaves that begin a tree."""
-    if len(hashes) == TILE_HASHES:
-        return [perfect_root(hashes)]
-    tree = CompactRange()
-    for one in hashes:
-        tree.append(one)
-    return tree.hashes
+    return [perfect_root(hashes)] if len(hashes) == TILE_HASHES else compact(hashes)

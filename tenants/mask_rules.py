@@ -54,8 +54,9 @@ class Treatment(StrEnum):
     BLIND = "the blind index of the copy, where the number is still the consumer's"
     POSTAL_CODE = "another ZIP code with the same first three digits"
     ACCOUNT = "other letters and digits, joined within the person"
-    SHIFT = "moved back by the person's own 1 to 364 days"
+    SHIFT = "moved back by the person's own 1 to 365 days, to the microsecond where it is a moment"
     NOISE = "moved by one to ten percent"
+    RATE = "a percentage moved by one to ten percent"
     SCORE = "moved by one to ten percent within 300 to 850"
     DERIVED = "computed again from what was masked"
     CREDITOR = "kept where a bureau or three consumers name it, made up elsewhere"
@@ -138,7 +139,7 @@ TREATMENTS: Mapping[type[Any], Mapping[str, Treatment]] = {
         "kind": _T.KEEP,
         "account_last4": _T.ACCOUNT,
         "balance": _T.NOISE,
-        "apr": _T.KEEP,
+        "apr": _T.RATE,
         "minimum_payment": _T.NOISE,
         "past_due": _T.NOISE,
         "source": _T.KEEP,

@@ -17,7 +17,7 @@ from domain.applications import Application
 from domain.consumers import Consumer
 from domain.credit import CreditReport
 from domain.errors import TooLarge
-from domain.ids import parse_global_id
+from domain.ids import parse_global_id, root_of
 from tenants.codec import encode
 from tenants.kinds import KINDS, Record, normalize
 from tenants.mask_rules import (
@@ -74,9 +74,9 @@ class Personal:
         """Return whose record it is: the consumer's by their root, or the root's own."""
         if isinstance(record, Staff):
             return record.subject
-        root = _root(record.id)
+        root = root_of(record.id)
         if isinstance(record, Application):
-            self.people[root] = _root(record.consumer_id)
+            self.people[root] = root_of(record.consumer_id)
         return self.people.get(root, root)
 
     def is_common(self, creditor: str) -> bool:
@@ -231,6 +231,9 @@ class _Copy:
             case Treatment.NOISE:
                 assert isinstance(value, Decimal)
                 return make.amount(value, person)
+            case Treatment.RATE:
+                assert isinstance(value, Decimal)
+                return make.rate(value, person)
             case Treatment.SCORE:
                 return make.score(value, person)
             case Treatment.CREDITOR:
@@ -254,9 +257,3 @@ async def _commit(target: AgencyStore, records: Sequence[Record]) -> None:
         half = len(records) // 2
         await _commit(target, records[:half])
         await _commit(target, records[half:])
-
-
-def _root(global_id: str) -> str:
-    parsed = parse_global_id(global_id)
-    assert parsed is not None, "records have global ids"
-    return parsed.root

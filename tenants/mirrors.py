@@ -1,7 +1,8 @@
 """Struct mirrors of records: what msgspec encodes and decodes in C in the records' place.
 
-A record with sealed groups has a mirror of the whole, one of what lies open, and one of each group.
-An attribute of lines is sealed as a column: one list with the value of every line.
+A record with sealed groups has a mirror of the whole, one of what lies open, one of each group, and
+one of its head, which refuses to hold what is sealed. An attribute of lines is sealed as a column:
+one list with the value of every line.
 """
 
 import dataclasses
@@ -30,8 +31,18 @@ class _Column(NamedTuple):
     name: str
 
 
-class Wire(Generic[T]):
-    """The struct mirror of one dataclass with its encoder and decoder."""
+class Head(msgspec.Struct):
+    """What can be told of a body before its kind's mirror reads it."""
+
+    schema: int = 0
+    id: str = ""
+
+
+class BodyForm(Generic[T]):
+    """The struct mirror of one dataclass with its encoder and decoder.
+
+    decode_head: raises msgspec.ValidationError where a sealed attribute has a value in the open.
+    """
 
     def __init__(
         self,
@@ -46,6 +57,7 @@ class Wire(Generic[T]):
         self._open = mirrors.open()
         self._groups = {group: mirrors.group(group) for group in sealed or {}}
         self._columns = mirrors.columns
+        self.decode_head: Callable[[bytes], Head] = msgspec.json.Decoder(mirrors.head()).decode
         self._encoder = msgspec.json.Encoder()
         self.decode: Callable[[bytes], Any] = msgspec.json.Decoder(self._mirror).decode
 
@@ -141,6 +153,27 @@ class _Mirrors:
         hidden = {self._record: names - self._own[group]}
         return self._mirror(hidden, columns=self.columns[group], numbered=False)
 
+    def head(self) -> type[Head]:
+        """Return the mirror of a body's head, in which all that is sealed can only be null.
+
+        Everything else is passed by unread.
+        """
+        columns = [column for columns in self.columns.values() for column in columns]
+        fields: list[Any] = [(name, None, None) for own in self._own.values() for name in own]
+        fields += [
+            (column.name, None, msgspec.field(default=None, name=_column_name(column)))
+            for column in columns
+        ]
+        for lines in {column.lines for column in columns}:
+            only_null = [(one.attribute, None, None) for one in columns if one.lines == lines]
+            line = msgspec.defstruct("LineHead", only_null, rename="camel", gc=False)
+            many = types.GenericAlias(list, (line,))
+            fields.append((lines, many, msgspec.field(default_factory=list)))
+        head: type[Any] = msgspec.defstruct(
+            f"{self._record.__name__}Head", fields, bases=(Head,), rename="camel", gc=False
+        )
+        return head
+
     def _line_of(self, column: _Column) -> type[Any]:
         line: type[Any] = get_args(hints_of(self._record)[column.lines])[0]
         return line
@@ -160,15 +193,19 @@ class _Mirrors:
         for column in columns:
             hints = hints_of(self._line_of(column))
             value = _mirror_type(hints[column.attribute], made, hidden)
-            name = ".".join(map(_camel, (column.lines, column.attribute)))
             column_type = types.GenericAlias(list, (value,)) | None
-            fields.append((column.name, column_type, msgspec.field(default=None, name=name)))
+            spelled = msgspec.field(default=None, name=_column_name(column))
+            fields.append((column.name, column_type, spelled))
         return _struct(self._record, fields)
 
 
 def _column(path: str) -> _Column:
     lines, _, attribute = path.partition(".")
     return _Column(lines, attribute, f"{lines}_{attribute}")
+
+
+def _column_name(column: _Column) -> str:
+    return ".".join(map(_camel, (column.lines, column.attribute)))
 
 
 def _camel(name: str) -> str:

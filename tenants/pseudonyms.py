@@ -11,14 +11,14 @@ import hmac
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import TypeVar
 from uuid import UUID
 
-from domain.ids import new_ulid, parse_global_id
-from domain.money import AMOUNT_MAX, CENT, ZERO
+from domain.ids import EPOCH, new_ulid, parse_global_id, ulid_time
+from domain.money import AMOUNT_MAX, CENT, PERCENT_MAX, ZERO
 from tenants.kinds import normalize
 
 T = TypeVar("T", date, datetime)
@@ -42,10 +42,7 @@ _NOISE_STEP_FIRST = 100
 _SCORE_MIN, _SCORE_MAX = 300, 850
 _ULID_RANDOM_BYTES = 10
 _REPEATED = 1024
-_ULID_TIME_CHARACTERS = 10
-_ULID_SIGNS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST = datetime(9999, 1, 1, tzinfo=UTC)
+_DAY_MICROSECONDS = 24 * 60 * 60 * 1_000_000
 _NANP_DIGITS = 10
 _NEVER_ASSIGNED_COUNTRY = "999"
 _AREAS = ("666", *(str(area) for area in range(900, 1000)))
@@ -75,7 +72,7 @@ class Pseudonyms:
         self._given: dict[tuple[str, str], str] = {}
         self._taken: dict[str, set[str]] = {}
         # An application repeats its root and its person in each of its lines.
-        self._days = lru_cache(_REPEATED)(self._days_of)
+        self._span = lru_cache(_REPEATED)(self._span_of)
         self.ulid = lru_cache(_REPEATED)(self._ulid_of)
 
     def email(self, value: str) -> str:
@@ -152,8 +149,12 @@ class Pseudonyms:
         return self._own("subject", value, make, set())
 
     def shift(self, moment: T, person: str) -> T:
-        """Return the date or moment moved back by the person's own number of days, 1 to 364."""
-        return moment - self._days(person)
+        """Return the date or moment moved back by the person's own span of 1 to 365 days.
+
+        A moment loses the time of the day with it, which would tell it from all others; a date, and
+        what lies between two dates, moves by the whole days of it.
+        """
+        return moment - self._span(person)
 
     def global_id(self, value: str, person: str) -> str:
         """Return another global id of the same form; times within it move as the person's do."""
@@ -165,9 +166,9 @@ class Pseudonyms:
         )
 
     def _ulid_of(self, value: str, person: str) -> str:
-        """Return another ULID, earlier by the person's days."""
+        """Return another ULID, earlier by the person's span."""
         random = _Stream(self._key, "ulid", value).bytes(_ULID_RANDOM_BYTES)
-        at = max(ulid_moment(value) - self._days(person), _EPOCH)
+        at = max(ulid_time(value) - self._span(person), EPOCH)
         return new_ulid(at, randomness=int.from_bytes(random, "big"))
 
     def amount(
@@ -186,6 +187,10 @@ class Pseudonyms:
         upward = bool(stream.below(2)) or value - step < lowest
         return value + step if upward and value + step <= greatest else value - step
 
+    def rate(self, value: Decimal, person: str) -> Decimal:
+        """Return a percentage moved as an amount is, within PERCENT_MAX."""
+        return self.amount(value, person, greatest=PERCENT_MAX)
+
     def score(self, value: int, person: str) -> int:
         """Return a credit score moved by one to ten percent, within 300 to 850."""
         lowest, greatest = Decimal(_SCORE_MIN), Decimal(_SCORE_MAX)
@@ -195,8 +200,10 @@ class Pseudonyms:
         """Return another hexadecimal text of the same length."""
         return _Stream(self._key, "digest", value).bytes(len(value)).hex()[: len(value)]
 
-    def _days_of(self, person: str) -> timedelta:
-        return timedelta(days=_Stream(self._key, "shift", person).below(SHIFT_DAYS_MAX) + 1)
+    def _span_of(self, person: str) -> timedelta:
+        stream = _Stream(self._key, "shift", person)
+        days = stream.below(SHIFT_DAYS_MAX) + 1
+        return timedelta(days=days, microseconds=stream.below(_DAY_MICROSECONDS))
 
     def _word(self, word: str, person: str) -> str:
         def make(stream: "_Stream") -> str:
@@ -299,17 +306,6 @@ def _labels(stream: _Stream, length: int) -> str:
         parts.append(stream.text(_ALPHABET, _LABEL_CHARACTERS_MAX - 1))
         length -= _LABEL_CHARACTERS_MAX
     return ".".join([*parts, stream.text(_ALPHABET, max(1, length))])
-
-
-def ulid_moment(value: str) -> datetime:
-    """Return the moment that a ULID begins with; one beyond the calendar is the calendar's end."""
-    milliseconds = 0
-    for sign in value[:_ULID_TIME_CHARACTERS]:
-        milliseconds = milliseconds * len(_ULID_SIGNS) + _ULID_SIGNS.index(sign)
-    try:
-        return min(_EPOCH + timedelta(milliseconds=milliseconds), _LAST)
-    except OverflowError:
-        return _LAST
 
 
 def _is_uuid(value: str) -> bool:

@@ -6,6 +6,7 @@ of a change in the directory, and every quarter of an hour.
 """
 
 import asyncio
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -13,64 +14,30 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self, runtime_checkable
-from urllib.parse import unquote
+from typing import Self
 
 from domain.agencies import Agency
-from domain.errors import StoreUnavailable
+from domain.errors import GatewayError, StoreUnavailable
 from tenants.backend import StoreBackend
+from tenants.backends import HasCache, place_of
 from tenants.blobs import FileBlobs, delete_files
 from tenants.directory import Directory, WrappedKey
-from tenants.key_use import keys_unwrapped
-from tenants.keyring import AgencyKeys, Keyring, KeyringUnreachable, unwrap_agency_keys
-from tenants.ledger_sequencer import Sequencer
-from tenants.sqlite_store import delete_sqlite, open_sqlite
+from tenants.keyring import AgencyKeys, KeyRefused, Keyring, unwrap_agency_keys
+from tenants.ledger_sequencer import Backlog, Sequencer
 from tenants.store import AgencyStore
+from tenants.unwrapping import keys_unwrapped
 
 BLOBS_FOLDER = "blobs"
 OPEN_STORES_MAX = 200
 IDLE_SECONDS = 300
 CACHE_BUDGET_MB = 128
 KEYS_CACHED_SECONDS = 15 * 60
-KEYS_KEPT_SECONDS_MAX = 60 * 60  # while the keyring does not answer
+KEYS_KEPT_SECONDS_MAX = 60 * 60  # while the keyring or the directory does not answer
 KEYS_ASKED_AGAIN_SECONDS = 5
 KEYS_WATCHED_EACH_SECONDS = 0.5
 _SWEEPS_PER_IDLE_TIME = 4
 
-
-@runtime_checkable
-class HasCache(Protocol):
-    """A backend that keeps pages in memory, within what the registry gives it."""
-
-    def set_cache_kb(self, cache_kb: int) -> None:
-        """Keep at most so much from now on."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a store lives: what its URL says, with the directory that relative paths start from."""
-
-    location: str
-    home: Path
-
-
-class OpenBackend(Protocol):
-    """Opens the store at a place; with `create`, makes it where there is none."""
-
-    async def __call__(
-        self, place: Place, keys: AgencyKeys, agency_id: str, *, create: bool
-    ) -> StoreBackend:
-        """Return the open store, or raise StoreUnavailable."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BackendKind:
-    """How the stores of one URL scheme are opened and removed."""
-
-    open: OpenBackend
-    destroy: Callable[[Place], Awaitable[None]]
+_log = logging.getLogger("almoner.registry")
 
 
 @dataclass(slots=True, eq=False)
@@ -147,14 +114,14 @@ class StoreRegistry:
 
     async def create(self, agency: Agency, keys: AgencyKeys) -> None:
         """Make the agency's store; one that is there already must be its own, under these keys."""
-        kind, place = self._place(agency)
+        kind, place = place_of(agency, self._home)
         backend = await kind.open(place, keys, agency.id, create=True)
         await backend.aclose()
 
     async def destroy(self, agency: Agency) -> None:
         """Close the agency's store and remove it with all that it holds; none there is no error."""
         await self.close(agency.id)
-        kind, place = self._place(agency)
+        kind, place = place_of(agency, self._home)
         await kind.destroy(place)
         await asyncio.to_thread(delete_files, self.blobs_folder(agency))
 
@@ -187,7 +154,8 @@ class StoreRegistry:
         """Read and unwrap anew the keys of stores whose agency changed, or that were had long ago.
 
         A store whose keys cannot be had any more is closed: its agency was removed, or the keyring
-        refuses. While the keyring does not answer it keeps those that it has, for an hour.
+        refuses. While the keyring or the directory does not answer, it keeps those that it has, for
+        an hour.
         """
         now = self._clock()
         stale = [
@@ -201,7 +169,10 @@ class StoreRegistry:
         await asyncio.gather(*(self._renew(one, self._open[one]) for one in stale))
 
     async def aclose(self) -> None:
-        """Close everything; further calls raise StoreUnavailable."""
+        """Close everything, each store whatever happens to another.
+
+        Further calls raise StoreUnavailable.
+        """
         self._closed = True
         if self._opening:
             await asyncio.wait(list(self._opening.values()))
@@ -210,6 +181,13 @@ class StoreRegistry:
             await asyncio.wait([task])
         while self._open:
             await self._close(self._open.popitem()[1])
+
+    def backlog(self) -> Backlog:
+        """Return what waits for the ledgers of the stores that are open."""
+        parts = [entry.sequencer.backlog for entry in self._open.values()]
+        return Backlog(
+            queued=sum(one.queued for one in parts), set_aside=sum(one.set_aside for one in parts)
+        )
 
     async def _entry(self, agency: Agency) -> _Open:
         """Return the open store; between its return and the next await nothing can close it."""
@@ -235,7 +213,7 @@ class StoreRegistry:
             moved = self._open.pop(agency.id, None)
             if moved is not None:
                 await self._close(moved)
-            kind, place = self._place(agency)
+            kind, place = place_of(agency, self._home)
             epoch = self._directory.epoch(agency.id)  # before the keys: a change is never missed
             wrapped = await self._directory.wrapped_keys(agency.id)
             keys = await unwrap_agency_keys(self._keyring, agency.id, wrapped)
@@ -266,21 +244,34 @@ class StoreRegistry:
     async def _renew(self, agency_id: str, entry: _Open) -> None:
         epoch = self._epoch(agency_id)
         try:
-            wrapped = await self._directory.wrapped_keys(agency_id)
-            aged = entry.keys_at <= self._clock() - KEYS_CACHED_SECONDS
-            if aged or list(wrapped) != list(entry.wrapped):
-                keys = await unwrap_agency_keys(self._keyring, agency_id, wrapped)
-                entry.store.use_keys(keys)
-                entry.store.record_reads(keys_unwrapped(keys))
-                entry.wrapped, entry.keys_at = wrapped, self._clock()
-        except Exception as error:  # noqa: BLE001 -- whatever it was: without keys no store
-            kept_until = entry.keys_at + KEYS_KEPT_SECONDS_MAX
-            if isinstance(error, KeyringUnreachable) and self._clock() < kept_until:
+            renewed = await self._renewed(agency_id, entry)
+        except Exception as error:  # noqa: BLE001 -- one agency's trouble ends nobody else's renewal
+            gone = isinstance(error, KeyRefused)
+            if not gone and self._clock() < entry.keys_at + KEYS_KEPT_SECONDS_MAX:
                 entry.ask_again_at = self._clock() + KEYS_ASKED_AGAIN_SECONDS
+                _warn("the keys of %s cannot be renewed now", agency_id, error)
             elif self._open.get(agency_id) is entry:
+                _warn("the store of %s is closed, its keys are not to be had", agency_id, error)
                 await self.close(agency_id)
-        else:
-            entry.epoch = epoch
+            return
+        entry.epoch = epoch
+        if renewed is not None:
+            with suppress(GatewayError):  # reads are refused then, and nothing else follows
+                entry.store.record_reads(keys_unwrapped(renewed))
+
+    async def _renewed(self, agency_id: str, entry: _Open) -> AgencyKeys | None:
+        """Return the keys that the store now has, None where they are those it had.
+
+        Raises KeyRefused where they are not to be had any more.
+        """
+        wrapped = await self._directory.wrapped_keys(agency_id)
+        aged = entry.keys_at <= self._clock() - KEYS_CACHED_SECONDS
+        if not aged and list(wrapped) == list(entry.wrapped):
+            return None
+        keys = await unwrap_agency_keys(self._keyring, agency_id, wrapped)
+        entry.store.use_keys(keys)
+        entry.wrapped, entry.keys_at = wrapped, self._clock()
+        return keys
 
     def _epoch(self, agency_id: str) -> int:
         """Return the agency's epoch; one that never was where the directory cannot be read."""
@@ -297,11 +288,9 @@ class StoreRegistry:
             await self._close(self._open.pop(agency_id))
 
     async def _close(self, entry: _Open) -> None:
-        with suppress(StoreUnavailable):  # closing is all that is left to do with it
-            await entry.store.flush_reads()
-        await entry.sequencer.aclose()
-        with suppress(StoreUnavailable):
-            await entry.store.aclose()
+        # Closing is all that is left to do with it: no step's failure keeps it from the next one.
+        for step in (entry.store.flush_reads, entry.sequencer.aclose, entry.store.aclose):
+            await _guarded(step, entry.store.agency_id)
         self._share_cache()
 
     def _share_cache(self, newest: StoreBackend | None = None) -> None:
@@ -321,51 +310,31 @@ class StoreRegistry:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(KEYS_WATCHED_EACH_SECONDS)
-            await self.renew_keys()
+            await _guarded(self.renew_keys)
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(self._idle_seconds / _SWEEPS_PER_IDLE_TIME)
-            await self.close_idle()
-
-    def _place(self, agency: Agency) -> tuple[BackendKind, Place]:
-        scheme, separator, location = agency.store_url.partition(":")
-        kind = BACKENDS.get(scheme) if separator else None
-        if kind is None:
-            raise StoreUnavailable(f"There is no backend for stores of scheme {scheme!r}.")
-        return kind, Place(location, self._home)
-
-
-def sqlite_path(place: Place) -> Path:
-    """Return the file that `sqlite:///absolute` or `sqlite:relative/to/home` names."""
-    location = unquote(place.location)
-    if location.startswith("///"):
-        return Path(location[2:])
-    if not location or location.startswith("/") or ".." in Path(location).parts:
-        raise StoreUnavailable(
-            "A store's address is sqlite:///<absolute path>, or sqlite:<path> below the home."
-        )
-    return place.home / location
-
-
-async def _open_sqlite(
-    place: Place, keys: AgencyKeys, agency_id: str, *, create: bool
-) -> StoreBackend:
-    path = sqlite_path(place)
-    return await asyncio.to_thread(open_sqlite, path, keys.store_key, agency_id, create=create)
-
-
-async def _destroy_sqlite(place: Place) -> None:
-    await asyncio.to_thread(delete_sqlite, sqlite_path(place))
-
-
-BACKENDS: dict[str, BackendKind] = {
-    "sqlite": BackendKind(open=_open_sqlite, destroy=_destroy_sqlite),
-}
-"""The backend of each URL scheme."""
+            await _guarded(self.close_idle)
 
 
 def _retrieve(task: "asyncio.Task[None]") -> None:
     """Look at the outcome, so that one that nobody waits for any more is not reported as lost."""
     if not task.cancelled():
         task.exception()
+
+
+async def _guarded(work: Callable[[], Awaitable[None]], whose: str = "all agencies") -> None:
+    """Do something that others must not suffer from; a failure is logged."""
+    try:
+        await work()
+    except Exception as error:  # noqa: BLE001 -- whatever it was, the others go on
+        _warn("work on the stores of %s failed", whose, error)
+
+
+def _warn(what: str, whose: str, error: Exception) -> None:
+    """Log a failure: an expected one by its words, any other by its kind and place."""
+    if isinstance(error, StoreUnavailable):
+        _log.warning(what + ": %s", whose, error.message)
+    else:
+        _log.error(what + ": %s", whose, type(error).__name__, exc_info=error)

@@ -16,7 +16,7 @@ from domain.consents import Consent
 from domain.consumers import Consumer
 from domain.credit import CreditReport
 from domain.errors import Duplicate, NotFound, VersionConflict
-from domain.ids import parse_global_id
+from domain.ids import root_of, ulid_time
 from domain.retention import (
     LegalHold,
     Obstacle,
@@ -28,7 +28,6 @@ from domain.retention import (
 )
 from tenants.holdings import Holdings, applications_of, lines_before, raw_files, under
 from tenants.kinds import Record, spec_of
-from tenants.pseudonyms import ulid_moment
 from tenants.store import AgencyStore, Change
 
 RECORDS_PER_UNIT = 48  # each may bring the check of a hold with it, and a unit holds 100
@@ -61,11 +60,11 @@ async def due(store: AgencyStore, *, years: int, at: datetime) -> AsyncIterator[
 
     Each may be disposed of as soon as it is yielded, or merely be listed.
     """
-    held = {_root(hold.id) async for hold in store.scan(LegalHold)}
+    held = {root_of(hold.id) async for hold in store.scan(LegalHold)}
     going: set[str] = set()
     async for application in store.scan(Application):
         verdict = judge_application(
-            application, held=_root(application.id) in held, years=years, at=at
+            application, held=root_of(application.id) in held, years=years, at=at
         )
         if verdict.goes:
             going.add(application.id)
@@ -76,7 +75,7 @@ async def due(store: AgencyStore, *, years: int, at: datetime) -> AsyncIterator[
                 records=_without_kept(await under(store, application.id), at),
             )
     async for consent in store.scan(Consent):
-        verdict = judge_consent(consent, held=_root(consent.id) in held, at=at)
+        verdict = judge_consent(consent, held=root_of(consent.id) in held, at=at)
         if verdict.goes and consent.application_id not in going:
             yield Disposal(subject=consent.id, reason=verdict.reason, records=(consent,))
     async for consumer in store.scan(Consumer):
@@ -113,7 +112,7 @@ async def dispose(store: AgencyStore, disposal: Disposal, audited: Audited) -> b
 
 async def sweep_files(store: AgencyStore, *, at: datetime) -> int:
     """Remove files that no report names: of a pull or a disposal that was cut off."""
-    old = {blob for blob in await store.blobs.ids() if at - ulid_moment(blob) > ORPHAN_AGE}
+    old = {blob for blob in await store.blobs.ids() if at - ulid_time(blob) > ORPHAN_AGE}
     if old:
         async for report in store.scan(CreditReport):
             old -= {file.id for file in raw_files((report,))}
@@ -147,7 +146,7 @@ async def release_hold(store: AgencyStore, application_id: str, audit: AuditLine
 
 def hold_id(application_id: str) -> str:
     """Return the global id of an application's hold: there is one place for it."""
-    return f"hold_{_root(application_id)}"
+    return f"hold_{root_of(application_id)}"
 
 
 def obstacles(holdings: Holdings, *, years: int, at: datetime) -> tuple[Obstacle, ...]:
@@ -182,7 +181,7 @@ def _without_kept(records: Iterable[Record], at: datetime) -> tuple[Record, ...]
 
 def _no_holds(records: Iterable[Record]) -> Iterator[LegalHold]:
     """Yield what demands that there is no hold where the records lie: holds yet to be written."""
-    for root in sorted({_root(record.id) for record in records}):
+    for root in sorted({root_of(record.id) for record in records}):
         yield LegalHold(
             id=f"hold_{root}",
             application_id=f"app_{root}",
@@ -190,9 +189,3 @@ def _no_holds(records: Iterable[Record]) -> Iterator[LegalHold]:
             placed_by=_NOBODY,
             placed_at=_NEVER,
         )
-
-
-def _root(global_id: str) -> str:
-    parsed = parse_global_id(global_id)
-    assert parsed is not None, "records have global ids"
-    return parsed.root

@@ -40,7 +40,7 @@ class Progress(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeyUse:
+class KeyHolding:
     """What lies under a data key. key_id: IN_THE_OPEN for what was written before it was sealed.
 
     created_at: None for what is no key of the directory's.
@@ -63,7 +63,7 @@ async def start_rotation(
     return key
 
 
-async def key_use(store: AgencyStore, wrapped: Sequence[WrappedKey]) -> list[KeyUse]:
+async def under_each_key(store: AgencyStore, wrapped: Sequence[WrappedKey]) -> list[KeyHolding]:
     """Return what lies under each data key, oldest key first; every key is there."""
     records: Counter[str] = Counter()
     async for row in _sealed_rows(store):
@@ -76,7 +76,7 @@ async def key_use(store: AgencyStore, wrapped: Sequence[WrappedKey]) -> list[Key
     unknown = sorted((records.keys() | files.keys()) - created.keys())
     ids = [*unknown, *sorted(created, key=data_key_number)]
     return [
-        KeyUse(
+        KeyHolding(
             key_id=key_id,
             created_at=created.get(key_id),
             newest=key_id == newest,
@@ -111,7 +111,7 @@ async def retire_keys(
 
     Raises InvalidTransition where something still lies under one, or the newest is too new.
     """
-    uses = await key_use(store, await directory.wrapped_keys(agency_id))
+    uses = await under_each_key(store, await directory.wrapped_keys(agency_id))
     newest = next(use for use in uses if use.newest)
     older = [use for use in uses if not use.newest]
     if any(use.records or use.files for use in older):

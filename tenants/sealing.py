@@ -7,12 +7,13 @@ key seals a little later than it opens, so that every process knows it before it
 import base64
 import secrets
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from domain.clock import utc_now
 from domain.errors import StoreUnavailable
 from tenants.keyring import AgencyKeys, associated_data, data_key_number
 
@@ -20,11 +21,6 @@ KEY_SETTLE_SECONDS = 3
 NONCE_BYTES = 12
 PLACES_KEPT_MAX = 256
 _SETTLING = timedelta(seconds=KEY_SETTLE_SECONDS)
-
-
-def utc_now() -> datetime:
-    """Return the time."""
-    return datetime.now(UTC)
 
 
 class Sealer(Protocol):

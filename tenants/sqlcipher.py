@@ -4,6 +4,7 @@ The stores, the directory and the local issuer's state all open their files here
 cipher, the durability settings and the texts of errors are decided once.
 """
 
+import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,10 +22,13 @@ __all__ = [
     "Connection",
     "DatabaseError",
     "IntegrityError",
+    "NewerFormat",
+    "format_of",
     "is_busy",
     "make_private_directory",
     "open_encrypted",
     "sync_directory",
+    "tell_brought_forward",
     "translate",
 ]
 
@@ -34,8 +38,29 @@ WAL_CHECKPOINT_PAGES = 1000
 WAL_BYTES_KEPT = 8 * 1024 * 1024
 STATEMENTS_CACHED = 128
 
+_log = logging.getLogger("almoner.formats")
 _PAGE_BYTES = 4096
 _PRIMARY = 0xFF  # the low byte of a result code is its kind, the rest is detail
+
+
+class NewerFormat(StoreUnavailable):
+    """A later release has brought the file forward: it is sound, and that release opens it."""
+
+    def __init__(self, what: str, found: int, known: int) -> None:
+        super().__init__(
+            f"{what} has format {found}, and this release of Almoner knows up to {known}. Install "
+            "the release that wrote it, or a later one."
+        )
+
+
+def tell_brought_forward(what: str, found: int, now: int) -> None:
+    """Say that a file has a newer format from now on: there is no way back for older releases."""
+    _log.warning(
+        "%s was brought from format %d to %d: releases before this one refuse it now",
+        what,
+        found,
+        now,
+    )
 
 
 def open_encrypted(
@@ -74,6 +99,19 @@ def open_encrypted(
         unavailable.add_note(f"file: {path}")
         raise unavailable from error
     return connection
+
+
+def format_of(path: Path, key: bytes, *, application_id: int) -> int:
+    """Return the number of a file's format, and leave it as it is; may raise StoreUnavailable."""
+    connection = open_encrypted(
+        path, key, application_id=application_id, create=False, read_only=True
+    )
+    try:
+        return int(connection.execute("PRAGMA user_version").fetchall()[0][0])
+    except driver.Error as error:
+        raise translate(error) from error
+    finally:
+        connection.close()
 
 
 def translate(error: BaseException) -> StoreUnavailable:

@@ -6,7 +6,7 @@ Its methods stand in groups: audit lines in `directory_ledger.py`, operators' gr
 """
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,11 +16,12 @@ from sqlcipher3 import dbapi2 as driver
 from domain.access import ApiKey
 from domain.agencies import Agency, Pool, Staff
 from domain.audit import AuditLine
+from domain.clock import utc_now
 from tenants import directory_changes as changes
 from tenants import directory_rows as rows
 from tenants.backend import Once
 from tenants.directory import Directory, Revocation, WrappedKey
-from tenants.directory_file import ask, transact
+from tenants.directory_file import transact
 from tenants.directory_grants import DirectoryGrants
 from tenants.directory_ledger import DirectoryLedger
 from tenants.directory_rows import OPERATORS, micros
@@ -35,11 +36,6 @@ APPLICATION_ID = int.from_bytes(b"AlDr", "big")
 READ_BUSY_TIMEOUT_MS = 20  # on the event loop; a read that would wait longer goes to the thread
 
 _AGENCY_TAKEN = "The slug or an issuer belongs to another agency or to the operators."
-
-
-def utc_now() -> datetime:
-    """Return the time."""
-    return datetime.now(UTC)
 
 
 def open_directory(
@@ -162,10 +158,6 @@ class SqliteDirectory(DirectoryGrants, DirectoryLedger, Directory):
 
         await self._write(change)
         await self._empty_log()
-
-    async def _empty_log(self) -> None:
-        """Take what was removed from the file out of its write-ahead log too."""
-        await self._in_thread(lambda: ask(self._writing, "PRAGMA wal_checkpoint(TRUNCATE)"))
 
     async def staff(self, agency_id: str) -> list[Staff]:
         """Return everybody who works for the agency, by id."""

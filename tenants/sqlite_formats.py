@@ -1,7 +1,7 @@
 """The tables of a store's file, its format number, and how older files are brought forward."""
 
 from domain.errors import StoreUnavailable
-from tenants.sqlcipher import Connection
+from tenants.sqlcipher import Connection, NewerFormat, tell_brought_forward
 from tenants.sqlite_units import roll_back
 
 APPLICATION_ID = 0x416C6D53  # "AlmS"
@@ -66,10 +66,7 @@ def bring_forward(
 def _take_steps(connection: Connection, agency_id: str, *, create: bool, formats: Formats) -> None:
     number = _format_of(connection)  # another process may have been faster
     if number > len(formats):
-        raise StoreUnavailable(
-            f"The agency's store has format {number}, and this version of Almoner knows up to "
-            f"{len(formats)}. Upgrade this process."
-        )
+        raise NewerFormat("The agency's store", number, len(formats))
     if number > 0:
         _check_agency(connection, agency_id)
     elif not create:
@@ -79,6 +76,8 @@ def _take_steps(connection: Connection, agency_id: str, *, create: bool, formats
     if number == 0:
         connection.execute("INSERT INTO meta VALUES ('agency_id', ?)", (agency_id,))
     connection.execute(f"PRAGMA user_version = {len(formats)}")
+    if 0 < number < len(formats):
+        tell_brought_forward(f"the store of agency_{agency_id}", number, len(formats))
 
 
 def _format_of(connection: Connection) -> int:

@@ -42,6 +42,8 @@ T = TypeVar("T")
 LOOP_ROWS_MAX = 100
 UNITS_PER_FLUSH_MAX = 32
 SCAN_BATCH_ROWS = 200
+SCRUB_ATTEMPTS_MAX = 3  # each waits for readers as long as a unit would
+SCRUB_WAIT_SECONDS = 0.2
 WRITER_CACHE_SHARE = 4  # the thread's connection has a quarter of the store's page cache
 
 _GET = "SELECT root, kind, id, version, body FROM entity WHERE root = ? AND kind = ? AND id = ?"
@@ -209,6 +211,20 @@ class SqliteBackend:
             if len(found) < SCAN_BATCH_ROWS:
                 return
             last = found[-1][5]
+
+    async def scrub(self) -> bool:
+        """Empty the write-ahead log into the file, where what is freed is overwritten.
+
+        Returns False where another process went on reading in the log, all the while.
+        """
+        for number in range(SCRUB_ATTEMPTS_MAX):
+            await asyncio.sleep(number * SCRUB_WAIT_SECONDS)
+            found = await self._in_thread(
+                lambda connection: connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            )
+            if found[0][0] == 0:
+                return True
+        return False
 
     def set_cache_kb(self, cache_kb: int) -> None:
         """Share the page cache out anew: most of it to the reader, the rest to the thread."""

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from domain.audit import AuditLine
+from domain.clock import utc_now
 from domain.errors import Duplicate, OutcomeUnknown, StoreUnavailable, VersionConflict
 from domain.events import Event
 from domain.ids import parse_global_id
@@ -41,10 +42,10 @@ from tenants.cursors import CursorSigner
 from tenants.keyring import AgencyKeys, derive_key
 from tenants.kinds import R, Record, key_of, normalize, record_of, spec_of
 from tenants.ledger import Ledger
-from tenants.ledger_lines import LineText, in_rows, pack, texts_of, unpack
+from tenants.ledger_lines import LineText, in_rows, pack, readable, texts_of
 from tenants.ledger_reads import ReadLines
 from tenants.paging import Listing, Page, read_page
-from tenants.sealing import FieldSealer, utc_now
+from tenants.sealing import FieldSealer
 
 __all__ = ["AgencyStore", "Change", "Page"]
 
@@ -270,9 +271,9 @@ class AgencyStore:
         async for row in self._backend.scan(spec_of(record_type).kind, segment, segments):
             yield self._record(record_type, row)
 
-    def rows(self, kind: str | None = None) -> AsyncIterator[Row]:
-        """Iterate over all records of a kind, or of all kinds, as they are stored."""
-        return self._backend.scan(kind)
+    def rows(self) -> AsyncIterator[Row]:
+        """Iterate over all records of all kinds as they are stored."""
+        return self._backend.scan()
 
     async def reseal(self, rows: Sequence[Row]) -> None:
         """Write rows' records anew under the current data key, in the version that they have.
@@ -315,10 +316,15 @@ class AgencyStore:
     async def audit_lines(self, after: str | None, limit: int) -> list[AuditLine]:
         """Return the audit lines that wait to be put into the ledger, oldest first.
 
-        They are those of at most `limit` rows, strictly after the row of that id.
+        They are those of at most `limit` rows, strictly after the row of that id. Rows that cannot
+        be read are left out: verifying the ledger names them.
         """
         stored = await self._backend.audit_lines(after=after, limit=limit)
-        return [decode_audit(text) for row in stored for text in unpack(row.body)]
+        return [decode_audit(text) for row in map(readable, stored) for text in row.texts]
+
+    async def scrub(self) -> bool:
+        """Take what was removed out of the store's files; False where some may still be there."""
+        return await self._backend.scrub()
 
     async def aclose(self) -> None:
         """Write the lines about reads that wait, and close; then calls raise StoreUnavailable."""
@@ -347,7 +353,8 @@ class AgencyStore:
         """Return the record in a row.
 
         Records are immutable, so one that was decoded from the very same bytes is given out again:
-        comparing five kilobytes costs a hundredth of decoding them. Sealed ones are never kept.
+        comparing five kilobytes costs a hundredth of decoding them. Those kinds that tell most of
+        somebody are never kept (`kept_decoded`), and neither are large bodies.
         """
         held = self._decoded.get(row.key)
         if held is not None and held[0] == row.body and type(held[1]) is record_type:

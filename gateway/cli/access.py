@@ -11,17 +11,20 @@ import click
 from domain.access import AccessGrant, ApiKey
 from domain.agencies import Agency, Staff
 from domain.applications import Application
-from domain.errors import StoreUnavailable
+from domain.errors import GatewayError
 from domain.ids import ulid_time
 from gateway.cli.terminal import (
+    Tell,
+    agency_argument,
     agency_named,
     in_workspace,
     json_option,
+    leave_line,
     print_rows,
     reason_option,
     reason_or_ask,
+    working,
 )
-from gateway.provisioning import cli_audit
 from gateway.workspace import Workspace
 from tenants.ledger import Ledger
 from tenants.ledger_sequencer import Sequencer
@@ -74,7 +77,7 @@ def access() -> None:
 
 
 @access.command()
-@click.argument("agency")
+@agency_argument
 @click.option(
     "--days",
     default=QUARTER_DAYS,
@@ -93,19 +96,21 @@ def review(*, agency: str, days: int, reason: str | None, as_json: bool) -> None
 
     \b
     Example:
-      almoner access review harbor --json > harbor-2026-q1.json
+      almoner access review harbor --reason "Q1 review" --json > harbor-2026-q1.json
     """
-    given = reason_or_ask(reason)
+    given = reason_or_ask(reason, demanded=True)
 
     async def run(workspace: Workspace) -> list[dict[str, object]]:
         found = await agency_named(workspace, agency)
-        line = cli_audit("access review", subject=f"agency_{found.id}", reason=given)
-        await workspace.directory.record_audit(found.id, line)
+        await leave_line(workspace, found, "access review", given)
         now = datetime.now(UTC)
-        async with workspace.registry.lease(found) as store:
-            with suppress(StoreUnavailable):  # a ledger that was tampered with takes no lines
+        async with (
+            workspace.registry.lease(found) as store,
+            working("reading the audit ledger backward") as tell,
+        ):
+            with suppress(GatewayError):  # a ledger that was tampered with takes no lines
                 await Sequencer(store.ledger, workspace.directory, found.id).merge()
-            uses = await uses_since(store.ledger, now - timedelta(days=days))
+            uses = await uses_since(store.ledger, now - timedelta(days=days), tell)
             powers = [power async for power in live_powers(workspace, found, store, uses, now)]
         return [_row(power, now) for power in powers]
 
@@ -130,7 +135,7 @@ async def live_powers(
         yield power
 
 
-async def uses_since(ledger: Ledger, since: datetime) -> Uses:
+async def uses_since(ledger: Ledger, since: datetime, tell: Tell) -> Uses:
     """Return the last uses that the ledger tells of, read backward until that moment."""
     uses, before = Uses({}, {}), None
     while page := await ledger.lines(before=before, limit=_LINES_AT_ONCE, newest_first=True):
@@ -143,6 +148,7 @@ async def uses_since(ledger: Ledger, since: datetime) -> Uses:
         if page[-1].line.at < since - timedelta(days=1):
             break
         before = page[-1].index
+        tell(f"line {before:,}")
     return Uses(_not_before(uses.by_actor, since), _not_before(uses.by_file, since))
 
 

@@ -11,11 +11,14 @@ import click
 from domain.agencies import Agency, AgencyStatus, Pool
 from domain.errors import Duplicate
 from gateway.cli.terminal import (
+    agency_argument,
     agency_named,
     in_workspace,
     json_option,
+    leave_line,
     print_record,
     print_rows,
+    reason_if_given,
     reason_option,
     reason_or_ask,
 )
@@ -91,16 +94,19 @@ def add(
 
 
 @agency.command(name="list")
+@reason_option
 @json_option
-def list_(*, as_json: bool) -> None:
+def list_(*, reason: str | None, as_json: bool) -> None:
     """List the agencies.
 
     \b
     Example:
       almoner agency list --json
     """
+    given = reason_if_given(reason)
 
     async def run(workspace: Workspace) -> list[Agency]:
+        await leave_line(workspace, None, "agency list", given)
         return await workspace.directory.agencies()
 
     rows = [
@@ -111,24 +117,28 @@ def list_(*, as_json: bool) -> None:
 
 
 @agency.command()
-@click.argument("slug")
+@agency_argument
+@reason_option
 @json_option
-def show(*, slug: str, as_json: bool) -> None:
+def show(*, agency: str, reason: str | None, as_json: bool) -> None:
     """Show one agency.
 
     \b
     Example:
       almoner agency show harbor
     """
+    given = reason_if_given(reason)
 
     async def run(workspace: Workspace) -> Agency:
-        return await agency_named(workspace, slug)
+        found = await agency_named(workspace, agency)
+        await leave_line(workspace, found, "agency show", given)
+        return found
 
     print_record(_record(in_workspace(run)), as_json=as_json)
 
 
 @agency.command()
-@click.argument("slug")
+@agency_argument
 @click.option("--name", default=None, help="As people know it.")
 @click.option("--state", "states", multiple=True, help="All its licences anew; repeatable.")
 @click.option("--website", default=None, help='The agency\'s own site; "" for none.')
@@ -138,7 +148,7 @@ def show(*, slug: str, as_json: bool) -> None:
 @json_option
 def update(
     *,
-    slug: str,
+    agency: str,
     name: str | None,
     states: tuple[str, ...],
     website: str | None,
@@ -166,7 +176,7 @@ def update(
     given = reason_or_ask(reason)
 
     async def run(workspace: Workspace) -> Agency:
-        found = await agency_named(workspace, slug)
+        found = await agency_named(workspace, agency)
         changed = replace(found, **changes)
         audit = cli_audit("agency update", subject=f"agency_{found.id}", reason=given)
         await workspace.directory.update_agency(changed, audit)
@@ -176,38 +186,39 @@ def update(
 
 
 @agency.command()
-@click.argument("slug")
+@agency_argument
 @reason_option
-def suspend(*, slug: str, reason: str | None) -> None:
+def suspend(*, agency: str, reason: str | None) -> None:
     """Refuse the agency's credentials, within a second, in every process.
 
     \b
     Example:
       almoner agency suspend harbor --reason "licence expired"
     """
-    _set_status(slug, AgencyStatus.SUSPENDED, reason_or_ask(reason, demanded=True))
-    click.echo(f"{slug} is suspended")
+    _set_status(agency, AgencyStatus.SUSPENDED, reason_or_ask(reason, demanded=True))
+    click.echo(f"{agency} is suspended")
 
 
 @agency.command()
-@click.argument("slug")
+@agency_argument
 @reason_option
-def resume(*, slug: str, reason: str | None) -> None:
+def resume(*, agency: str, reason: str | None) -> None:
     """Honour the agency's credentials again.
 
     \b
     Example:
       almoner agency resume harbor --reason "licence renewed"
     """
-    _set_status(slug, AgencyStatus.ACTIVE, reason_or_ask(reason))
-    click.echo(f"{slug} is active")
+    _set_status(agency, AgencyStatus.ACTIVE, reason_or_ask(reason))
+    click.echo(f"{agency} is active")
 
 
 @agency.command()
-@click.argument("slug")
+@agency_argument
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @reason_option
-def remove(*, slug: str, yes: bool, reason: str | None) -> None:
+@json_option
+def remove(*, agency: str, yes: bool, reason: str | None, as_json: bool) -> None:
     """Destroy the agency's keys, store and files, and prove it. There is no way back.
 
     \b
@@ -217,17 +228,20 @@ def remove(*, slug: str, yes: bool, reason: str | None) -> None:
     given = reason_or_ask(reason, demanded=True)
 
     async def run(workspace: Workspace) -> tuple[str, ...]:
-        found = await agency_named(workspace, slug)
+        found = await agency_named(workspace, agency)
         if not yes:
             if not sys.stdin.isatty():
                 raise click.UsageError("nobody is here to ask: repeat with --yes")
-            typed = click.prompt(f"This destroys all data of {found.name}. Type {slug} to go on")
-            if typed != slug:
+            typed = click.prompt(f"This destroys all data of {found.name}. Type {agency} to go on")
+            if typed != agency:
                 raise click.Abort
         return await remove_agency(workspace, found, reason=given)
 
     proofs = in_workspace(run)
-    click.echo(f"{slug} is removed; its keys are destroyed. Proved:")
+    if as_json:
+        print_record({"removed": agency, "proved": list(proofs)}, as_json=True)
+        return
+    click.echo(f"{agency} is removed; its keys are destroyed. Proved:")
     for proof in proofs:
         click.echo(f"  {proof}")
 

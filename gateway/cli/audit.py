@@ -5,7 +5,6 @@ import json
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -13,7 +12,7 @@ from typing import TypeVar
 import click
 
 from domain.agencies import Agency
-from domain.errors import StoreUnavailable
+from domain.errors import GatewayError
 from domain.ids import parse_global_id
 from gateway.cli.audit_output import (
     print_line,
@@ -23,12 +22,14 @@ from gateway.cli.audit_output import (
     write_proof,
 )
 from gateway.cli.terminal import (
+    agency_argument,
     agency_named,
     in_workspace,
     json_option,
     print_record,
     reason_option,
     reason_or_ask,
+    working,
 )
 from gateway.provisioning import cli_audit
 from gateway.workspace import Workspace
@@ -39,8 +40,8 @@ from tenants.ledger_verify import Trusted, Verdict
 T = TypeVar("T")
 FOLLOW_SECONDS = 1.0
 _PAGE_LINES = 1000
+_SHOWING_LINES = frozenset({"tail", "export", "prove"})  # they say whose data was read, and why
 
-agency_argument = click.argument("agency")
 out_option = click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -56,7 +57,6 @@ class _Opened:
     agency: Agency
     ledger: Ledger
     workspace: Workspace
-    waiting: int
 
 
 @click.group()
@@ -85,8 +85,9 @@ def verify(
 ) -> None:
     """Walk every line, and name the first one removed, changed, reordered or cut off.
 
-    Exit status 1 where anything is found. What the directory has witnessed is compared by itself;
-    a checkpoint that you keep elsewhere shows what even a thief of all our keys cannot undo.
+    Exit status 1 where anything is found, also where a row waits that cannot be read. What the
+    directory has witnessed is compared by itself; a checkpoint that you keep elsewhere shows what
+    even a thief of all our keys cannot undo.
 
     \b
     Example:
@@ -98,16 +99,16 @@ def verify(
     ]
     began = time.monotonic()
 
-    async def run(opened: _Opened) -> tuple[Verdict, int]:
+    async def run(opened: _Opened) -> Verdict:
         witnessed = [
             Trusted(source="the directory's witness", note=note)
             for note in await opened.workspace.directory.witnessed(opened.agency.id)
         ]
         progress = show_progress if sys.stderr.isatty() and not as_json else None
-        return await opened.ledger.verify(progress, [*witnessed, *given]), opened.waiting
+        return await opened.ledger.verify(progress, [*witnessed, *given])
 
-    verdict, waiting = _with_ledger(agency, "verify", reason, run)
-    print_verdict(verdict, waiting, time.monotonic() - began, as_json=as_json)
+    verdict = _with_ledger(agency, "verify", reason, run)
+    print_verdict(verdict, time.monotonic() - began, as_json=as_json)
     if verdict.finding is not None:
         sys.exit(1)
 
@@ -125,7 +126,7 @@ def tail(*, agency: str, count: int, follow: bool, reason: str | None, as_json: 
 
     \b
     Example:
-      almoner audit tail harbor -f
+      almoner audit tail harbor -f --reason "looking into a complaint"
     """
 
     async def run(opened: _Opened) -> None:
@@ -155,11 +156,12 @@ def export(*, agency: str, out: Path, reason: str | None, as_json: bool) -> None
 
     \b
     Example:
-      almoner audit export harbor --out harbor-audit.jsonl
+      almoner audit export harbor --out harbor-audit.jsonl --reason "yearly audit"
     """
 
     async def run(opened: _Opened) -> int:
-        return await write_export(opened.ledger, opened.agency.slug, out)
+        async with working("writing") as tell:
+            return await write_export(opened.ledger, opened.agency.slug, out, tell)
 
     count = _with_ledger(agency, "export", reason, run)
     print_record({"file": str(out), "lines": count}, as_json=as_json)
@@ -178,14 +180,16 @@ def prove(*, agency: str, consumer: str, out: Path, reason: str | None, as_json:
 
     \b
     Example:
-      almoner audit prove harbor con_01JH8Q4Z5W6X7Y8Z9A0B1C2D3E --out proof.json
+      almoner audit prove harbor con_01JH8Q4Z5W6X7Y8Z9A0B1C2D3E --out proof.json \\
+        --reason "the consumer asked"
     """
     named = parse_global_id(consumer)
     if named is None or named.prefix != "con":
         raise click.UsageError("name the consumer by the id that clients see: con_…")
 
     async def run(opened: _Opened) -> int:
-        return await write_proof(opened.ledger, opened.agency.slug, consumer, out)
+        async with working("proving") as tell:
+            return await write_proof(opened.ledger, opened.agency.slug, consumer, out, tell)
 
     count = _with_ledger(agency, "prove", reason, run, consumers=(consumer,))
     print_record({"file": str(out), "consumer": consumer, "lines": count}, as_json=as_json)
@@ -233,18 +237,17 @@ def _with_ledger(
     consumers: tuple[str, ...] = (),
 ) -> T:
     """Record the command, merge what waits, and return what `use` does with the ledger."""
-    given = reason_or_ask(reason)
+    given = reason_or_ask(reason, demanded=action in _SHOWING_LINES)
 
     async def run(workspace: Workspace) -> T:
         found = await agency_named(workspace, slug)
         line = cli_audit(f"audit {action}", subject=f"agency_{found.id}", reason=given)
         await workspace.directory.record_audit(found.id, replace(line, consumers=consumers))
         async with workspace.registry.lease(found) as store:
-            with suppress(StoreUnavailable):  # a ledger that was tampered with takes no lines
+            try:
                 await Sequencer(store.ledger, workspace.directory, found.id).merge()
-            waiting = len(await store.ledger.waiting(_PAGE_LINES))
-            return await use(
-                _Opened(agency=found, ledger=store.ledger, workspace=workspace, waiting=waiting)
-            )
+            except GatewayError as error:  # a ledger that was tampered with takes no lines
+                click.echo(f"What waits is not in the ledger yet: {error.message}", err=True)
+            return await use(_Opened(agency=found, ledger=store.ledger, workspace=workspace))
 
     return in_workspace(run)

@@ -11,15 +11,20 @@ from typing import Any, TextIO
 import click
 
 from domain.audit import AuditLine, AuditOutcome
+from domain.errors import StoreUnavailable
+from domain.merkle import includes
+from gateway.cli.terminal import Tell
 from tenants.ledger import Ledger, LedgerLine
+from tenants.ledger_records import not_as_signed
 from tenants.ledger_verify import Verdict
+from tenants.signed_notes import Checkpoint
 
 EXPORT_FORMAT = "almoner-audit-export/1"
 PROOF_FORMAT = "almoner-audit-proof/1"
 _PAGE_LINES = 1000
 
 
-async def write_export(ledger: Ledger, agency: str, out: Path) -> int:
+async def write_export(ledger: Ledger, agency: str, out: Path, tell: Tell) -> int:
     """Write every line and what checks them, as JSON lines; return how many lines."""
     checkpoint = await ledger.checkpoint()
     size, pruned = ledger.open_checkpoint(checkpoint).size, await ledger.pruned()
@@ -33,22 +38,25 @@ async def write_export(ledger: Ledger, agency: str, out: Path) -> int:
     }
     with _private(out) as file:
         file.write(json.dumps(first) + "\n")
-        async for line in _all_lines(ledger, size):
+        async for line in _all_lines(ledger, size, tell):
             file.write(json.dumps({"index": line.index, "text": line.text.decode()}) + "\n")
     return size - pruned
 
 
-async def write_proof(ledger: Ledger, agency: str, consumer: str, out: Path) -> int:
-    """Write every line about a consumer with its inclusion proof; return how many lines."""
+async def write_proof(ledger: Ledger, agency: str, consumer: str, out: Path, tell: Tell) -> int:
+    """Write every line about a consumer with its inclusion proof; return how many lines.
+
+    Raises StoreUnavailable, with nothing written, where a proof does not hold.
+    """
     checkpoint = await ledger.checkpoint()
-    size = ledger.open_checkpoint(checkpoint).size
+    signed = ledger.open_checkpoint(checkpoint)
     lines = [
         {
             "index": line.index,
             "text": line.text.decode(),
-            "proof": [_base64(one) for one in await ledger.inclusion(line.index, size=size)],
+            "proof": [_base64(one) for one in await _checked_proof(ledger, line, signed)],
         }
-        async for line in _all_lines(ledger, size)
+        async for line in _all_lines(ledger, signed.size, tell)
         if _is_about(line, consumer)
     ]
     proof = {
@@ -65,12 +73,21 @@ async def write_proof(ledger: Ledger, agency: str, consumer: str, out: Path) -> 
     return len(lines)
 
 
-async def _all_lines(ledger: Ledger, size: int) -> AsyncIterator[LedgerLine]:
+async def _checked_proof(ledger: Ledger, line: LedgerLine, signed: Checkpoint) -> list[bytes]:
+    """Return a line's inclusion proof, after checking it as whoever gets the file will."""
+    proof = await ledger.inclusion(line.index, size=signed.size)
+    if not includes(signed.root, signed.size, line.index, line.leaf_hash, proof):
+        raise not_as_signed()
+    return proof
+
+
+async def _all_lines(ledger: Ledger, size: int, tell: Tell) -> AsyncIterator[LedgerLine]:
     last: int | None = None
     while page := await ledger.lines(after=last, before=size, limit=_PAGE_LINES):
         for line in page:
             yield line
         last = page[-1].index
+        tell(f"line {last + 1:,} of {size:,}")
 
 
 def _is_about(line: LedgerLine, consumer: str) -> bool:
@@ -85,7 +102,11 @@ def print_line(line: LedgerLine, *, as_json: bool) -> None:
     if as_json:
         click.echo(line.text.decode())
         return
-    found: AuditLine = line.line
+    try:
+        found: AuditLine = line.line
+    except StoreUnavailable:  # from before lines were looked at when they were merged
+        click.echo(f"{line.index}  (no audit line: `tail --json` prints it as it is)")
+        return
     parts: list[Any] = [
         line.index,
         found.at.isoformat(timespec="seconds"),
@@ -99,7 +120,7 @@ def print_line(line: LedgerLine, *, as_json: bool) -> None:
     click.echo("  ".join(str(part) for part in parts if part not in (None, "")))
 
 
-def print_verdict(verdict: Verdict, waiting: int, seconds: float, *, as_json: bool) -> None:
+def print_verdict(verdict: Verdict, seconds: float, *, as_json: bool) -> None:
     """Print what verifying came to."""
     finding = verdict.finding
     if as_json:
@@ -107,7 +128,8 @@ def print_verdict(verdict: Verdict, waiting: int, seconds: float, *, as_json: bo
             "ok": finding is None,
             "lines": verdict.size,
             "pruned": verdict.pruned,
-            "waiting": waiting,
+            "waiting": verdict.waiting,
+            "setAside": list(verdict.set_aside),
             "comparedCheckpoints": verdict.compared,
             "seconds": round(seconds, 2),
             "checkpoint": verdict.checkpoint,

@@ -17,8 +17,17 @@ from domain.audit import AuditLine
 from domain.consumers import Consumer
 from domain.credit import BlobRef
 from domain.errors import InvalidTransition, NotFound, VersionConflict
-from gateway.cli.retention import audited_as
-from gateway.cli.terminal import agency_named, in_workspace, reason_option, reason_or_ask
+from gateway.cli.retention import audited_as, scrub
+from gateway.cli.terminal import (
+    agency_argument,
+    agency_named,
+    in_workspace,
+    json_option,
+    print_record,
+    reason_option,
+    reason_or_ask,
+    working,
+)
 from gateway.settings import CannotStart
 from gateway.workspace import Workspace
 from tenants.codec import encode, encode_audit
@@ -43,13 +52,14 @@ def consumer() -> None:
 
 
 @consumer.command()
-@click.argument("agency")
+@agency_argument
 @click.argument("consumer_id", metavar="CONSUMER")
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to make."
 )
 @reason_option
-def export(*, agency: str, consumer_id: str, out: Path, reason: str | None) -> None:
+@json_option
+def export(*, agency: str, consumer_id: str, out: Path, reason: str | None, as_json: bool) -> None:
     """Write everything held about a consumer to a file, as JSON, for its owner alone to read.
 
     Records, raw bureau files, and every audit line: who did or read what, and why.
@@ -68,9 +78,10 @@ def export(*, agency: str, consumer_id: str, out: Path, reason: str | None) -> N
     ) -> int:
         line = audited_as("consumer export", given)(consumer_id, (consumer_id,))
         await store.record_audit(replace(line, fields=_fields(holdings)))  # before anything leaves
-        lines = [line async for line in lines_about(store, holdings.ids)]
-        lines += await _of_directory(workspace, found, holdings, {line.id for line in lines})
-        document = await _document(store, found, holdings)
+        async with working("reading the audit ledger"):
+            lines = [line async for line in lines_about(store, holdings.ids)]
+            lines += await _of_directory(workspace, found, holdings, {line.id for line in lines})
+            document = await _document(store, found, holdings)
         document["operatorGrants"] = [
             _plain(grant)
             for grant in await workspace.directory.access_grants(found.id)
@@ -79,22 +90,27 @@ def export(*, agency: str, consumer_id: str, out: Path, reason: str | None) -> N
         document["audit"] = [json.loads(encode_audit(line)) for line in lines]
         text = json.dumps(document, indent=2)
         await asyncio.to_thread(_write, out, text)
-        return len(text)
+        return len(text.encode())
 
     size = _with_holdings(agency, consumer_id, act)
+    if as_json:
+        print_record({"file": str(out), "consumer": consumer_id, "bytes": size}, as_json=True)
+        return
     click.echo(f"{out}: {size // 1024 + 1} KB. It holds everything in the clear: keep it safe.")
 
 
 @consumer.command(name="erase")
-@click.argument("agency")
+@agency_argument
 @click.argument("consumer_id", metavar="CONSUMER")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @reason_option
-def erase_(*, agency: str, consumer_id: str, yes: bool, reason: str | None) -> None:
+@json_option
+def erase_(*, agency: str, consumer_id: str, yes: bool, reason: str | None, as_json: bool) -> None:
     """Remove everything held about a consumer, unless a duty to keep stands against it.
 
     Refused, with the reasons: an application that is open or was closed too recently, a consent
-    that proves a pull, a legal hold. One audit line is left, without any value.
+    that proves a pull, a legal hold. Operators' grants over it go too. An audit line is left, with
+    ids and the reason that you give: name nobody in it.
 
     \b
     Example:
@@ -105,7 +121,6 @@ def erase_(*, agency: str, consumer_id: str, yes: bool, reason: str | None) -> N
     async def act(
         workspace: Workspace, found: Agency, store: AgencyStore, holdings: Holdings
     ) -> None:
-        del workspace
         years, at = found.retention_years, datetime.now(UTC)
         against = obstacles(holdings, years=years, at=at)
         if against:
@@ -117,10 +132,20 @@ def erase_(*, agency: str, consumer_id: str, yes: bool, reason: str | None) -> N
             typed = click.prompt(f"There is no way back. Type {consumer_id} to go on")
             if typed != consumer_id:
                 raise click.Abort
-        if not await erase(store, holdings, audited_as("consumer erase", given)):
-            raise VersionConflict
+        async with working("erasing"):
+            # First, as nobody finds them once the consumer is gone.
+            audited = audited_as("consumer erase: operators' grants", given)
+            await workspace.directory.forget_access_grants(
+                found.id, holdings.ids, audited(consumer_id, (consumer_id,))
+            )
+            if not await erase(store, holdings, audited_as("consumer erase", given)):
+                raise VersionConflict
+            await scrub(store)
 
     _with_holdings(agency, consumer_id, act)
+    if as_json:
+        print_record({"erased": consumer_id}, as_json=True)
+        return
     click.echo(
         f"{consumer_id} is erased. Their sign-in, if they have one, is in the user pool: remove it "
         "there."
@@ -140,7 +165,9 @@ def _with_holdings(
             known = await store.get(Consumer, consumer_id)
             if known is None:
                 raise NotFound(f"{slug} has no consumer {consumer_id}")
-            return await act(workspace, found, store, await holdings_of(store, known))
+            async with working("looking for all that is held"):
+                holdings = await holdings_of(store, known)
+            return await act(workspace, found, store, holdings)
 
     return in_workspace(run)
 

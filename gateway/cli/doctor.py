@@ -1,9 +1,7 @@
 """`almoner doctor`: checks what a running system needs, and says how to mend what is missing."""
 
 import asyncio
-import os
 import shlex
-import sqlite3
 import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict
@@ -11,17 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-import httpx
 
-from domain.addresses import is_loopback
-from domain.agencies import Agency
 from domain.errors import GatewayError
 from gateway.bureaus import open_bureaus
 from gateway.cli.age_findings import of_ages, of_certificate
+from gateway.cli.agency_findings import UPGRADE, new_demo, of_agencies, owner_of, remedy_for
 from gateway.cli.findings import Finding, fine, machine
 from gateway.cli.terminal import configured, json_option, print_rows
-from gateway.config import Config
-from gateway.identity.jwks import key_set_address
+from gateway.config import Config, transit_fault
 from gateway.local.issuer import LocalIssuer
 from gateway.local.serve_file import SERVE_FILE
 from gateway.secret_ages import aged_keys, aged_secrets
@@ -30,21 +25,19 @@ from gateway.settings import CannotStart
 from gateway.workspace import (
     CERTIFICATES_FOLDER,
     ISSUER_FILE,
-    Workspace,
     open_home_keys,
     open_workspace,
 )
 from tenants.directory_backup import DIRECTORY_FILE
+from tenants.directory_rows import FORMATS
 from tenants.home_keys import IN_FILE, IN_KMS, KEYRING_FILE, ROOT_KEY_FILE
 from tenants.keyring import KeyringUnreachable
 from tenants.keyring_file import is_locked
+from tenants.sqlcipher import format_of
+from tenants.sqlite_directory import APPLICATION_ID
 
-POOL_TIMEOUT_SECONDS = 5
 _SIMULATOR_CERTIFICATE = "client.pem"
 _RESTORE = "almoner directory restore FILE --overwrite"
-_WAIT = "another process holds the file: repeat in a moment"
-_ROOM = "make room on the disk, or look at its health"
-_PRIMARY_CODE = 0xFF
 _BUREAU_PAGE = "docs/credit.md says what the bureau gives you, and where it is set"
 
 
@@ -71,7 +64,7 @@ def doctor(*, as_json: bool) -> None:
 
 
 async def _examine(config: Config) -> list[Finding]:
-    findings = [*machine(config)]
+    findings = [*machine(config), *_transit(config)]
     if not (config.home / DIRECTORY_FILE).is_file():
         findings.append(
             Finding(
@@ -85,12 +78,12 @@ async def _examine(config: Config) -> list[Finding]:
         return findings
     try:
         async with open_home_keys(config.home, config.keys) as keys:
-            issuer_key = keys.derive("issuer")
+            issuer_key, directory_key = keys.derive("issuer"), keys.derive("directory")
     except GatewayError as error:
         findings.append(_no_keys(config, error))
     else:
-        findings.append(fine("keyring", _where_keys_are(config)))
-        findings += [item async for item in _directory(config)]
+        findings.append(_where_keys_are(config))
+        findings += [item async for item in _directory(config, directory_key)]
         findings += [*_issuer(config, issuer_key)]
     findings += [item async for item in _bureau(config)]
     if config.tls_certificate_file is not None:
@@ -103,12 +96,34 @@ async def _examine(config: Config) -> list[Finding]:
     return findings
 
 
-def _where_keys_are(config: Config) -> str:
+def _is_demo(home: Path) -> bool:
+    return (home / SERVE_FILE).is_file() or (home / ISSUER_FILE).is_file()
+
+
+def _transit(config: Config) -> Iterator[Finding]:
+    """Say what `almoner serve` would refuse to start for; in a demo, `almoner dev` starts."""
+    fault = transit_fault(config)
+    if fault is not None:
+        state = "warn" if _is_demo(config.home) else "FAIL"
+        told = f"`almoner serve` does not start: {fault}"
+        remedy = "docs/operations.md, TLS"
+        yield Finding(check="transit", state=state, finding=told, remedy=remedy)
+
+
+def _where_keys_are(config: Config) -> Finding:
     if config.keyring != IN_FILE:
-        return f"AWS KMS unwraps with {config.keyring.removeprefix(IN_KMS)}"
+        return fine("keyring", f"AWS KMS unwraps with {config.keyring.removeprefix(IN_KMS)}")
     if is_locked(config.home / KEYRING_FILE):
-        return "under a passphrase, and can be read by its owner alone"
-    return "can be read by its owner alone"
+        return fine("keyring", "under a passphrase, and can be read by its owner alone")
+    if _is_demo(config.home):
+        return fine("keyring", "can be read by its owner alone")
+    return Finding(
+        check="keyring",
+        state="warn",
+        finding=f"{KEYRING_FILE} is under no passphrase: a copy of the disk opens every store",
+        remedy="almoner keyring passphrase --new-passphrase-file FILE, or keys in AWS KMS: "
+        "docs/operations.md, Keys",
+    )
 
 
 def _no_keys(config: Config, error: GatewayError) -> Finding:
@@ -117,7 +132,7 @@ def _no_keys(config: Config, error: GatewayError) -> Finding:
     if file.is_file() and file.stat().st_mode & 0o077:
         remedy = f"chmod 600 {shlex.quote(str(file))}"
     elif isinstance(error.__cause__, PermissionError):
-        remedy = _owner(file.parent)
+        remedy = owner_of(file.parent)
     elif isinstance(error, KeyringUnreachable):
         remedy = "check the network, ALMONER_AWS_REGION and ALMONER_AWS_ENDPOINT_URL"
     elif config.keyring != IN_FILE and file.is_file():
@@ -127,11 +142,17 @@ def _no_keys(config: Config, error: GatewayError) -> Finding:
     return Finding(check="keyring", state="FAIL", finding=error.message, remedy=remedy)
 
 
-async def _directory(config: Config) -> AsyncIterator[Finding]:
+async def _directory(config: Config, key: bytes) -> AsyncIterator[Finding]:
     try:
+        file = config.home / DIRECTORY_FILE
+        found = format_of(file, key, application_id=APPLICATION_ID)
+        if 0 < found < len(FORMATS):
+            finding = f"it has format {found} of {len(FORMATS)}; nothing behind it was opened"
+            yield Finding(check="directory", state="warn", finding=finding, remedy=UPGRADE)
+            return
         async with open_workspace(config.home, keys=config.keys) as workspace:
             yield fine("directory", "opens with the keyring's key")
-            async for item in _agencies(workspace):
+            async for item in of_agencies(workspace):
                 yield item
             at = datetime.now(UTC)
             for item in of_ages(await aged_keys(workspace.directory, at), at):
@@ -145,106 +166,13 @@ async def _directory(config: Config) -> AsyncIterator[Finding]:
         yield Finding(check="directory", state="FAIL", finding=str(error), remedy=remedy)
 
 
-def remedy_for(error: BaseException, home: Path, otherwise: str) -> str:
-    """Return what mends a file that does not open, by what the system or the driver said of it."""
-    cause: BaseException | None = error
-    while cause is not None:
-        code = getattr(cause, "sqlite_errorcode", 0) & _PRIMARY_CODE
-        if isinstance(cause, PermissionError) or code in (
-            sqlite3.SQLITE_READONLY,
-            sqlite3.SQLITE_CANTOPEN,
-            sqlite3.SQLITE_PERM,
-        ):
-            return _owner(home)
-        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            return _WAIT
-        if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-            return _ROOM
-        cause = cause.__cause__
-    return otherwise
-
-
-def _owner(home: Path) -> str:
-    return (
-        f"run as the user who owns the files, or: chown -R {os.geteuid()} {shlex.quote(str(home))}"
-    )
-
-
-async def _agencies(workspace: Workspace) -> AsyncIterator[Finding]:
-    agencies = await workspace.directory.agencies()
-    if not agencies:
-        yield Finding(
-            check="agencies",
-            state="warn",
-            finding="none yet",
-            remedy="almoner agency add --help",
-        )
-    for agency in agencies:
-        yield await _store(workspace, agency)
-        for pool in agency.pools:
-            yield await _pool(workspace.home, agency, pool.issuer)
-        if not agency.pools:
-            yield Finding(
-                check=f"{agency.slug}: pool",
-                state="warn",
-                finding="none: its people cannot sign in, only API keys work",
-                remedy=_pool_command(agency),
-            )
-
-
-async def _store(workspace: Workspace, agency: Agency) -> Finding:
-    try:
-        async with workspace.registry.lease(agency) as store:
-            count = await store.count("application_all", "")
-    except GatewayError as error:
-        otherwise = "bring its file back from a backup; the other agencies are not affected"
-        return Finding(
-            check=f"{agency.slug}: store",
-            state="FAIL",
-            finding=error.message,
-            remedy=remedy_for(error, workspace.home, otherwise),
-        )
-    return fine(f"{agency.slug}: store", f"opens; {count} applications")
-
-
-async def _pool(home: Path, agency: Agency, issuer: str) -> Finding:
-    check = f"{agency.slug}: pool"
-    try:
-        address = key_set_address(issuer)
-    except ValueError:
-        return Finding(
-            check=check,
-            state="FAIL",
-            finding=f"keys are never asked for at {issuer}: everybody's tokens are refused",
-            remedy=f"an issuer is an https address: {_pool_command(agency)}",
-        )
-    try:
-        async with httpx.AsyncClient(timeout=POOL_TIMEOUT_SECONDS) as client:
-            keys = (await client.get(address)).raise_for_status().json()["keys"]
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
-        finding = f"no key set at {address} ({type(error).__name__})"
-        if not is_loopback(issuer):
-            remedy = f"check the network; if the issuer is another one: {_pool_command(agency)}"
-            return Finding(check=check, state="warn", finding=finding, remedy=remedy)
-        if (home / ISSUER_FILE).is_file():
-            remedy = "`almoner dev` answers it while it runs"
-            return Finding(check=check, state="warn", finding=finding, remedy=remedy)
-        finding += f", and there is no {ISSUER_FILE} that `almoner dev` could answer from"
-        return Finding(check=check, state="FAIL", finding=finding, remedy=_new_demo())
-    return fine(check, f"{len(keys)} keys at {address}")
-
-
-def _pool_command(agency: Agency) -> str:
-    return f'almoner agency update {agency.slug} --issuer URL --client-id ID --reason "…"'
-
-
 def _issuer(config: Config, key: bytes) -> Iterator[Finding]:
     """Check the local issuer of a demo home; a home with pools elsewhere has none."""
     file = config.home / ISSUER_FILE
     if not file.is_file():
         if (config.home / SERVE_FILE).is_file():
             finding = f"this is a demo home without its {ISSUER_FILE}: nobody can get a token"
-            yield Finding(check="token issuer", state="FAIL", finding=finding, remedy=_new_demo())
+            yield Finding(check="token issuer", state="FAIL", finding=finding, remedy=new_demo())
         return
     try:
         issuer = LocalIssuer.open(file, key, create=False)
@@ -253,17 +181,10 @@ def _issuer(config: Config, key: bytes) -> Iterator[Finding]:
         finally:
             issuer.close()
     except GatewayError as error:
-        remedy = remedy_for(error, config.home, _new_demo())
+        remedy = remedy_for(error, config.home, new_demo())
         yield Finding(check="token issuer", state="FAIL", finding=error.message, remedy=remedy)
     else:
         yield fine("token issuer", f"opens; {users} users")
-
-
-def _new_demo() -> str:
-    return (
-        f"bring {ISSUER_FILE} back from a copy, or set ALMONER_HOME to another folder: "
-        "`almoner dev` makes the demo anew there"
-    )
 
 
 async def _bureau(config: Config) -> AsyncIterator[Finding]:

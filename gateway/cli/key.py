@@ -10,10 +10,13 @@ from domain.agencies import Agency
 from domain.errors import NotFound
 from domain.ids import new_ulid
 from gateway.cli.terminal import (
+    agency_argument,
     agency_named,
     in_workspace,
     json_option,
+    leave_line,
     print_rows,
+    reason_if_given,
     reason_option,
     reason_or_ask,
 )
@@ -33,7 +36,7 @@ def key() -> None:
 
 
 @key.command()
-@click.argument("agency")
+@agency_argument
 @click.option(
     "--scope",
     "scopes",
@@ -89,14 +92,16 @@ def create(
 
 @key.command(name="list")
 @click.argument("agency", required=False)
+@reason_option
 @json_option
-def list_(*, agency: str | None, as_json: bool) -> None:
+def list_(*, agency: str | None, reason: str | None, as_json: bool) -> None:
     """List keys, never their secrets; of one agency or of all.
 
     \b
     Example:
       almoner key list harbor
     """
+    given = reason_if_given(reason)
 
     async def run(workspace: Workspace) -> list[dict[str, object]]:
         agencies = (
@@ -104,6 +109,8 @@ def list_(*, agency: str | None, as_json: bool) -> None:
             if agency
             else await workspace.directory.agencies()
         )
+        for item in agencies:
+            await leave_line(workspace, item, "key list", given)
         now = datetime.now(UTC)
         return [
             _row(item, found, now)
@@ -115,7 +122,7 @@ def list_(*, agency: str | None, as_json: bool) -> None:
 
 
 @key.command()
-@click.argument("agency")
+@agency_argument
 @click.argument("key_id", metavar="KEY")
 @reason_option
 def revoke(*, agency: str, key_id: str, reason: str | None) -> None:

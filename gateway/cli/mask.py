@@ -15,6 +15,7 @@ import click
 from domain.agencies import Agency
 from domain.errors import GatewayError
 from gateway.cli.terminal import (
+    agency_argument,
     agency_named,
     in_workspace,
     json_option,
@@ -54,7 +55,7 @@ class Masked:
 
 
 @click.command()
-@click.argument("agency")
+@agency_argument
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import click
 
+from domain.agencies import Agency
 from domain.applications import Application
 from domain.audit import AuditLine
 from domain.errors import NotFound
@@ -17,18 +18,23 @@ from domain.retention import (
     LegalHold,
 )
 from gateway.cli.terminal import (
+    agency_argument,
     agency_named,
     in_workspace,
     json_option,
+    leave_line,
     print_record,
     print_rows,
+    reason_if_given,
     reason_option,
     reason_or_ask,
+    working,
 )
 from gateway.provisioning import cli_audit
 from gateway.workspace import Workspace
 from tenants.retention import (
     Audited,
+    Disposal,
     dispose,
     due,
     hold_id,
@@ -38,6 +44,8 @@ from tenants.retention import (
     sweep_files,
 )
 from tenants.store import AgencyStore
+
+application_argument = click.argument("application")
 
 
 @click.group()
@@ -51,7 +59,7 @@ def retention() -> None:
 
 
 @retention.command()
-@click.argument("agency")
+@agency_argument
 @click.argument(
     "number", required=False, type=click.IntRange(RETENTION_YEARS_MIN, RETENTION_YEARS_MAX)
 )
@@ -79,7 +87,7 @@ def years(*, agency: str, number: int | None, reason: str | None, as_json: bool)
 
 
 @retention.command()
-@click.argument("agency")
+@agency_argument
 @click.option("--dry-run", is_flag=True, help="List what would go, and change nothing.")
 @reason_option
 @json_option
@@ -92,13 +100,15 @@ def run(*, agency: str, dry_run: bool, reason: str | None, as_json: bool) -> Non
     Example:
       almoner retention run harbor --reason "monthly disposal"
     """
-    given = "" if dry_run else reason_or_ask(reason, demanded=True)
+    given = reason_if_given(reason) if dry_run else reason_or_ask(reason, demanded=True)
 
     async def act(workspace: Workspace) -> list[dict[str, object]]:
         found = await agency_named(workspace, agency)
+        if dry_run:
+            await leave_line(workspace, found, "retention run --dry-run", given)
         async with workspace.registry.lease(found) as store:
-            audited = None if dry_run else audited_as("retention run", given)
-            return await _run(store, found.retention_years, datetime.now(UTC), audited)
+            disposing = None if dry_run else _Disposing(workspace, found, given)
+            return await _run(store, found.retention_years, datetime.now(UTC), disposing)
 
     rows = in_workspace(act)
     print_rows(rows, as_json=as_json, empty="nothing has served its time yet")
@@ -107,8 +117,8 @@ def run(*, agency: str, dry_run: bool, reason: str | None, as_json: bool) -> Non
 
 
 @retention.command()
-@click.argument("agency")
-@click.argument("application")
+@agency_argument
+@application_argument
 @reason_option
 def hold(*, agency: str, application: str, reason: str | None) -> None:
     """Keep an application and all under it, whatever its age, until the hold is released.
@@ -135,8 +145,8 @@ def hold(*, agency: str, application: str, reason: str | None) -> None:
 
 
 @retention.command()
-@click.argument("agency")
-@click.argument("application")
+@agency_argument
+@application_argument
 @reason_option
 def release(*, agency: str, application: str, reason: str | None) -> None:
     """Let an application go when its time comes.
@@ -156,18 +166,21 @@ def release(*, agency: str, application: str, reason: str | None) -> None:
 
 
 @retention.command()
-@click.argument("agency")
+@agency_argument
+@reason_option
 @json_option
-def holds(*, agency: str, as_json: bool) -> None:
+def holds(*, agency: str, reason: str | None, as_json: bool) -> None:
     """List the legal holds.
 
     \b
     Example:
       almoner retention holds harbor
     """
+    given = reason_if_given(reason)
 
     async def act(workspace: Workspace) -> list[dict[str, object]]:
         found = await agency_named(workspace, agency)
+        await leave_line(workspace, found, "retention holds", given)
         async with workspace.registry.lease(found) as store:
             return [
                 {
@@ -209,31 +222,66 @@ def _with_application(
     in_workspace(run)
 
 
+class _Disposing:
+    """Disposes of things one by one: what the store holds, and operators' grants over it."""
+
+    def __init__(self, workspace: Workspace, agency: Agency, reason: str) -> None:
+        self._workspace, self._agency, self._reason = workspace, agency, reason
+        self.audited = audited_as("retention run", reason)
+
+    async def dispose(self, store: AgencyStore, item: Disposal) -> bool:
+        """Remove what goes together; False where it was changed or held meanwhile."""
+        if not await dispose(store, item, self.audited):
+            return False
+        # Their reasons may say whom they are about.
+        audit = audited_as("retention run: operators' grants", self._reason)
+        await self._workspace.directory.forget_access_grants(
+            self._agency.id,
+            {record.id for record in item.records},
+            audit(item.subject, item.consumers),
+        )
+        return True
+
+
 async def _run(
-    store: AgencyStore, kept_years: int, at: datetime, audited: Audited | None
+    store: AgencyStore, kept_years: int, at: datetime, disposing: _Disposing | None
 ) -> list[dict[str, object]]:
-    """Dispose of what is due, or list it where there is no audit line to write."""
+    """Dispose of what is due, or list it where nothing is to be disposed of."""
     rows: list[dict[str, object]] = []
-    if audited is not None:
-        await store.record_audit(audited(None, ()))  # that it ran, even where nothing is due
-    async for item in due(store, years=kept_years, at=at):
-        done = audited is None or await dispose(store, item, audited)
-        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(item.counts.items()))
-        why = item.reason if done else "it was changed or held meanwhile, and stays for now"
-        rows.append({"what": item.subject, "records": kinds, "why": why})
-    below, first = await old_lines(store, at=at), await store.ledger.pruned()
-    if below > first:
-        why = f"they are older than {AUDIT_YEARS} years"
-        if audited is not None:
-            below = await store.ledger.prune(below)
+    if disposing is not None:
+        await store.record_audit(disposing.audited(None, ()))  # even where nothing is due
+    async with working("looking for what has served its time") as tell:
+        async for item in due(store, years=kept_years, at=at):
+            done = disposing is None or await disposing.dispose(store, item)
+            kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(item.counts.items()))
+            why = item.reason if done else "it was changed or held meanwhile, and stays for now"
+            rows.append({"what": item.subject, "records": kinds, "why": why})
+            tell(f"{len(rows):,} found")
+        below, first = await old_lines(store, at=at), await store.ledger.pruned()
         if below > first:
-            rows.append({"what": f"audit lines {first} to {below - 1}", "records": "", "why": why})
-    if audited is not None:
-        swept = await sweep_files(store, at=at)
+            why = f"they are older than {AUDIT_YEARS} years"
+            if disposing is not None:
+                below = await store.ledger.prune(below)
+            if below > first:
+                lines = f"audit lines {first} to {below - 1}"
+                rows.append({"what": lines, "records": "", "why": why})
+        swept = 0 if disposing is None else await sweep_files(store, at=at)
         if swept:
             why = "no report names them: their pull was cut off"
             rows.append({"what": "files", "records": f"{swept} file", "why": why})
+    if disposing is not None:
+        await scrub(store)
     return rows
+
+
+async def scrub(store: AgencyStore) -> None:
+    """Take what was removed out of the store's files too; say so where that could not be done."""
+    if not await store.scrub():
+        click.echo(
+            "Somebody was reading the store all the while: what was removed may still be in its "
+            "write-ahead log. Empty that in a moment, with: almoner retention run",
+            err=True,
+        )
 
 
 def _about(audit: AuditLine, application: Application) -> AuditLine:

@@ -6,17 +6,21 @@ import click
 
 from domain.agencies import Agency
 from gateway.cli.terminal import (
+    agency_argument,
     agency_named,
     in_workspace,
     json_option,
+    leave_line,
     print_record,
     print_rows,
+    reason_if_given,
     reason_option,
     reason_or_ask,
+    working,
 )
 from gateway.provisioning import cli_audit
 from gateway.workspace import Workspace
-from tenants.rotation import KeyUse, key_use, reseal, retire_keys, start_rotation
+from tenants.rotation import KeyHolding, reseal, retire_keys, start_rotation, under_each_key
 
 
 @click.group(name="key-rotation")
@@ -30,10 +34,10 @@ def rotation() -> None:
 
 
 @rotation.command()
-@click.argument("slug")
+@agency_argument
 @reason_option
 @json_option
-def start(*, slug: str, reason: str | None, as_json: bool) -> None:
+def start(*, agency: str, reason: str | None, as_json: bool) -> None:
     """Make a new data key, and seal everything anew under it while others go on working.
 
     It may be stopped at any moment: `resume` goes on where it was.
@@ -45,21 +49,21 @@ def start(*, slug: str, reason: str | None, as_json: bool) -> None:
     given = reason_or_ask(reason, demanded=True)
 
     async def run(workspace: Workspace) -> dict[str, object]:
-        agency = await agency_named(workspace, slug)
-        audit = cli_audit("key-rotation start", subject=f"agency_{agency.id}", reason=given)
-        key = await start_rotation(workspace.directory, workspace.keyring, agency.id, audit)
+        found = await agency_named(workspace, agency)
+        audit = cli_audit("key-rotation start", subject=f"agency_{found.id}", reason=given)
+        key = await start_rotation(workspace.directory, workspace.keyring, found.id, audit)
         click.echo(f"new data key {key.key_id}; sealing anew under it …", err=True)
-        return await _reseal(workspace, agency)
+        return await _reseal(workspace, found)
 
     print_record(in_workspace(run), as_json=as_json)
     click.echo("back the directory up now: older backups of it lack the new key", err=True)
 
 
 @rotation.command()
-@click.argument("slug")
+@agency_argument
 @reason_option
 @json_option
-def resume(*, slug: str, reason: str | None, as_json: bool) -> None:
+def resume(*, agency: str, reason: str | None, as_json: bool) -> None:
     """Seal anew what does not lie under the newest data key yet.
 
     \b
@@ -69,30 +73,33 @@ def resume(*, slug: str, reason: str | None, as_json: bool) -> None:
     given = reason_or_ask(reason)
 
     async def run(workspace: Workspace) -> dict[str, object]:
-        agency = await agency_named(workspace, slug)
-        audit = cli_audit("key-rotation resume", subject=f"agency_{agency.id}", reason=given)
-        await workspace.directory.record_audit(agency.id, audit)
-        return await _reseal(workspace, agency)
+        found = await agency_named(workspace, agency)
+        audit = cli_audit("key-rotation resume", subject=f"agency_{found.id}", reason=given)
+        await workspace.directory.record_audit(found.id, audit)
+        return await _reseal(workspace, found)
 
     print_record(in_workspace(run), as_json=as_json)
 
 
 @rotation.command()
-@click.argument("slug")
+@agency_argument
+@reason_option
 @json_option
-def status(*, slug: str, as_json: bool) -> None:
+def status(*, agency: str, reason: str | None, as_json: bool) -> None:
     """Count what lies under each data key.
 
     \b
     Example:
       almoner key-rotation status harbor
     """
+    given = reason_if_given(reason)
 
-    async def run(workspace: Workspace) -> list[KeyUse]:
-        agency = await agency_named(workspace, slug)
-        wrapped = await workspace.directory.wrapped_keys(agency.id)
-        async with workspace.registry.lease(agency) as store:
-            return await key_use(store, wrapped)
+    async def run(workspace: Workspace) -> list[KeyHolding]:
+        found = await agency_named(workspace, agency)
+        await leave_line(workspace, found, "key-rotation status", given)
+        wrapped = await workspace.directory.wrapped_keys(found.id)
+        async with workspace.registry.lease(found) as store, working("counting"):
+            return await under_each_key(store, wrapped)
 
     rows = [
         {
@@ -108,11 +115,11 @@ def status(*, slug: str, as_json: bool) -> None:
 
 
 @rotation.command()
-@click.argument("slug")
+@agency_argument
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @reason_option
 @json_option
-def finish(*, slug: str, yes: bool, reason: str | None, as_json: bool) -> None:
+def finish(*, agency: str, yes: bool, reason: str | None, as_json: bool) -> None:
     """Destroy the older data keys, under which nothing lies any more.
 
     Copies of the store from before the rotation cannot be read afterwards.
@@ -124,30 +131,25 @@ def finish(*, slug: str, yes: bool, reason: str | None, as_json: bool) -> None:
     given = reason_or_ask(reason, demanded=True)
 
     async def run(workspace: Workspace) -> dict[str, object]:
-        agency = await agency_named(workspace, slug)
+        found = await agency_named(workspace, agency)
         if not yes:
             if not sys.stdin.isatty():
                 raise click.UsageError("nobody is here to ask: repeat with --yes")
             click.confirm(
-                f"Older copies of {slug}'s store cannot be read afterwards. Go on?", abort=True
+                f"Older copies of {agency}'s store cannot be read afterwards. Go on?", abort=True
             )
-        audit = cli_audit("key-rotation finish", subject=f"agency_{agency.id}", reason=given)
-        async with workspace.registry.lease(agency) as store:
-            gone = await retire_keys(workspace.directory, store, agency.id, audit)
-        return {"agency": slug, "destroyed": gone}
+        audit = cli_audit("key-rotation finish", subject=f"agency_{found.id}", reason=given)
+        async with workspace.registry.lease(found) as store:
+            gone = await retire_keys(workspace.directory, store, found.id, audit)
+        return {"agency": agency, "destroyed": gone}
 
     print_record(in_workspace(run), as_json=as_json)
 
 
 async def _reseal(workspace: Workspace, agency: Agency) -> dict[str, object]:
-    shown = sys.stderr.isatty()
-
-    def progress(done: int, seen: int) -> None:
-        if shown:
-            click.echo(f"\r{done:,} sealed anew, {seen:,} looked at ", nl=False, err=True)
-
     async with workspace.registry.lease(agency) as store:
-        done = await reseal(store, progress)
-        if shown:
-            click.echo(err=True)
+        async with working("sealing anew") as tell:
+            done = await reseal(
+                store, lambda done, seen: tell(f"{done:,} of {seen:,} that were looked at")
+            )
         return {"agency": agency.slug, "key": store.sealer.newest_key, "sealedAnew": done}

@@ -9,10 +9,13 @@ from domain.agencies import Staff
 from domain.errors import NotFound
 from domain.ids import new_ulid
 from gateway.cli.terminal import (
+    agency_argument,
     agency_named,
     in_workspace,
     json_option,
+    leave_line,
     print_rows,
+    reason_if_given,
     reason_option,
     reason_or_ask,
 )
@@ -33,7 +36,7 @@ def staff() -> None:
 
 
 @staff.command()
-@click.argument("agency")
+@agency_argument
 @click.option("--subject", required=True, help="The `sub` of their tokens.")
 @click.option("--email", required=True)
 @click.option("--name", required=True, help="As colleagues see it.")
@@ -68,18 +71,21 @@ def add(
 
 
 @staff.command(name="list")
-@click.argument("agency")
+@agency_argument
+@reason_option
 @json_option
-def list_(*, agency: str, as_json: bool) -> None:
+def list_(*, agency: str, reason: str | None, as_json: bool) -> None:
     """List an agency's staff.
 
     \b
     Example:
       almoner staff list harbor --json
     """
+    given = reason_if_given(reason)
 
     async def run(workspace: Workspace) -> list[dict[str, object]]:
         found = await agency_named(workspace, agency)
+        await leave_line(workspace, found, "staff list", given)
         return [
             {
                 "id": person.id,
@@ -95,7 +101,7 @@ def list_(*, agency: str, as_json: bool) -> None:
 
 
 @staff.command()
-@click.argument("agency")
+@agency_argument
 @click.argument("staff_id", metavar="STAFF")
 @reason_option
 def deactivate(*, agency: str, staff_id: str, reason: str | None) -> None:

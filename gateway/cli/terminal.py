@@ -3,7 +3,10 @@
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,11 +16,19 @@ from domain.agencies import Agency
 from domain.errors import NotFound
 from domain.validation import REASON_CHARACTERS_MAX, Faults, clean_text
 from gateway.config import Config, load_config_here
+from gateway.provisioning import cli_audit
 from gateway.workspace import Workspace, open_workspace
 from tenants.keyring_file import PASSPHRASE_LENGTH_MIN
 
 T = TypeVar("T")
 
+Tell = Callable[[str], None]
+"""Takes how far a command has come, in words."""
+
+SHOWN_EACH_SECONDS = 0.5
+_NOT_GIVEN = "not given"
+
+agency_argument = click.argument("agency")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 reason_option = click.option(
     "--reason", default=None, help="Why; it goes into the audit log with your user name."
@@ -53,7 +64,55 @@ def reason_or_ask(reason: str | None, *, demanded: bool = False) -> str:
         return asked
     if demanded:
         raise click.UsageError('say why: --reason "…" (it goes into the audit log)')
-    return "not given"
+    return _NOT_GIVEN
+
+
+def reason_if_given(reason: str | None) -> str:
+    """Return the reason, or that none was given: for what lists powers and shows nobody's file."""
+    return _NOT_GIVEN if reason is None else _clean_reason(reason)
+
+
+async def leave_line(
+    workspace: Workspace,
+    agency: Agency | None,
+    action: str,
+    reason: str,
+    *,
+    consumers: tuple[str, ...] = (),
+) -> None:
+    """Record a command that reads, before it shows anything; agency: None for what spans them."""
+    agency_id = None if agency is None else agency.id
+    line = cli_audit(action, subject=agency_id and f"agency_{agency_id}", reason=reason)
+    await workspace.directory.record_audit(agency_id, replace(line, consumers=consumers))
+
+
+@asynccontextmanager
+async def working(step: str) -> AsyncIterator[Tell]:
+    """Show on a terminal what is being done, how far it is and for how long; nothing elsewhere."""
+    told = ""
+
+    def tell(text: str) -> None:
+        nonlocal told
+        told = f": {text}"
+
+    if not sys.stderr.isatty():
+        yield tell
+        return
+    began = time.monotonic()
+
+    async def show() -> None:
+        while True:
+            await asyncio.sleep(SHOWN_EACH_SECONDS)
+            seconds = time.monotonic() - began
+            click.echo(f"\r{step}{told} ({seconds:.0f} s)\033[K", nl=False, err=True)
+
+    showing = asyncio.create_task(show())
+    try:
+        yield tell
+    finally:
+        showing.cancel()
+        await asyncio.wait([showing])
+        click.echo("\r\033[K", nl=False, err=True)
 
 
 def passphrase_or_ask(file: Path | None, *, confirm: bool) -> str:
@@ -74,7 +133,7 @@ def passphrase_or_ask(file: Path | None, *, confirm: bool) -> str:
 
 def _clean_reason(reason: str) -> str:
     faults = Faults()
-    text = clean_text(faults, "--reason", reason, characters_max=REASON_CHARACTERS_MAX)
+    text = clean_text(faults, "--reason", reason, characters_max=REASON_CHARACTERS_MAX, worded=True)
     for fault in faults.found:
         raise click.UsageError(f"{fault.path}: {fault.message}")
     return text

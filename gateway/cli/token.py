@@ -7,6 +7,7 @@ import click
 
 from domain.errors import NotFound
 from gateway.cli.terminal import (
+    agency_argument,
     agency_named,
     configured,
     in_workspace,
@@ -79,7 +80,7 @@ def _why_nobody(users: list[User], email: str, agency: str | None) -> str:
 
 
 @click.command("token-revoke")
-@click.argument("agency")
+@agency_argument
 @click.option("--subject", default=None, help="All tokens of this `sub` issued until now.")
 @click.option("--origin-jti", default=None, help="All tokens of one sign-in.")
 @click.option("--jti", default=None, help="One token.")

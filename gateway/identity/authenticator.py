@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 import structlog
@@ -18,6 +18,7 @@ from cachetools import LRUCache
 from domain.access import Principal
 from domain.actors import KIND_OF_GROUP, PrincipalKind
 from domain.agencies import Agency, AgencyStatus, Pool
+from domain.clock import utc_now
 from domain.errors import AgencySuspended, GatewayError, StoreUnavailable, Unauthenticated
 from gateway.identity.claims import (
     AGENCY_GROUPS,
@@ -38,11 +39,6 @@ KEYS_IN_USE_MAX = 10_000
 KEY_USE_RECORDED_EACH = timedelta(minutes=1)
 
 _log = structlog.get_logger(__name__)
-
-
-def utc_now() -> datetime:
-    """Return the time."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +159,10 @@ class Authenticator:
         ):
             raise Refusal(Reason.REVOKED)
         display_name = claims.username
-        if agency is not None:
+        if agency is None:
+            # No agency has a list of operators, and its admins decide by what they are shown.
+            display_name = claims.person or display_name
+        else:
             staff = await self._directory.staff_by_subject(agency.id, claims.subject)
             if staff is not None and not staff.active:
                 raise Refusal(Reason.INACTIVE_STAFF)

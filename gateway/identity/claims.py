@@ -57,12 +57,14 @@ class ClaimSet:
     """What a token says of its bearer.
 
     username: what the pool calls them; the same as the subject in pools that sign in by e-mail.
+    person: their name and e-mail address, or one of them; None where the token has neither.
     authenticated_at: the sign-in, None where the token does not say.
     """
 
     issuer: str
     subject: str
     username: str
+    person: str | None
     group: Group
     issued_at: datetime
     expires_at: datetime
@@ -121,6 +123,7 @@ def verify(
             issuer=token.issuer,
             subject=subject,
             username=_read_username(payload, username) or subject,
+            person=_read_person(payload),
             group=_read_group(payload, groups),
             issued_at=_moment(issued_at),
             expires_at=_moment(expires_at),
@@ -239,6 +242,22 @@ def _read_username(payload: Mapping[str, object], name: str) -> str | None:
     if not value.isprintable():
         raise Refusal(Reason.MALFORMED_CLAIM)
     return value
+
+
+def _read_person(payload: Mapping[str, object]) -> str | None:
+    """Return who that is to people; what cannot be shown, or was not verified, is left out.
+
+    ID tokens have these claims; access tokens where the pool was told to add them.
+    """
+    name, email = (_shown(payload.get(claim)) for claim in ("name", "email"))
+    if payload.get("email_verified") in (False, "false"):
+        email = None
+    return f"{name} <{email}>" if name and email else name or email
+
+
+def _shown(value: object) -> str | None:
+    shown = isinstance(value, str) and len(value) <= NAME_CHARACTERS_MAX and value.isprintable()
+    return value.strip() or None if isinstance(value, str) and shown else None
 
 
 def _is_name(value: object, longest: int) -> bool:

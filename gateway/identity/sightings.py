@@ -19,7 +19,6 @@ from domain.errors import AgencySuspended, GatewayError, Unauthenticated
 from domain.ids import new_ulid
 from gateway.identity.refusals import Refusal
 from resolvers.context import RequestMeta
-from resolvers.trail import actor_of
 from tenants.directory import Directory
 from tenants.store import AgencyStore
 
@@ -88,7 +87,7 @@ class Sightings:
         line = AuditLine(
             id=new_ulid(meta.at),
             at=meta.at,
-            actor=_UNKNOWN if principal is None else actor_of(principal),
+            actor=_UNKNOWN if principal is None else principal.actor,
             action=SIGN_IN,
             purpose=reason,
             outcome=AuditOutcome.REFUSED,
@@ -119,7 +118,7 @@ def sign_in_line(principal: Principal, meta: RequestMeta) -> AuditLine:
     return AuditLine(
         id=new_ulid(meta.at),
         at=meta.at,
-        actor=actor_of(principal),
+        actor=principal.actor,
         action=KEY_USE if is_key else SIGN_IN,
         subject=principal.subject if is_key else None,
         request_id=meta.id,

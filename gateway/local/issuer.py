@@ -218,15 +218,18 @@ def issuer_app(issuer: LocalIssuer, *, base_url: str | None = None) -> Starlette
 
 
 def _who(user: User, *, use: TokenUse, client_id: str) -> dict[str, Any]:
-    common = {"sub": user.subject, "token_use": use, "cognito:groups": [user.group.value]}
+    common: dict[str, Any] = {
+        "sub": user.subject,
+        "token_use": use,
+        "cognito:groups": [user.group.value],
+    }
+    person: dict[str, Any] = {"email": user.email, "email_verified": True}
+    if user.group is Group.OPERATORS:  # whose pool is to name them: docs/operations.md
+        person["name"] = user.display_name
+        common |= person
     if use == "access":
         return common | {"client_id": client_id, "scope": SCOPE, "username": user.subject}
-    return common | {
-        "aud": client_id,
-        "cognito:username": user.subject,
-        "email": user.email,
-        "email_verified": True,
-    }
+    return common | person | {"aud": client_id, "cognito:username": user.subject}
 
 
 def _new_private_key() -> bytes:

@@ -17,6 +17,7 @@ from domain.validation import (
     clean_percent,
     clean_phone,
     clean_postal_code,
+    clean_purpose,
     clean_ssn,
     clean_state,
     clean_text,
@@ -141,6 +142,26 @@ def test_long_text_may_have_lines() -> None:
     faults = Faults()
     clean = clean_text(faults, "t", "a\r\n\tb", characters_max=80, line_breaks=True)
     assert (clean, faults.found) == ("a\n\tb", [])
+
+
+@pytest.mark.parametrize(
+    "typed", ["...", "\u3164" * 5, "\u2800" * 5, "-\ufe0f- ?!", "\u115f\u1160\uffa0"]
+)
+def test_a_reason_says_something(typed: str) -> None:
+    """Dots, and characters that nobody sees, are no purpose, and no reason."""
+    faults = Faults()
+    clean_purpose(faults, "purpose", typed)
+    clean_text(faults, "reason", typed, characters_max=80, worded=True)
+    assert [(fault.path, fault.code) for fault in faults.found] == [
+        ("purpose", "INVALID"),
+        ("reason", "INVALID"),
+    ]
+    for fine in ("Case 7", "गाँव", "審査のため", "a\u0301..."):
+        assert clean_purpose(Faults(), "purpose", fine)
+    good = Faults()
+    clean_purpose(good, "purpose", "गाँव")
+    clean_text(good, "text", typed, characters_max=80)
+    assert not good.found, "other text may be of anything that is shown"
 
 
 def test_text_has_bounds() -> None:

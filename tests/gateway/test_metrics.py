@@ -1,10 +1,12 @@
 """What is counted, and that processes' counts are added up."""
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
 
 import httpx
+from prometheus_client import CollectorRegistry
 
 from gateway.config import child_environment
 from gateway.health import operations_app
@@ -13,9 +15,11 @@ from gateway.metrics import (
     clean_folder,
     exposition,
     exposition_of_folder,
+    measuring_backlog,
     new_metrics,
     process_ended,
 )
+from tenants.ledger_sequencer import Backlog
 from tests.gateway.small_gateway import BROKEN_STORE, World, client_of, small_app
 
 COUNT = """
@@ -29,6 +33,16 @@ metrics.in_flight.inc()
 def samples(text: bytes) -> dict[str, float]:
     lines = [line for line in text.decode().splitlines() if not line.startswith("#")]
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+
+
+async def test_waiting_audit_lines_are_shown_as_they_are_now() -> None:
+    """The gauge follows what the process's stores say, by what becomes of the lines."""
+    registry = CollectorRegistry()
+    async with measuring_backlog(registry, lambda: Backlog(queued=7, set_aside=1)):
+        await asyncio.sleep(0.01)
+    found = samples(exposition(registry))
+    assert found['almoner_audit_lines_waiting{state="queued"}'] == 7
+    assert found['almoner_audit_lines_waiting{state="set_aside"}'] == 1
 
 
 async def test_requests_are_counted_by_how_they_ended(world: World) -> None:

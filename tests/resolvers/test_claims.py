@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from domain.access import CLAIM_DAYS, CLAIM_DAYS_MAX, AccessGrant, Principal, claim_end, claim_limit
 from domain.actors import Actor, Group, PrincipalKind
 from domain.applications import Application, ApplicationStatus
-from tests.resolvers.documents import CLAIM, READ, REASSIGN, RELEASE, START, SUBMIT
+from domain.consumers import Consumer
+from tests.resolvers.documents import CLAIM, READ, REASSIGN, RELEASE, REVOKE, START, SUBMIT
 from tests.resolvers.test_grants import granted
 from tests.resolvers.world import World
 from tests.tenants.record_samples import AT, a_grant
@@ -99,7 +100,7 @@ async def test_no_way_round_begins_the_span_anew(
 async def test_handing_over_to_and_fro_does_not_either(
     world: World, submitted: Application
 ) -> None:
-    """Of two who pass it to each other, each has it for 180 days from their own first claim."""
+    """Two who pass it to each other have it for 180 days from the first claim, and not longer."""
     start = world.now
     first, second = world.person(Group.COUNSELORS), world.person(Group.COUNSELORS)
     staff = {one.subject: (await world.add_staff(one)).id for one in (first, second)}
@@ -111,10 +112,88 @@ async def test_handing_over_to_and_fro_does_not_either(
         if answer.code is not None:
             break
         holder, other = other, holder
-        assert await end_of(world, submitted) <= start + (CLAIM_DAYS_MAX + 25) * DAY
-    assert answer.code == "INVALID_TRANSITION"
+        assert await end_of(world, submitted) <= start + CLAIM_DAYS_MAX * DAY
+    assert answer.code == "NOT_FOUND", "whoever had it last has lost it"
     assert world.now == start + 200 * DAY
-    assert other is first, "who had it first cannot be given it any more"
+    for one in (first, second):
+        assert await claim(world, one, submitted) == "INVALID_TRANSITION"
+    await granted(world, second, submitted.id, scope="applications:write")
+    assert await claim(world, second, submitted) is None
+    assert await end_of(world, submitted) == world.now + CLAIM_DAYS * DAY
+
+
+async def test_an_approval_counts_for_who_is_given_it(world: World, submitted: Application) -> None:
+    """Handed over to somebody whom an admin has approved since, it stays for their own span."""
+    first, second = world.person(Group.COUNSELORS), world.person(Group.COUNSELORS)
+    staff = (await world.add_staff(second)).id
+    start = world.now
+    while world.now < start + 150 * DAY:
+        assert await claim(world, first, submitted) is None
+        world.later(days=28)
+    await granted(world, second, submitted.id, scope="applications:write")
+    world.later(days=1)
+    answer = await world.ask(first, REASSIGN, {"id": submitted.id, "to": staff})
+    assert answer.code is None
+    assert await end_of(world, submitted) == world.now + CLAIM_DAYS * DAY
+
+
+async def test_all_applications_of_a_consumer_count(world: World, submitted: Application) -> None:
+    """A claim of another application of theirs opens the consumer no longer than the first."""
+    start, counselor = world.now, world.person(Group.COUNSELORS)
+    consumer = await world.store.get(Consumer, submitted.consumer_id)
+    assert consumer is not None
+    other = await world.add_application(consumer, ApplicationStatus.SUBMITTED)
+    assert await claim(world, counselor, submitted) is None
+    world.now = start + 170 * DAY
+    assert await claim(world, counselor, other) is None
+    assert await end_of(world, other) == start + CLAIM_DAYS_MAX * DAY
+    world.now = start + CLAIM_DAYS_MAX * DAY
+    for application in (submitted, other):
+        assert await claim(world, counselor, application) == "INVALID_TRANSITION"
+    await granted(world, counselor, other.id, scope="applications:write")
+    assert await claim(world, counselor, submitted) == "INVALID_TRANSITION", "approved was another"
+    somebody = await world.add_application(await world.add_consumer(), ApplicationStatus.SUBMITTED)
+    assert await claim(world, counselor, somebody) is None
+
+
+@pytest.mark.parametrize("approved_before", [False, True])
+async def test_what_an_admin_took_back_is_not_claimed_again(
+    world: World, submitted: Application, *, approved_before: bool
+) -> None:
+    """No application of that consumer, by that counselor, until an admin approves it anew."""
+    counselor, other = world.person(Group.COUNSELORS), world.person(Group.COUNSELORS)
+    staff = (await world.add_staff(counselor)).id
+    consumer = await world.store.get(Consumer, submitted.consumer_id)
+    assert consumer is not None
+    second = await world.add_application(consumer, ApplicationStatus.SUBMITTED)
+    assert await claim(world, counselor, submitted) is None
+    (held,) = await world.store.children(AccessGrant, submitted.id)
+    world.later(days=1)
+    if approved_before:
+        await granted(world, counselor, submitted.id, scope="applications:write")
+        world.later(days=1)
+    await world.ask(world.person(Group.ADMINS), REVOKE, {"id": held.id})
+    world.later(days=1)
+    for application in (submitted, second):
+        assert await claim(world, counselor, application) == "INVALID_TRANSITION"
+    assert await claim(world, other, submitted) is None
+    answer = await world.ask(other, REASSIGN, {"id": submitted.id, "to": staff})
+    assert answer.code == "INVALID_TRANSITION", "nor is it handed to them"
+    await world.ask(other, RELEASE, {"id": submitted.id})
+    await granted(world, counselor, submitted.id, scope="applications:write")
+    assert await claim(world, counselor, submitted) is None
+
+
+async def test_a_claim_that_its_counselor_ended_is_made_again(
+    world: World, submitted: Application
+) -> None:
+    """Who takes their own grant back has given the application back, and no more."""
+    counselor = world.person(Group.COUNSELORS)
+    assert await claim(world, counselor, submitted) is None
+    (held,) = await world.store.children(AccessGrant, submitted.id)
+    assert (await world.ask(counselor, REVOKE, {"id": held.id})).code is None
+    world.later(days=1)
+    assert await claim(world, counselor, submitted) is None
 
 
 async def test_an_admins_approval_begins_a_new_span(world: World, submitted: Application) -> None:

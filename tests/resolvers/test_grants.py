@@ -276,6 +276,45 @@ async def test_nobody_floods_an_agency_with_requests(
         assert (await world.ask(who, REQUEST, wish(subject), hint=hint)).code is None
 
 
+@pytest.mark.parametrize("group", [Group.COUNSELORS, Group.OPERATORS])
+async def test_requests_at_once_are_no_more_either(
+    world: World, application: Application, group: Group
+) -> None:
+    """Of thirty at the very same moment at most twenty stay open, and each refused one is ended."""
+    who = world.person(group)
+    subject, hint = (None, HARBOR) if group is Group.OPERATORS else (application.id, None)
+    answers = await asyncio.gather(
+        *(world.ask(who, REQUEST, wish(subject), hint=hint) for _ in range(REQUESTS_OPEN_MAX + 10))
+    )
+    assert {answer.code for answer in answers} <= {None, "TOO_LARGE"}
+    admin = world.person(Group.ADMINS)
+    page = (await world.ask(admin, GRANTS, {"first": 50}))["accessGrants"]
+    still_open = [one for one in nodes(page) if one["status"] == "REQUESTED"]
+    assert len(still_open) == len([one for one in answers if one.code is None])
+    assert len(still_open) <= REQUESTS_OPEN_MAX
+
+
+async def test_an_end_does_not_lose_to_what_is_written_beside_it(
+    world: World, application: Application
+) -> None:
+    """A claim that its counselor renews at the very same moment is revoked all the same."""
+    for number in range(5):
+        counselor, admin = world.person(Group.COUNSELORS), world.person(Group.ADMINS)
+        await world.ask(counselor, CLAIM, {"id": application.id})
+        stored = await world.store.get(Application, application.id)
+        assert stored is not None
+        assert stored.assignment is not None
+        grant = stored.assignment.grant_id
+        renewals = (world.ask(counselor, CLAIM, {"id": application.id}) for _ in range(number))
+        ends = (world.ask(admin, REVOKE, {"id": grant}) for _ in range(2))
+        answers = await asyncio.gather(*renewals, *ends)
+        assert [one.code for one in answers[number:]] == [None, None]
+        ended = await world.store.get(AccessGrant, grant)
+        assert ended is not None
+        assert ended.revoked_at is not None
+        world.later(minutes=1)
+
+
 async def test_requests_approvals_and_ends_are_done_once_for_a_key(
     world: World, application: Application
 ) -> None:

@@ -19,12 +19,11 @@ from domain.applications import Application
 from domain.audit import AuditLine, AuditOutcome
 from domain.errors import StoreUnavailable
 from domain.ids import new_ulid
-from resolvers.audit_lines import CONSUMERS_PER_LINE_MAX
 from resolvers.reads import owner_named
 from schema.build import gate_of, object_types
 from schema.gates import Gate
 from tenants.kinds import KINDS
-from tenants.ledger_lines import LINE_BYTES_MAX, texts_of
+from tenants.ledger_lines import CONSUMERS_PER_LINE_MAX, LINE_BYTES_MAX, texts_of
 from tests.resolvers.documents import (
     CLAIM,
     LIST,
@@ -390,8 +389,18 @@ async def test_a_change_whose_reads_cannot_be_told_is_not_repeated(world: World)
 
 CLOSEST = [
     ("Consumer", 'ssn(purpose: "Verifying")'),
-    ("CreditReport", "score { value }"),
     ("CreditReport", 'raw(purpose: "Verifying")'),
+    *(
+        ("CreditReport", f"{name}{_selection(field)}")
+        for type_name, name, field in ABOUT_A_CONSUMER
+        if type_name == "CreditReport" and name not in {*IDENTITY, "raw"}
+    ),
+]
+FARTHER = [
+    ("Consumer", "email"),
+    ("Consumer", "ssnLast4"),
+    ("Application", "hardshipReason"),
+    ("CreditReport", "id applicationId"),
 ]
 
 
@@ -401,10 +410,25 @@ async def test_the_closest_kept_is_told_before_it_leaves(
 ) -> None:
     """The lines of such a read are on the disk when the answer leaves, or there is none."""
     document = f"query ($id: ID!) {{ node(id: $id) {{ ... on {type_name} {{ {field} }} }} }}"
+    asked = (things.counselor, document, {"id": things.ids[type_name]})
     world.backend.failing = [StoreUnavailable()]
-    answer = await world.ask(things.counselor, document, {"id": things.ids[type_name]})
+    answer = await world.ask(*asked, flush=False)
     assert (answer.code, answer.data) == ("STORE_UNAVAILABLE", None)
-    assert await _lines_of(world, things.counselor, document, {"id": things.ids[type_name]})
+    lines = await _lines_of(world, *asked, flush=False)
+    assert f"{type_name}.{field.partition('(')[0].split()[0]}" in lines[-1].fields
+
+
+@pytest.mark.parametrize(("type_name", "field"), FARTHER)
+async def test_other_reads_do_not_wait_for_the_disk(
+    world: World, things: Things, type_name: str, field: str
+) -> None:
+    """The line of any other read is taken when the answer leaves, and written a moment later."""
+    document = f"query ($id: ID!) {{ node(id: $id) {{ ... on {type_name} {{ {field} }} }} }}"
+    asked = (things.counselor, document, {"id": things.ids[type_name]})
+    assert await _lines_of(world, *asked, flush=False) == []
+    before = len(await world.audit())
+    await world.store.flush_reads()
+    assert len(await world.audit()) == before + 1
 
 
 async def test_a_purpose_that_says_nothing_reads_nothing(world: World, things: Things) -> None:

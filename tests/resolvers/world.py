@@ -180,10 +180,13 @@ class World:
         *,
         idempotency_key: str | None = None,
         hint: str | None = None,
+        flush: bool = True,
     ) -> Answer:
         """Execute a document for a principal, by graphql-core, and leave the lines that it leaves.
 
         Where these cannot be taken there is no answer but their error. hint: what x-agency says.
+        flush: write the lines that may wait after the answer, so that nothing is written behind a
+        test's back; without it the store is as it is when the answer leaves.
         """
         settled = await settle_agency(principal, hint, self.directory, at=self.now)
         context = self.context(
@@ -197,9 +200,10 @@ class World:
         changes = document.lstrip().startswith("mutation")
         try:
             await leave_lines(context, FIELD_NAMES, self.directory, changes=changes)
-            await self.store.flush_reads()  # so that nothing is written behind a test's back
         except GatewayError as error:
             return Answer(None, [GraphQLError(error.message, original_error=error)])
+        if flush:
+            await self.store.flush_reads()
         return Answer(result.data, list(result.errors or []))
 
     def later(self, **span: float) -> None:

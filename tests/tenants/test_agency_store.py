@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ from domain.ids import new_ulid
 from tenants.backend import Put, Replayed, StoreBackend, Unit
 from tenants.codec import encode
 from tenants.keyring import AgencyKeys
-from tenants.kinds import Record, key_of, sort_time
+from tenants.kinds import KINDS, KindSpec, Record, key_of, sort_time
 from tenants.store import DECODED_RECORDS_MAX, AgencyStore, Change
 from tests.tenants.key_samples import random_agency_keys, with_new_data_key
 from tests.tenants.record_samples import (
@@ -212,7 +213,7 @@ async def test_a_row_moved_elsewhere_is_refused(store: AgencyStore, backend: Sto
     """A body that lies under another record's key, or with another version, is never believed."""
     note = a_note(1)
     for key, expected in ((key_of(a_note(2)), 0), (key_of(note), 0), (key_of(note), 1)):
-        body = encode(note)
+        body = encode(note, store.sealer)
         await backend.commit(Unit(operations=(Put(key=key, expected=expected, body=body),)), at=AT)
     with pytest.raises(StoreUnavailable, match="where it belongs"):
         await store.get(Note, a_note(2).id)
@@ -230,6 +231,19 @@ async def test_the_same_bytes_give_the_same_record(store: AgencyStore) -> None:
     second = await store.get(Note, note.id)
     assert second is not None
     assert second.text == "New"
+
+
+@pytest.mark.parametrize("spec", KINDS, ids=lambda spec: spec.kind)
+async def test_consumers_and_credit_reports_do_not_stay_in_memory(
+    store: AgencyStore, spec: KindSpec[Any]
+) -> None:
+    """Of every kind but the two that tell most of somebody, the record read last is held."""
+    (record,) = await store.commit(Change(put=(fresh(SAMPLES[spec.kind]),)))
+    first = await store.get(spec.record, record.id)
+    assert first == record
+    held = [kept for _, kept in store._decoded.values()]
+    assert held == ([] if spec.kind in {"consumer", "credit_report"} else [record])
+    assert (await store.get(spec.record, record.id) is first) is bool(held)
 
 
 async def test_few_decoded_records_are_held(store: AgencyStore) -> None:

@@ -655,7 +655,7 @@ def test_a_newer_format_is_refused(path: Path) -> None:
     connection = open_encrypted(path, FILE_KEY, application_id=APPLICATION_ID, create=True)
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(StoreUnavailable, match="use a newer one"):
+    with pytest.raises(StoreUnavailable, match="Install the release that wrote it"):
         open_directory(path, FILE_KEY, create=False)
 
 

@@ -13,7 +13,7 @@ from domain.errors import StoreUnavailable
 from tenants.directory import Directory
 from tenants.directory_backup import DIRECTORY_FILE, backup, restore
 from tenants.home_keys import KEYRING_FILE, HomeKeys, KeySettings, open_keys
-from tenants.keyring import AgencyKeys, LocalKeyring, unwrap_agency_keys, wrap_agency_keys
+from tenants.keyring import AgencyKeys, LocalKeyring, unwrap_agency_keys
 from tenants.keyring_file import PASSPHRASE_LENGTH_MIN
 from tenants.sqlite_directory import SqliteDirectory, open_directory
 from tests.tenants.directory_samples import (
@@ -24,7 +24,7 @@ from tests.tenants.directory_samples import (
     an_agency,
     audit,
 )
-from tests.tenants.key_samples import random_agency_keys
+from tests.tenants.key_samples import random_agency_keys, wrap_agency_keys
 
 PASSPHRASE = "correct horse battery staple"
 

@@ -18,6 +18,7 @@ from tenants import directory_changes
 from tenants.backend import Once, Replayed
 from tenants.directory import AgencyDirectory
 from tenants.directory_rows import FORMATS
+from tenants.removal import DirectoryPlace, holds
 from tenants.sqlcipher import open_encrypted
 from tenants.sqlite_directory import APPLICATION_ID, SqliteDirectory, open_directory
 from tests.tenants.directory_samples import AT, FILE_KEY, WRAPPED, an_agency, audit
@@ -70,6 +71,29 @@ def a_request(number: int = 0, **changes: Any) -> AccessGrant:
 
 def a_once(grant: AccessGrant, digest: str = "input-1") -> Once:
     return Once(key="once-1", digest=digest, reference=grant.id, expires_at=AT + timedelta(days=1))
+
+
+async def test_what_is_erased_is_forgotten_without_a_trace(
+    directory: SqliteDirectory, path: Path, harbor: Agency
+) -> None:
+    """Grants over the subjects go, others stay; no page of the file or its log has the reason."""
+    place = DirectoryPlace(path=path, key=FILE_KEY)
+    reason = "Ana Uphold asked about it"
+    over = a_request(1, subject="con_1", reason=reason)
+    for grant in (over, a_request(2, subject="con_2"), a_request(3)):
+        await directory.put_access_grant(harbor.id, grant, audit("requestAccess"))
+    assert holds(place, [reason.encode()])
+    epoch = directory.epoch(harbor.id)
+
+    erased = audit("cli:consumer erase")
+    assert await directory.forget_access_grants(harbor.id, {"con_1", "app_1"}, erased) == 1
+    left = {grant.subject for grant in await directory.access_grants(harbor.id)}
+    assert left == {"con_2", None}
+    assert not holds(place, [reason.encode()])
+    assert directory.epoch(harbor.id) > epoch
+    lines = len(await directory.audit_lines(harbor.id, None, 100))
+    assert await directory.forget_access_grants(harbor.id, {"con_1"}, audit("again")) == 0
+    assert len(await directory.audit_lines(harbor.id, None, 100)) == lines
 
 
 async def test_a_grant_comes_back_as_it_was_written(

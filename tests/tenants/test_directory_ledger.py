@@ -1,13 +1,15 @@
 """The directory's part in the agencies' ledgers: lines that wait, checkpoints that are kept."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
+from domain.errors import StoreUnavailable, TooLarge
 from tenants.directory_rows import FORMATS, OPERATORS
 from tenants.sqlcipher import open_encrypted
 from tenants.sqlite_directory import APPLICATION_ID, SqliteDirectory, open_directory
@@ -70,6 +72,24 @@ async def test_the_newest_checkpoint_of_each_day_is_kept(
     assert await directory.witnessed(HARBOR.id) == ["note 5", "note 5", "note 9"]
     assert await directory.witnessed("another") == []
     assert directory.epoch(HARBOR.id) == epoch
+
+
+async def test_a_line_that_no_ledger_could_take_is_not_written(directory: SqliteDirectory) -> None:
+    """A reason too long for the ledger is refused when it is given, with what to do about it."""
+    with pytest.raises(TooLarge, match="shorten the reason"):
+        await directory.record_audit(HARBOR.id, replace(audit("cli:x"), purpose="x" * 5000))
+
+
+async def test_a_damaged_line_is_said_to_be_damaged(directory: SqliteDirectory) -> None:
+    """Bytes that are no line, put there by somebody with the key, are said to be damaged."""
+    insert = "INSERT INTO audit (scope, id, body) VALUES (?, 'x', ?)"
+
+    def put(connection: Any) -> None:
+        connection.execute(insert, (HARBOR.id, b"\xff"))
+
+    await directory._write(put)
+    with pytest.raises(StoreUnavailable, match="damaged"):
+        await directory.audit_unmerged(HARBOR.id, 9)
 
 
 async def test_an_older_directory_hands_over_all_its_lines(tmp_path: Path) -> None:

@@ -19,10 +19,9 @@ from tenants.keyring import (
     new_agency_keys,
     new_data_key,
     unwrap_agency_keys,
-    wrap_agency_keys,
 )
 from tenants.keyring_file import is_locked, replace_key
-from tests.tenants.key_samples import random_agency_keys, with_new_data_key
+from tests.tenants.key_samples import random_agency_keys, with_new_data_key, wrap_agency_keys
 from tests.tenants.record_samples import AT
 from tests.tenants.stores import AGENCY_ID
 

@@ -5,12 +5,13 @@ The hands here have the file's key, and the careful ones the agency's own key to
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import msgspec
 import pytest
 
 from domain.merkle import CompactRange, leaf_hash
-from tenants.backend import StoreBackend
+from tenants.backend import Key, Row, StoreBackend
 from tenants.ledger import Ledger
 from tenants.ledger_findings import Fault
 from tenants.ledger_records import (
@@ -38,7 +39,7 @@ from tests.tenants.ledger_samples import (
     texts,
     wait_in,
 )
-from tests.tenants.stores import AGENCY_ID, sqlite_stores
+from tests.tenants.stores import AGENCY_ID, Stores, sqlite_stores
 
 SIZE = 700  # two full tiles and one that is open
 
@@ -81,6 +82,41 @@ async def test_an_honest_ledger_is_found_whole(backend: StoreBackend, size: int)
     assert verdict.finding is None
     assert (verdict.size, verdict.compared) == (size, len(notes))
     assert not size or seen[-1] == (size, size)
+
+
+class Growing:
+    """A store into which another process merges lines before each read but those of the head."""
+
+    def __init__(self, backend: StoreBackend, elsewhere: StoreBackend) -> None:
+        self._backend = backend
+        self._elsewhere = elsewhere
+        self.grown = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+    async def get(self, key: Key) -> Row | None:
+        """Return the row, or None."""
+        return (await self.get_many([key])).get(key)
+
+    async def get_many(self, keys: Sequence[Key]) -> dict[Key, Row]:
+        """Return the rows there are."""
+        if HEAD_KEY not in keys:
+            await fill(self._elsewhere, 300, first=SIZE + self.grown)
+            self.grown += 300
+        return await self._backend.get_many(keys)
+
+
+async def test_a_ledger_that_grows_meanwhile_is_found_whole(stores: Stores) -> None:
+    """Lines that another process merges during the walk look like no forgery."""
+    backend, elsewhere = [await stores.open() for _ in range(2)]
+    note = await (await fill(backend, SIZE)).checkpoint()
+    growing = Growing(backend, elsewhere)
+    ledger = a_ledger(cast("StoreBackend", growing))
+    verdict = await ledger.verify(None, [Trusted(source="a file", note=note)])
+    assert (verdict.finding, verdict.size, verdict.compared) == (None, SIZE, 1)
+    assert growing.grown > TILE_HASHES
+    assert (await a_ledger(backend).verify()).size == SIZE + growing.grown
 
 
 @pytest.mark.parametrize("index", [0, 63, 64, 300, 511, 512, SIZE - 1])

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from domain.agencies import Staff
 from domain.applications import Application, compute_totals
 from domain.consents import Consent
 from domain.consumers import Consumer
+from domain.ids import ulid_time
 from domain.money import monthly
 from tenants.codec import encode
 from tenants.kinds import KINDS, KindSpec, Record
@@ -31,6 +33,7 @@ from tenants.masking import Masking
 from tenants.store import AgencyStore, Change
 from tests.tenants.key_samples import random_agency_keys
 from tests.tenants.record_samples import (
+    APPLICATION,
     CONSUMER,
     SAMPLES,
     a_consent,
@@ -157,6 +160,11 @@ async def test_the_copy_is_joined_as_the_original_was(copying: Copying) -> None:
     debt, line = application.debts[0], report.file.tradelines[0]
     assert (debt.account_last4, debt.source_key) == (line.account_last4, line.source_key)
     assert application.submitted_at - application.created_at == timedelta(days=1)
+    assert application.created_at.time() != an_application().created_at.time()
+    assert ulid_time(application.id[4:]).time() != ulid_time(APPLICATION[4:]).time()
+    apr, before = debt.apr, an_application().debts[0].apr
+    assert before is not None
+    assert Decimal(0) < abs(apr - before) <= before / 10 + Decimal("0.01")
     assert await copying.target.count("application_by_consumer", consumer.id[4:]) == 1
 
 

@@ -2,13 +2,13 @@
 
 import re
 import string
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from domain.ids import is_ulid, new_ulid, parse_global_id
+from domain.ids import is_ulid, new_ulid, parse_global_id, ulid_time
 from domain.validation import (
     Faults,
     clean_email,
@@ -25,7 +25,6 @@ from tenants.pseudonyms import (
     SHIFT_DAYS_MAX,
     Originals,
     Pseudonyms,
-    ulid_moment,
 )
 
 KEY = bytes(range(32))
@@ -184,12 +183,19 @@ def test_an_address_is_valid_and_stays_in_its_region(line: str, postal_code: str
     key=KEYS,
 )
 def test_dates_move_together(first: date, second: datetime, key: bytes) -> None:
-    """All dates of a person move back by the same days, so that what lay between still does."""
+    """All dates of a person move back by the same days, so that what lay between still does.
+
+    Moments move by the same part of a day besides.
+    """
     pseudonyms = hide(key)
     days = (first - pseudonyms.shift(first, PERSON)).days
     assert 1 <= days <= SHIFT_DAYS_MAX
     moved = second - pseudonyms.shift(second, PERSON)
-    assert (moved.days, moved.seconds) == (days, 0)
+    assert moved.days == days
+    assert moved % timedelta(days=1), "no time of the day stays as it was"
+    other = datetime(2026, 1, 15, 12, tzinfo=UTC)
+    assert moved == other - pseudonyms.shift(other, PERSON)
+    assert moved != second - pseudonyms.shift(second, "another person")
 
 
 @given(
@@ -225,7 +231,7 @@ def test_ids_are_ids_and_move_as_their_persons_dates_do(moment: datetime) -> Non
     assert (hidden.prefix, hidden.root) == ("note", pseudonyms.ulid(root, PERSON))
     assert is_ulid(hidden.id)
     assert hidden.id[10:] != own[10:]
-    late = ulid_moment(own) - ulid_moment(hidden.id)
+    late = ulid_time(own) - ulid_time(hidden.id)
     assert abs(late - (moment - pseudonyms.shift(moment, PERSON))).total_seconds() < 0.01
 
 

@@ -13,18 +13,19 @@ from domain.applications import Note
 from domain.audit import AuditLine
 from domain.errors import StoreUnavailable
 from domain.ids import new_ulid
+from tenants.backend import Unit
+from tenants.backends import BACKENDS, BackendKind, Place, sqlite_path
 from tenants.directory import Directory, WrappedKey
-from tenants.keyring import KeyringUnreachable, LocalKeyring, new_data_key, wrap_agency_keys
+from tenants.keyring import KeyringUnreachable, LocalKeyring, new_data_key
+from tenants.ledger_sequencer import Backlog
 from tenants.registry import (
-    BACKENDS,
+    KEYS_ASKED_AGAIN_SECONDS,
     KEYS_CACHED_SECONDS,
-    BackendKind,
-    Place,
+    KEYS_KEPT_SECONDS_MAX,
     StoreRegistry,
-    sqlite_path,
 )
 from tenants.store import AgencyStore, Change
-from tests.tenants.key_samples import random_agency_keys
+from tests.tenants.key_samples import random_agency_keys, wrap_agency_keys
 from tests.tenants.record_samples import AT, a_note
 
 KEYRING = LocalKeyring(bytes(range(32)))
@@ -39,9 +40,11 @@ class Keys:
         self.asked: list[str] = []
         self.epochs: dict[str, int] = {}
         self.gate: asyncio.Event | None = None
+        self.is_down = False
 
     def epoch(self, agency_id: str) -> int:
         """Return the agency's epoch."""
+        self._answer()
         return self.epochs.get(agency_id, 0)
 
     async def wrapped_keys(self, agency_id: str) -> Sequence[WrappedKey]:
@@ -49,7 +52,12 @@ class Keys:
         self.asked.append(agency_id)
         if self.gate is not None:
             await self.gate.wait()
+        self._answer()
         return self.wrapped.get(agency_id, ())
+
+    def _answer(self) -> None:
+        if self.is_down:
+            raise StoreUnavailable("The directory is busy.")
 
     async def audit_unmerged(self, agency_id: str, limit: int) -> list[AuditLine]:
         """Return nothing: there are no lines."""
@@ -340,6 +348,138 @@ async def test_keys_are_kept_while_the_keyring_does_not_answer(
             clock.now += KEYS_CACHED_SECONDS
             await registry.renew_keys()
             assert not await is_open(store)
+
+
+async def test_a_directory_that_does_not_answer_closes_nothing(
+    registry: StoreRegistry, keys: Keys, clock: Clock
+) -> None:
+    """Stores in use go on with the keys they have while the directory fails, for an hour."""
+    (harbor,) = await provision(registry, keys, "harbor")
+    async with registry.lease(harbor) as store:
+        keys.is_down = True
+        await registry.renew_keys()
+        assert await is_open(store)
+        clock.now += KEYS_CACHED_SECONDS
+        await registry.renew_keys()
+        assert await is_open(store)
+        keys.is_down = False
+        keys.epochs[harbor.id] = 1
+        rotated = await new_data_key(KEYRING, harbor.id, keys.wrapped[harbor.id], AT)
+        keys.wrapped[harbor.id] = [*keys.wrapped[harbor.id], rotated]
+        clock.now += KEYS_ASKED_AGAIN_SECONDS
+        await registry.renew_keys()
+        assert store.sealer.newest_key == rotated.key_id
+        keys.is_down = True
+        clock.now += KEYS_KEPT_SECONDS_MAX
+        await registry.renew_keys()
+        assert not await is_open(store)
+
+
+async def test_keys_are_renewed_though_lines_cannot_be_taken(
+    registry: StoreRegistry, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the line about unwrapping is refused the store stays open, under the new keys."""
+    (harbor,) = await provision(registry, keys, "harbor")
+
+    def refuse(_line: AuditLine) -> None:
+        raise StoreUnavailable
+
+    async with registry.lease(harbor) as store:
+        monkeypatch.setattr(store, "record_reads", refuse)
+        rotated = await new_data_key(KEYRING, harbor.id, keys.wrapped[harbor.id], AT)
+        keys.wrapped[harbor.id] = [*keys.wrapped[harbor.id], rotated]
+        keys.epochs[harbor.id] = 1
+        await registry.renew_keys()
+        assert store.sealer.newest_key == rotated.key_id
+        assert await is_open(store)
+
+
+async def test_one_agencys_failure_does_not_end_the_renewal_of_others(
+    registry: StoreRegistry, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error that nobody thought of, in one store, leaves the watch over all others running."""
+    harbor, summit = await provision(registry, keys, "harbor", "summit")
+
+    def fail(_keys: object) -> None:
+        raise RuntimeError
+
+    async def fail_closing() -> None:
+        raise RuntimeError
+
+    async with registry.lease(harbor) as broken, registry.lease(summit) as other:
+        monkeypatch.setattr(broken, "use_keys", fail)
+        for one in (harbor, summit):
+            held = keys.wrapped[one.id]
+            keys.wrapped[one.id] = [*held, await new_data_key(KEYRING, one.id, held, AT)]
+            keys.epochs[one.id] = 1
+        newest = keys.wrapped[summit.id][-1].key_id
+        async with asyncio.timeout(2):
+            while other.sealer.newest_key != newest:  # noqa: ASYNC110 -- nobody tells
+                await asyncio.sleep(0.01)
+        monkeypatch.setattr(broken, "flush_reads", fail_closing)
+        keys.wrapped[harbor.id] = []
+        keys.epochs[harbor.id] = 2
+        keys.epochs[summit.id] = 2
+        held = keys.wrapped[summit.id]
+        keys.wrapped[summit.id] = [*held, await new_data_key(KEYRING, summit.id, held, AT)]
+        newest = keys.wrapped[summit.id][-1].key_id
+        async with asyncio.timeout(2):
+            while other.sealer.newest_key != newest:  # noqa: ASYNC110 -- nobody tells
+                await asyncio.sleep(0.01)
+
+
+async def test_the_watch_goes_on_after_an_error_of_its_own(
+    registry: StoreRegistry, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A directory that fails in a way nobody thought of does not end the renewal of keys."""
+    (harbor,) = await provision(registry, keys, "harbor")
+    failed = asyncio.Event()
+
+    def fail(_agency_id: str) -> int:
+        failed.set()
+        raise RuntimeError
+
+    async with registry.lease(harbor) as store, asyncio.timeout(5):
+        with monkeypatch.context() as patched:
+            patched.setattr(keys, "epoch", fail)
+            await failed.wait()
+        held = keys.wrapped[harbor.id]
+        keys.wrapped[harbor.id] = [*held, await new_data_key(KEYRING, harbor.id, held, AT)]
+        keys.epochs[harbor.id] = 1
+        while store.sealer.newest_key == held[-1].key_id:  # noqa: ASYNC110 -- nobody tells
+            await asyncio.sleep(0.01)
+
+
+async def test_closing_closes_every_store_whatever_one_does(
+    tmp_path: Path, keys: Keys, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row that nobody can read, and a step that fails, keep no store from being closed."""
+    registry = registry_of(tmp_path, keys, clock)
+    agencies = await provision(registry, keys, "a", "b", "c")
+    stores = [await registry.open(one) for one in agencies]
+
+    async def fail() -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(stores[1], "flush_reads", fail)
+    await stores[2]._backend.commit(Unit(audit=("01ZZZ", b"\xff\xfe\x80")), at=AT)
+    await registry.aclose()
+    assert [await is_open(store) for store in stores] == [False] * 3
+
+
+async def test_what_waits_is_counted_over_all_open_stores(
+    registry: StoreRegistry, keys: Keys
+) -> None:
+    """The backlog is that of every open store together."""
+    agencies = await provision(registry, keys, "a", "b")
+    assert registry.backlog() == Backlog()
+    for one in agencies:
+        store = await registry.open(one)
+        await store._backend.commit(Unit(audit=("01ZZZ", b"hello")), at=AT)
+        store.ledger.wake()
+    async with asyncio.timeout(3):
+        while registry.backlog() != Backlog(set_aside=2):  # noqa: ASYNC110 -- nobody tells
+            await asyncio.sleep(0.01)
 
 
 async def test_a_removed_agencys_files_go_with_its_store(

@@ -18,8 +18,9 @@ from domain.retention import CONSENT_YEARS, Duty, LegalHold, years_after
 from tenants.backend import StoreBackend, Unit
 from tenants.blobs import FileBlobs
 from tenants.holdings import holdings_of, lines_about, lines_of
-from tenants.kinds import KINDS, Record
+from tenants.kinds import KINDS, Record, key_of
 from tenants.ledger_lines import texts_of
+from tenants.removal import DirectoryPlace, holds
 from tenants.retention import (
     RECORDS_PER_UNIT,
     Disposal,
@@ -33,6 +34,8 @@ from tenants.retention import (
     sweep_files,
 )
 from tenants.sqlcipher import open_encrypted
+from tenants.sqlite_formats import APPLICATION_ID
+from tenants.sqlite_store import open_sqlite
 from tenants.store import AgencyStore, Change
 from tests.tenants.key_samples import random_agency_keys
 from tests.tenants.ledger_samples import a_line
@@ -339,6 +342,41 @@ async def test_disposal_without_a_place_for_files_is_told(backend: StoreBackend)
     await put(store, CLOSED, replace(a_credit_report(), raw=raw))
     with pytest.raises(StoreUnavailable):
         await run(store, Counted(), LATER)
+
+
+async def test_what_was_erased_is_in_no_page_of_the_files(tmp_path: Path, audited: Counted) -> None:
+    """No version of an erased consumer is in any page of file or log, free ones included.
+
+    Where somebody reads the store meanwhile, it is said that it could not be done.
+    """
+    keys, path = random_agency_keys(), tmp_path / "a.db"
+    backend = open_sqlite(path, keys.store_key, AGENCY_ID, create=True)
+    store = AgencyStore(backend, keys, AGENCY_ID)
+    await put(store, CLOSED, *(a_note(number) for number in range(1, 60)))
+    await put(store, a_consumer())
+    consumer = a_consumer()
+    sealed: list[bytes] = []
+    for number in range(120):
+        email = f"{'a' * (number % 7 * 30)}{number}@mail.test"
+        await store.commit(Change(put=(replace(consumer, email=email),)))
+        consumer = replace(consumer, email=email, version=consumer.version + 1)
+        row = await backend.get(key_of(consumer))
+        assert row is not None
+        sealed.append(row.body.rpartition(b"-sample.")[2][:40])
+    place = DirectoryPlace(path=path, key=keys.store_key)
+    assert await erase(store, await holdings_of(store, consumer), audited)
+    assert holds(place, sealed), "as long as the log is not emptied"
+    reading = open_encrypted(
+        path, keys.store_key, application_id=APPLICATION_ID, create=False, read_only=True
+    )
+    backend._writer.execute("PRAGMA busy_timeout = 1").fetchall()
+    reading.execute("BEGIN")
+    reading.execute("SELECT count(*) FROM entity").fetchall()
+    assert not await store.scrub()
+    reading.close()
+    assert await store.scrub()
+    assert not holds(place, sealed)
+    await store.aclose()
 
 
 def test_what_is_deleted_is_overwritten(tmp_path: Path) -> None:

@@ -21,10 +21,10 @@ from tenants.kinds import key_of
 from tenants.rotation import (
     RESEAL_UNIT_ROWS,
     RETIRED_AFTER,
-    key_use,
     reseal,
     retire_keys,
     start_rotation,
+    under_each_key,
 )
 from tenants.sqlite_directory import SqliteDirectory, open_directory
 from tenants.store import AgencyStore, Change
@@ -73,7 +73,7 @@ class Rotating:
     async def uses(self) -> dict[str, tuple[int, int]]:
         """Return how many records and files lie under each key."""
         wrapped = await self.directory.wrapped_keys(self.agency.id)
-        uses = await key_use(self.store, wrapped)
+        uses = await under_each_key(self.store, wrapped)
         return {use.key_id: (use.records, use.files) for use in uses}
 
     async def retire(self) -> list[str]:

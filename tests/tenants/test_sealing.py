@@ -18,6 +18,7 @@ from tenants.sealing import KEY_SETTLE_SECONDS, FieldSealer
 from tests.tenants.key_samples import random_agency_keys, with_new_data_key
 from tests.tenants.record_samples import AT, SAMPLES, a_debt, an_application, any_of
 from tests.tenants.stores import AGENCY_ID
+from tests.tenants.test_codec import stored
 
 KEYS = with_new_data_key(random_agency_keys())
 SEALER = FieldSealer(AGENCY_ID, KEYS)
@@ -147,6 +148,79 @@ def test_a_body_says_what_it_lies_under() -> None:
     assert sealed_under("consumer", one_group) == {"0001-x"}
     plain = Codec([KindSpec(record=Application, kind="application", prefix="app")])
     assert plain.sealed_under("application", encode(SAMPLES["application"])) == frozenset()
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def _placed(document: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    """Return the document with a value in the open where an attribute would lie unsealed."""
+    lines, _, attribute = path.rpartition(".")
+    if not lines:
+        return {**document, _camel(path): value}
+    first, *rest = document[lines]
+    return {**document, lines: [{**first, _camel(attribute): value}, *rest]}
+
+
+OPENED = [
+    (spec, group, path)
+    for spec in SEALED_KINDS
+    for group, paths in spec.sealed.items()
+    for path in paths
+]
+
+
+@pytest.mark.parametrize(("spec", "group", "path"), OPENED, ids=lambda part: str(part)[:24])
+def test_a_value_in_the_open_takes_no_sealed_ones_place(
+    spec: KindSpec[Any], group: str, path: str
+) -> None:
+    """A sealed attribute that lies open is refused, beside its group or in its place; null is not.
+
+    However it is spelled: JSON escapes in a name change nothing.
+    """
+    record = SAMPLES[spec.kind]
+    sealed: dict[str, Any] = msgspec.json.decode(encode(record, SEALER))
+    plain: dict[str, Any] = msgspec.json.decode(encode(record))
+    lines, _, attribute = path.rpartition(".")
+    value = plain[lines][0][_camel(attribute)] if lines else plain[_camel(path)]
+    groups = sealed.pop("sealed")
+    others = {name: text for name, text in groups.items() if name != group}
+    name = _camel(attribute or path)
+    forged = [_placed(sealed, path, value)]
+    if lines:
+        forged.append({**sealed, f"{lines}.{name}": [value for _ in plain[lines]]})
+    for document in forged:
+        for left in (groups, others, {}):
+            body = msgspec.json.encode({**document, "sealed": left} if left else document)
+            escaped = body.replace(
+                f'{name}"'.encode(), f'{name[:-1]}\\u{ord(name[-1]):04x}"'.encode()
+            )
+            assert escaped != body
+            for one in (body, escaped):
+                with pytest.raises(StoreUnavailable, match="in the open what is always sealed"):
+                    decode(spec.kind, one, SEALER)
+    nothing = msgspec.json.encode({**_placed(sealed, path, None), "sealed": groups})
+    assert decode(spec.kind, nothing, SEALER) == record
+
+
+@pytest.mark.parametrize("spec", SEALED_KINDS, ids=lambda spec: spec.kind)
+def test_older_bodies_are_believed_as_they_were_written(spec: KindSpec[Any]) -> None:
+    """A number whose bodies lay open is read so; of a kind that was always sealed none is."""
+    body = stored(f"{spec.kind}.1")
+    if spec.sealed_since > 1:
+        assert decode(spec.kind, body, SEALER).id == SAMPLES[spec.kind].id
+    else:
+        with pytest.raises(StoreUnavailable, match="in the open what is always sealed"):
+            decode(spec.kind, body, SEALER)
+
+
+def test_a_newer_schema_number_is_named_whatever_lies_open() -> None:
+    """A body of a later release is told as such: what it seals is that release's to say."""
+    body = encode(SAMPLES["consumer"]).replace(b'"schema":2', b'"schema":3', 1)
+    with pytest.raises(StoreUnavailable, match="newer version"):
+        decode("consumer", body, SEALER)
 
 
 class Clock:

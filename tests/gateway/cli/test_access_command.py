@@ -20,6 +20,7 @@ from tenants.home_keys import KeySettings
 from tenants.store import Change
 from tests.gateway.cli.command import almoner, made
 
+WHY = ("--reason", "Q1 review")
 NOW = datetime.now(UTC).replace(microsecond=0)
 CORA = Actor(id="sub-cora", kind=PrincipalKind.COUNSELOR, display_name="Cora Counselor")
 OLGA = Actor(id="sub-olga", kind=PrincipalKind.OPERATOR, display_name="Olga Operator")
@@ -108,7 +109,7 @@ async def fill(home: Path) -> None:
 
 
 def review(home: Path, *arguments: str) -> list[dict[str, Any]]:
-    done = almoner(home, "access", "review", "harbor", "--json", *arguments)
+    done = almoner(home, "access", "review", "harbor", "--json", *WHY, *arguments)
     assert done.status == 0, done.output
     rows: list[dict[str, Any]] = json.loads(done.output)
     return rows
@@ -144,15 +145,15 @@ def test_a_use_before_the_days_looked_back_over_is_none(home: Path) -> None:
 def test_the_review_itself_is_audited(home: Path) -> None:
     """Who reviewed, and why, stands in the ledger."""
     review(home, "--reason", "first quarter")
-    lines = almoner(home, "audit", "tail", "harbor", "--json").output
+    lines = almoner(home, "audit", "tail", "harbor", "--json", *WHY).output
     assert '"cli:access review"' in lines
     assert "first quarter" in lines
 
 
 def test_it_is_a_table_without_json(home: Path) -> None:
     """A heading and a row for each power."""
-    done = almoner(home, "access", "review", "harbor")
+    done = almoner(home, "access", "review", "harbor", *WHY)
     assert done.status == 0
     assert done.output.splitlines()[0].split()[:4] == ["KIND", "WHO", "WHAT", "OVER"]
     assert len(done.output.splitlines()) == 6
-    assert almoner(home, "access", "review", "nowhere").status == 1
+    assert almoner(home, "access", "review", "nowhere", *WHY).status == 1

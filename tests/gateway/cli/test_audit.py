@@ -18,6 +18,7 @@ from tests.gateway.cli.command import almoner, made
 from tests.tenants.ledger_samples import CONSUMER, a_line
 from tests.tenants.stores import AT
 
+WHY = ("--reason", "looking")
 ROOT = Path(__file__).parents[3]
 OTHER = "con_01KF0RDQG00000000000000002"
 
@@ -84,7 +85,7 @@ def test_commands_are_themselves_in_the_ledger(home: Path) -> None:
     assert [line["requestId"] for line in read] == [f"req-{number}" for number in range(73)]
     assert lines[-1]["action"] == "cli:audit tail"
     assert lines[-1]["purpose"] == "looking"
-    text = almoner(home, "audit", "tail", "harbor", "-n", "2").output.splitlines()
+    text = almoner(home, "audit", "tail", "harbor", "-n", "2", *WHY).output.splitlines()
     assert len(text) == 2
     assert "cli:audit tail" in text[1]
 
@@ -100,6 +101,7 @@ def test_tail_follows(home: Path) -> None:
             "tail",
             "harbor",
             "-f",
+            *WHY,
         ],
         env={**os.environ, "ALMONER_HOME": str(home)},
         cwd=ROOT,
@@ -140,10 +142,46 @@ def test_verify_says_what_was_compared_and_what_was_found(home: Path, tmp_path: 
     assert finding["lineId"] in done.output
 
 
+def test_a_row_that_cannot_be_read_is_a_finding_and_stops_no_command(
+    home: Path, tmp_path: Path
+) -> None:
+    """`verify` names it with status 1; the other commands, and `doctor`, work as before."""
+
+    async def leave() -> None:
+        async with open_workspace(home) as workspace:
+            agency = await harbor(workspace.directory)
+            async with workspace.registry.lease(agency) as store:
+                bad = ("01ZZZ", b"\xff\xfe\x80")
+                await store._backend.commit(Unit(audit=bad), at=AT)
+
+    asyncio.run(leave())
+    done = almoner(home, "audit", "verify", "harbor", "--json")
+    verdict = json.loads(done.output)
+    assert (done.status, verdict["ok"]) == (1, False)
+    assert (verdict["finding"]["fault"], verdict["finding"]["lineId"]) == ("SET_ASIDE", "01ZZZ")
+    assert len(verdict["setAside"]) == 1
+    assert almoner(home, "audit", "verify", "harbor").output.startswith("SET_ASIDE: ")
+    assert "cli:audit tail" in almoner(home, "audit", "tail", "harbor", *WHY).output
+    proof = tmp_path / "proof.json"
+    done = almoner(home, "audit", "prove", "harbor", CONSUMER, "--out", str(proof), *WHY)
+    assert done.status == 0
+    assert "harbor: store" in almoner(home, "doctor").output
+
+
+def test_a_proof_of_a_forged_line_is_not_written(home: Path, tmp_path: Path) -> None:
+    """A line that does not lead to the signed checkpoint is never handed to anybody as proved."""
+    tamper(home)
+    proof = tmp_path / "proof.json"
+    done = almoner(home, "audit", "prove", "harbor", CONSUMER, "--out", str(proof), *WHY)
+    assert done.status == 1
+    assert "not as it was last signed" in done.output
+    assert not proof.exists()
+
+
 def test_a_proof_is_checked_without_us(home: Path, tmp_path: Path) -> None:
     """A consumer's file holds every line about them and checks; any change to it shows."""
     proof = tmp_path / "proof.json"
-    done = almoner(home, "audit", "prove", "harbor", CONSUMER, "--out", str(proof), "--json")
+    done = almoner(home, "audit", "prove", "harbor", CONSUMER, "--out", str(proof), "--json", *WHY)
     assert json.loads(done.output)["lines"] == 72  # 71 reads, and this command
     assert proof.stat().st_mode & 0o077 == 0
     key = almoner(home, "audit", "checkpoint", "harbor", "--key").output.strip()
@@ -159,6 +197,11 @@ def test_a_proof_is_checked_without_us(home: Path, tmp_path: Path) -> None:
         {**content, "lines": [{**first, "index": first["index"] + 1}]},
         {**content, "lines": [{**first, "proof": first["proof"][:-1]}]},
         {**content, "consumer": OTHER},
+        {**content, "consumer": CONSUMER[:-1]},
+        {**content, "consumer": "203.0.113.7"},
+        {**content, "lines": [first, first]},
+        {**content, "lines": content["lines"][1::-1]},
+        {**content, "lines": [{**first, "index": first["index"] - content["lines"][-1]["index"]}]},
         {**content, "checkpoint": content["checkpoint"].replace("\n7", "\n8", 1)},
     ]
     for number, one in enumerate(spoiled):
@@ -185,7 +228,7 @@ def test_an_export_can_be_recomputed(home: Path, tmp_path: Path) -> None:
     from tenants.signed_notes import VerifierKey, open_checkpoint
 
     out = tmp_path / "export.jsonl"
-    assert almoner(home, "audit", "export", "harbor", "--out", str(out)).status == 0
+    assert almoner(home, "audit", "export", "harbor", "--out", str(out), *WHY).status == 0
     first, *lines = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
     tree = CompactRange(first["pruned"], first["prunedHashes"])
     for line in lines:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from domain.access import AccessGrant
 from domain.applications import Application, ApplicationStatus
 from domain.consents import Consent
 from domain.consumers import Consumer
@@ -15,7 +16,11 @@ from domain.credit import BlobRef
 from domain.retention import years_after
 from gateway.local.demo_world import AGENCIES, plan_applicants
 from tenants.codec import encode
+from tenants.keyring import unwrap_agency_keys
 from tenants.kinds import KINDS
+from tenants.removal import DirectoryPlace, holds
+from tenants.sqlcipher import open_encrypted
+from tenants.sqlite_formats import APPLICATION_ID
 from tenants.store import Change
 from tests.gateway.cli.command import Done, almoner
 from tests.gateway.cli.demo_home import AT, copy_of, lines_in, opened, seed
@@ -171,23 +176,51 @@ def test_erasure_is_refused_with_the_reasons(home: Path) -> None:
 
 
 def test_erasure_leaves_one_line_and_no_value(home: Path) -> None:
-    """Every record, file and name of theirs is gone; everybody else is still there."""
+    """Every record, file, grant and name of theirs is gone; everybody else is still there."""
     end(home, years_ago=9)
     assert consumer(home, "erase", "harbor", CONSUMER, *WHY).status == 2  # nobody to ask
-    done = consumer(home, "erase", "harbor", CONSUMER, "--yes", *WHY)
-    assert done.status == 0, done.output
+    done = consumer(home, "erase", "harbor", CONSUMER, "--yes", "--json", *WHY)
+    assert (done.status, json.loads(done.output)) == (0, {"erased": CONSUMER})
     text = texts_in(home)
     person = PERSONA.consumer
     for value in (CONSUMER, APPLICATION, person.ssn, person.email, person.name.display, BLOB):
         assert value is not None
         assert value not in text
-    (line,) = lines_in(home, "consumer erase")
-    assert (line.subject, line.consumers) == (CONSUMER, (CONSUMER,))
+    for action in ("consumer erase", "consumer erase: operators' grants"):
+        (line,) = lines_in(home, action)
+        assert (line.subject, line.consumers) == (CONSUMER, (CONSUMER,))
     assert "Uphold" not in repr(line)
 
     async def count() -> int:
         async with opened(home) as (_, _, store):
             return len([one async for one in store.scan(Consumer)])
 
+    async def grants() -> list[AccessGrant]:
+        async with opened(home) as (workspace, agency, _):
+            return await workspace.directory.access_grants(agency.id)
+
     assert asyncio.run(count()) == 199
+    assert asyncio.run(grants()) == []
     assert consumer(home, "erase", "harbor", CONSUMER, "--yes", *WHY).status == 1
+
+
+def test_what_was_erased_is_in_no_file_beside_a_running_gateway(home: Path) -> None:
+    """While another process has the store open, its log is emptied all the same."""
+    end(home, years_ago=9)
+
+    async def learn() -> tuple[DirectoryPlace, bytes]:
+        async with opened(home) as (workspace, agency, store):
+            wrapped = await workspace.directory.wrapped_keys(agency.id)
+            keys = await unwrap_agency_keys(workspace.keyring, agency.id, wrapped)
+            bodies = [row.body async for row in store.rows() if CONSUMER.encode() in row.body]
+            place = DirectoryPlace(path=home / "stores" / f"{agency.id}.db", key=keys.store_key)
+            return place, next(one for one in bodies if b'"identity"' in one)[-60:-4]
+
+    place, sealed = asyncio.run(learn())
+    beside = open_encrypted(place.path, place.key, application_id=APPLICATION_ID, create=False)
+    assert holds(place, [sealed])
+    done = consumer(home, "erase", "harbor", CONSUMER, "--yes", *WHY)
+    assert done.status == 0, done.output
+    assert place.path.with_name(f"{place.path.name}-wal").exists(), "it would be gone by itself"
+    assert not holds(place, [sealed])
+    beside.close()

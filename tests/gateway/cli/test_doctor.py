@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from domain.errors import StoreUnavailable
-from gateway.cli.doctor import remedy_for
+from gateway.cli.agency_findings import remedy_for
 from gateway.local.issuer import LocalIssuer
 from gateway.local.serve_file import SERVE_FILE
 from gateway.workspace import CERTIFICATES_FOLDER, ISSUER_FILE

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from domain.access import AccessGrant
 from domain.applications import ENDED, Application
+from domain.ids import new_ulid
 from domain.retention import RETENTION_YEARS_DEFAULT, years_after
 from gateway.local.demo_world import SEED_DATE
 from tenants.store import Change
 from tests.gateway.cli.command import Done, almoner
 from tests.gateway.cli.demo_home import copy_of, lines_in, opened, seed
+from tests.tenants.record_samples import a_grant, an_audit_line
 
 WHY = ("--reason", "as the law says")
 
@@ -70,7 +73,7 @@ def test_the_years_are_shown_and_set(home: Path) -> None:
 
 
 def test_a_dry_run_lists_and_changes_nothing(home: Path) -> None:
-    """What would go is named, with why; the same is there afterwards, and no line is written."""
+    """What would go is named, with why; the same is there afterwards; the line says what it was."""
     old = age(home, 3)
     before = len(applications(home))
     done = retention(home, "run", "harbor", "--dry-run", "--json")
@@ -92,6 +95,26 @@ def test_a_run_disposes_of_what_is_due(home: Path) -> None:
     assert [line.subject for line in lines] == [None, *old]
     assert all(line.consumers for line in lines[1:])
     assert "nothing has served its time" in retention(home, "run", "harbor", *WHY).output
+
+
+def test_operators_grants_over_what_goes_go_too(home: Path) -> None:
+    """Their reasons may say whom they were about; a grant over anything else stays."""
+    (old,) = age(home, 1)
+
+    async def grants(*put: AccessGrant) -> list[str | None]:
+        async with opened(home) as (workspace, agency, _):
+            for one in put:
+                await workspace.directory.put_access_grant(
+                    agency.id, one, replace(an_audit_line(), id=new_ulid())
+                )
+            return [one.subject for one in await workspace.directory.access_grants(agency.id)]
+
+    over = [a_grant(id=f"grant_{new_ulid()}", version=0, subject=one) for one in (old, None)]
+    assert len(asyncio.run(grants(*over))) == 2
+    assert retention(home, "run", "harbor", *WHY).status == 0
+    assert asyncio.run(grants()) == [None]
+    (line,) = lines_in(home, "retention run: operators' grants")
+    assert line.subject == old
 
 
 def test_a_hold_keeps_what_is_due(home: Path) -> None:

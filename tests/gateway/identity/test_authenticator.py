@@ -114,6 +114,35 @@ async def test_what_else_an_honest_token_may_hold(world: World, changes: dict[st
     assert found.kind is PrincipalKind.COUNSELOR
 
 
+@pytest.mark.parametrize(
+    ("claims", "shown"),
+    [
+        ({}, SUBJECT),
+        ({"email": "olga@almoner.test"}, "olga@almoner.test"),
+        ({"name": "Olga Quist"}, "Olga Quist"),
+        (
+            {"name": "Olga Quist", "email": "olga@almoner.test", "email_verified": True},
+            "Olga Quist <olga@almoner.test>",
+        ),
+        ({"name": "Olga", "email": "ceo@almoner.test", "email_verified": False}, "Olga"),
+        ({"name": "a\nb", "email": ["olga@almoner.test"]}, SUBJECT),
+        ({"name": " ", "email": "x" * 129}, SUBJECT),
+    ],
+)
+async def test_an_operator_is_shown_as_their_pool_names_them(
+    world: World, claims: dict[str, Any], shown: str
+) -> None:
+    """An admin who is asked sees name and address; what cannot be believed or shown is left out."""
+    token = world.signers.operators.token(cognito_groups=["operators"], **claims)
+
+    operator = await world.principal(token)
+    assert isinstance(operator, Principal)
+    assert operator.display_name == shown
+    counselor = await world.principal(world.signers.harbor.token(**claims))
+    assert isinstance(counselor, Principal)
+    assert counselor.display_name == SUBJECT, "agencies list their own people"
+
+
 @pytest.mark.parametrize("typ", ["JWT", GONE])
 async def test_the_type_may_be_said_or_not(world: World, typ: Any) -> None:
     """`typ` is JWT where it is there at all."""

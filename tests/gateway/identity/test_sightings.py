@@ -18,6 +18,7 @@ from gateway.identity.refusals import Refusal
 from gateway.identity.sightings import Sightings
 from resolvers.context import RequestMeta
 from tenants.api_keys import new_secret
+from tenants.directory_rows import AUDIT_LINES
 from tests.gateway.identity.conftest import World, audit
 from tests.gateway.identity.test_authenticator import a_key, revoking, suspend
 from tests.resolvers.world import World as StoreWorld
@@ -69,11 +70,19 @@ async def test_a_keys_use_is_told_once_an_hour(agency: StoreWorld) -> None:
 
 
 async def test_a_consumers_name_is_in_no_line(agency: StoreWorld) -> None:
-    """What the pool calls a consumer may be their name; the ledger lies open for good."""
+    """What the pool calls a consumer may be their name; the ledger lies open for good.
+
+    So does the directory's own log, where those are told of who are refused.
+    """
+    sightings = Sightings()
     consumer = replace(agency.person(Group.CONSUMERS), display_name="ada.byron")
-    await _arrive(agency, Sightings(), consumer, AT)
-    (line,) = await agency.audit()
-    assert line.actor.display_name == "Consumer"
+    await _arrive(agency, sightings, consumer, AT)
+    await sightings.turned_away(AgencySuspended(), consumer, meta(), agency.directory)
+    (waiting,) = await agency.backend.audit_lines(after=None, limit=10)
+    kept = await agency.directory._read(AUDIT_LINES, agency.agency.id, "", 10)
+    bodies = (waiting.body, *(body for (body,) in kept))
+    assert sum(b"signIn" in body and consumer.subject.encode() in body for body in bodies) == 2
+    assert not any(b"byron" in body for body in bodies)
 
 
 async def test_operators_are_told_of_where_they_belong(agency: StoreWorld) -> None:
