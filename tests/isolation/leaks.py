@@ -40,10 +40,12 @@ from gateway.telemetry import describe_span
 from resolvers.guard import Guard
 from resolvers.loaders import Loaders
 from schema.rules import Rule
+from tenants.codec import Codec
 from tenants.codec import encode as encode_record
 from tenants.cursors import CursorSigner
 from tenants.directory import AgencyDirectory
 from tenants.keyring import derive_key
+from tenants.kinds import KINDS
 from tenants.store import AgencyStore
 from tests.isolation.gateway_run import Rewire
 
@@ -493,5 +495,11 @@ def _plaintext_temporary_file(patch: Patch) -> None:
 
 @leak("personal fields that nobody seals")
 def _personal_fields_not_sealed(patch: Patch) -> None:
-    honest = encode_record
-    patch.setattr(tenants.store, "encode", lambda record, *_: honest(record))
+    forgetful = Codec([replace(spec, sealed={}) for spec in KINDS])
+    honest = tenants.store.decode
+
+    def decode(kind: str, body: bytes, *more: Any) -> Any:
+        return (honest if b',"sealed":' in body else forgetful.decode)(kind, body, *more)
+
+    patch.setattr(tenants.store, "encode", forgetful.encode)
+    patch.setattr(tenants.store, "decode", decode)
