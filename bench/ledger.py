@@ -18,10 +18,10 @@ from domain.audit import AuditLine
 from domain.ids import new_ulid
 from domain.merkle import includes
 from tenants.backend import Unit
-from tenants.ledger import Ledger
-from tenants.ledger_lines import LineText, pack, texts_of
-from tenants.ledger_sequencer import LINES_PER_MERGE_MAX
-from tenants.sqlite_store import SqliteBackend, open_sqlite
+from tenants.ledger.ledger import Ledger
+from tenants.ledger.lines import LineText, pack, texts_of
+from tenants.ledger.sequencer import LINES_PER_MERGE_MAX
+from tenants.sqlite.store import SqliteBackend, open_sqlite
 
 LINES = 1_000_000
 AGENCY_ID = "01HARB0R000000000000000000"

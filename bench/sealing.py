@@ -14,14 +14,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from domain.ids import new_ulid
-from tenants.codec import decode, encode
-from tenants.keyring import AgencyKeys
-from tenants.kinds import KINDS, Record
-from tenants.rotation import reseal
-from tenants.sealing import FieldSealer
-from tenants.sqlite_store import open_sqlite
+from tenants.keys.keyring import AgencyKeys
+from tenants.keys.rotation import reseal
+from tenants.records.codec import decode, encode
+from tenants.records.kinds import KINDS, Record
+from tenants.records.sealing import FieldSealer
+from tenants.sqlite.store import open_sqlite
 from tenants.store import AgencyStore, Change
-from tests.tenants.key_samples import random_agency_keys, with_new_data_key
+from tests.tenants.keys.key_samples import random_agency_keys, with_new_data_key
 from tests.tenants.record_samples import (
     SAMPLES,
     a_consumer,

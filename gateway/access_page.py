@@ -14,7 +14,7 @@ from graphql import GraphQLObjectType, get_named_type
 from domain.actors import Group
 from schema.build import core_schema, create_schema, field_names, gate_of, object_types
 from schema.rules import ANY_SCOPE, Rule
-from tenants.kinds import KINDS
+from tenants.records.kinds import KINDS
 
 PAGE = Path(__file__).parent.parent / "docs" / "security.md"
 BEGIN = "<!-- Written by `python -m gateway.access_page`; a test compares it. -->\n"

@@ -12,7 +12,7 @@ from domain.access import READ_SCOPES, AccessGrant, Principal
 from domain.actors import PrincipalKind
 from domain.agencies import Agency, AgencyStatus
 from domain.errors import AgencySuspended, Unauthenticated
-from tenants.directory import AgencyDirectory, Directory
+from tenants.directory.port import AgencyDirectory, Directory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

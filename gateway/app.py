@@ -51,7 +51,7 @@ from integrations.tls import client_tls_context
 from resolvers.audit_lines import leave_lines
 from resolvers.context import RequestMeta, open_context
 from schema.build import create_schema
-from tenants.directory import Directory
+from tenants.directory.port import Directory
 from tenants.store import AgencyStore
 
 

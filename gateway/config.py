@@ -34,7 +34,7 @@ from gateway.settings import (
 )
 from gateway.settings_blocks import Limits, TransUnionConfig
 from tenants.aws import AwsSettings
-from tenants.home_keys import IN_FILE, IN_KMS, KeySettings
+from tenants.keys.home import IN_FILE, IN_KMS, KeySettings
 
 __all__ = [
     "CannotStart",

@@ -14,11 +14,11 @@ from domain.audit import AuditLine
 from domain.errors import Duplicate
 from domain.ids import new_ulid
 from gateway.workspace import STORES_FOLDER, Workspace
-from tenants import removal
-from tenants.directory_backup import DIRECTORY_FILE
-from tenants.directory_checks import check_agency
-from tenants.keyring import new_agency_keys
-from tenants.removal import DirectoryPlace
+from tenants.directory.backup import DIRECTORY_FILE
+from tenants.directory.checks import check_agency
+from tenants.keys import removal
+from tenants.keys.keyring import new_agency_keys
+from tenants.keys.removal import DirectoryPlace
 
 
 def cli_audit(action: str, *, subject: str | None, reason: str) -> AuditLine:

@@ -15,8 +15,8 @@ from domain.errors import StoreUnavailable
 from gateway.config import Config
 from gateway.metrics import NO_AGENCY
 from gateway.secrets import Secrets
-from tenants.directory import Directory
-from tenants.keyring import data_key_number
+from tenants.directory.port import Directory
+from tenants.keys.keyring import data_key_number
 
 AGE_DAYS_MAX = 90  # what is older should be renewed
 MEASURE_SECONDS = 15 * 60.0

@@ -9,11 +9,11 @@ from pathlib import Path
 from domain.errors import StoreUnavailable
 from gateway.secrets import read_passphrase
 from gateway.settings import CannotStart
-from tenants.directory_backup import DIRECTORY_FILE
-from tenants.home_keys import HomeKeys, KeySettings, open_keys
-from tenants.keyring import Keyring
+from tenants.directory.backup import DIRECTORY_FILE
+from tenants.directory.sqlite import SqliteDirectory, open_directory
+from tenants.keys.home import HomeKeys, KeySettings, open_keys
+from tenants.keys.keyring import Keyring
 from tenants.registry import StoreRegistry
-from tenants.sqlite_directory import SqliteDirectory, open_directory
 
 ISSUER_FILE = "issuer.db"
 STORES_FOLDER = "stores"

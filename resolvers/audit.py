@@ -11,7 +11,7 @@ from resolvers.audit_lines import known_owner
 from resolvers.context import RequestContext, store_of
 from resolvers.inputs import Maybe, given
 from resolvers.pages import Cut, Listing, read_forward
-from tenants.ledger import LedgerLine
+from tenants.ledger.ledger import LedgerLine
 
 EVENTS_SCANNED_MAX = 5_000
 """Lines that one page looks at in search of those asked for; then it comes short, with a cursor."""

@@ -13,7 +13,7 @@ from domain.errors import GatewayError, OutcomeUnknown
 from resolvers.context import RequestContext
 from resolvers.reads import FieldNames, Reads, in_lines, owner_named
 from resolvers.trail import audited
-from tenants.directory import Directory
+from tenants.directory.port import Directory
 
 
 async def leave_lines(

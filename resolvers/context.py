@@ -9,7 +9,7 @@ from domain.credit import CreditBureau
 from domain.errors import Forbidden, NotFound
 from resolvers.guard import Guard
 from resolvers.loaders import Loaders
-from tenants.directory import AgencyDirectory
+from tenants.directory.port import AgencyDirectory
 from tenants.store import AgencyStore
 
 

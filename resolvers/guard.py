@@ -25,7 +25,7 @@ from domain.credit import CreditReport
 from domain.ids import GlobalId, parse_global_id
 from resolvers.loaders import Loaders
 from resolvers.reads import Reads
-from tenants.kinds import sort_time
+from tenants.records.kinds import sort_time
 from tenants.store import AgencyStore
 
 GRANTS_AT_ONCE = 99  # with the one that tells of more, what a store reads without a thread

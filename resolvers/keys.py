@@ -12,7 +12,7 @@ from resolvers.context import RequestContext, directory_of
 from resolvers.inputs import CreateApiKeyInput, given
 from resolvers.once import Attempt, once
 from resolvers.trail import audited
-from tenants.api_keys import new_secret, secret_hash, secret_prefix
+from tenants.directory.api_keys import new_secret, secret_hash, secret_prefix
 
 OVERLAP_HOURS_DEFAULT = 24
 OVERLAP_HOURS_MAX = 168

@@ -14,7 +14,7 @@ from resolvers.applications import application_named, check_version
 from resolvers.context import RequestContext
 from resolvers.once import Attempt, once
 from resolvers.trail import audited, commit, happened
-from tenants.kinds import Record
+from tenants.records.kinds import Record
 
 Find = Callable[[RequestContext, str], Awaitable[Application]]
 

@@ -8,7 +8,7 @@ from domain.ids import new_ulid
 from resolvers.context import RequestContext, store_of
 from resolvers.reads import owner_named
 from tenants.backend import Once
-from tenants.kinds import Record
+from tenants.records.kinds import Record
 from tenants.store import Change
 
 R = TypeVar("R", bound=Record)

@@ -58,8 +58,8 @@ ALLOWED = {
     ("README.md", "Secret Keyword"): "the demo world's published password",
     ("docs/operations.md", "Secret Keyword"): "an example's made-up password",
     ("domain/ids.py", "Base64 High Entropy String"): "the alphabet of ULIDs",
-    ("tenants/api_keys.py", "Base64 High Entropy String"): "the alphabet of API keys",
-    ("tenants/pseudonyms.py", "Base64 High Entropy String"): "the letters of pseudonyms",
+    ("tenants/directory/api_keys.py", "Base64 High Entropy String"): "the alphabet of API keys",
+    ("tenants/masking/pseudonyms.py", "Base64 High Entropy String"): "the letters of pseudonyms",
 }
 
 

@@ -10,8 +10,8 @@ from urllib.parse import unquote
 from domain.agencies import Agency
 from domain.errors import StoreUnavailable
 from tenants.backend import StoreBackend
-from tenants.keyring import AgencyKeys
-from tenants.sqlite_store import delete_sqlite, open_sqlite
+from tenants.keys.keyring import AgencyKeys
+from tenants.sqlite.store import delete_sqlite, open_sqlite
 
 
 @runtime_checkable

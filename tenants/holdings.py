@@ -11,7 +11,7 @@ from domain.consumers import Consumer
 from domain.credit import BlobRef, CreditReport
 from domain.ids import root_of
 from domain.retention import LegalHold
-from tenants.kinds import KINDS, Record
+from tenants.records.kinds import KINDS, Record
 from tenants.store import AgencyStore
 
 _PAGE = 200

@@ -20,12 +20,12 @@ from domain.agencies import Agency
 from domain.errors import GatewayError, StoreUnavailable
 from tenants.backend import StoreBackend
 from tenants.backends import HasCache, place_of
-from tenants.blobs import FileBlobs, delete_files
-from tenants.directory import Directory, WrappedKey
-from tenants.keyring import AgencyKeys, KeyRefused, Keyring, unwrap_agency_keys
-from tenants.ledger_sequencer import Backlog, Sequencer
+from tenants.directory.port import Directory, WrappedKey
+from tenants.keys.keyring import AgencyKeys, KeyRefused, Keyring, unwrap_agency_keys
+from tenants.keys.unwrapping import keys_unwrapped
+from tenants.ledger.sequencer import Backlog, Sequencer
+from tenants.records.blobs import FileBlobs, delete_files
 from tenants.store import AgencyStore
-from tenants.unwrapping import keys_unwrapped
 
 BLOBS_FOLDER = "blobs"
 OPEN_STORES_MAX = 200

@@ -27,7 +27,7 @@ from domain.retention import (
     obstacles_to_erasure,
 )
 from tenants.holdings import Holdings, applications_of, lines_before, raw_files, under
-from tenants.kinds import Record, spec_of
+from tenants.records.kinds import Record, spec_of
 from tenants.store import AgencyStore, Change
 
 RECORDS_PER_UNIT = 48  # each may bring the check of a hold with it, and a unit holds 100

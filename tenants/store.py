@@ -30,22 +30,22 @@ from tenants.backend import (
     StoreBackend,
     Unit,
 )
-from tenants.blobs import BlobBackend, Blobs
-from tenants.codec import (
+from tenants.cursors import CursorSigner
+from tenants.keys.keyring import AgencyKeys, derive_key
+from tenants.ledger.ledger import Ledger
+from tenants.ledger.lines import LineText, in_rows, pack, readable, texts_of
+from tenants.ledger.reads import ReadLines
+from tenants.paging import Listing, Page, read_page
+from tenants.records.blobs import BlobBackend, Blobs
+from tenants.records.codec import (
     decode,
     decode_audit,
     decode_event,
     encode,
     encode_event,
 )
-from tenants.cursors import CursorSigner
-from tenants.keyring import AgencyKeys, derive_key
-from tenants.kinds import R, Record, key_of, normalize, record_of, spec_of
-from tenants.ledger import Ledger
-from tenants.ledger_lines import LineText, in_rows, pack, readable, texts_of
-from tenants.ledger_reads import ReadLines
-from tenants.paging import Listing, Page, read_page
-from tenants.sealing import FieldSealer
+from tenants.records.kinds import R, Record, key_of, normalize, record_of, spec_of
+from tenants.records.sealing import FieldSealer
 
 __all__ = ["AgencyStore", "Change", "Page"]
 

@@ -26,8 +26,8 @@ from gateway.cli.terminal import (
     working,
 )
 from gateway.workspace import Workspace
-from tenants.ledger import Ledger
-from tenants.ledger_sequencer import Sequencer
+from tenants.ledger.ledger import Ledger
+from tenants.ledger.sequencer import Sequencer
 from tenants.store import AgencyStore
 
 T = TypeVar("T")

@@ -16,13 +16,13 @@ from gateway.cli.terminal import working
 from gateway.identity.jwks import key_set_address
 from gateway.workspace import ISSUER_FILE, Workspace
 from tenants.backends import place_of, sqlite_path
-from tenants.codec import IN_THE_OPEN
-from tenants.keyring import unwrap_agency_keys
-from tenants.ledger_sequencer import Sequencer
-from tenants.rotation import under_each_key
-from tenants.signed_notes import InvalidNote
-from tenants.sqlcipher import NewerFormat, format_of
-from tenants.sqlite_formats import APPLICATION_ID, FORMATS
+from tenants.keys.keyring import unwrap_agency_keys
+from tenants.keys.rotation import under_each_key
+from tenants.ledger.sequencer import Sequencer
+from tenants.ledger.signed_notes import InvalidNote
+from tenants.records.codec import IN_THE_OPEN
+from tenants.sqlite.formats import APPLICATION_ID, FORMATS
+from tenants.sqlite.sqlcipher import NewerFormat, format_of
 from tenants.store import AgencyStore
 
 POOL_TIMEOUT_SECONDS = 5

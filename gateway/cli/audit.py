@@ -33,9 +33,9 @@ from gateway.cli.terminal import (
 )
 from gateway.provisioning import cli_audit
 from gateway.workspace import Workspace
-from tenants.ledger import Ledger
-from tenants.ledger_sequencer import Sequencer
-from tenants.ledger_verify import Trusted, Verdict
+from tenants.ledger.ledger import Ledger
+from tenants.ledger.sequencer import Sequencer
+from tenants.ledger.verify import Trusted, Verdict
 
 T = TypeVar("T")
 FOLLOW_SECONDS = 1.0

@@ -14,10 +14,10 @@ from domain.audit import AuditLine, AuditOutcome
 from domain.errors import StoreUnavailable
 from domain.merkle import includes
 from gateway.cli.terminal import Tell
-from tenants.ledger import Ledger, LedgerLine
-from tenants.ledger_records import not_as_signed
-from tenants.ledger_verify import Verdict
-from tenants.signed_notes import Checkpoint
+from tenants.ledger.ledger import Ledger, LedgerLine
+from tenants.ledger.records import not_as_signed
+from tenants.ledger.signed_notes import Checkpoint
+from tenants.ledger.verify import Verdict
 
 EXPORT_FORMAT = "almoner-audit-export/1"
 PROOF_FORMAT = "almoner-audit-proof/1"

@@ -30,9 +30,9 @@ from gateway.cli.terminal import (
 )
 from gateway.settings import CannotStart
 from gateway.workspace import Workspace
-from tenants.codec import encode, encode_audit
 from tenants.holdings import Holdings, holdings_of, lines_about, raw_files
-from tenants.kinds import Record, spec_of
+from tenants.records.codec import encode, encode_audit
+from tenants.records.kinds import Record, spec_of
 from tenants.retention import erase, obstacles
 from tenants.store import AgencyStore
 

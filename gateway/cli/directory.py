@@ -15,7 +15,7 @@ from gateway.cli.terminal import (
 from gateway.provisioning import cli_audit
 from gateway.secrets import read_passphrase
 from gateway.workspace import Workspace
-from tenants import directory_backup
+from tenants.directory import backup as directory_backup
 
 _passphrase_option = click.option(
     "--passphrase-file",

@@ -28,13 +28,13 @@ from gateway.workspace import (
     open_home_keys,
     open_workspace,
 )
-from tenants.directory_backup import DIRECTORY_FILE
-from tenants.directory_rows import FORMATS
-from tenants.home_keys import IN_FILE, IN_KMS, KEYRING_FILE, ROOT_KEY_FILE
-from tenants.keyring import KeyringUnreachable
-from tenants.keyring_file import is_locked
-from tenants.sqlcipher import format_of
-from tenants.sqlite_directory import APPLICATION_ID
+from tenants.directory.backup import DIRECTORY_FILE
+from tenants.directory.rows import FORMATS
+from tenants.directory.sqlite import APPLICATION_ID
+from tenants.keys.home import IN_FILE, IN_KMS, KEYRING_FILE, ROOT_KEY_FILE
+from tenants.keys.keyring import KeyringUnreachable
+from tenants.keys.keyring_file import is_locked
+from tenants.sqlite.sqlcipher import format_of
 
 _SIMULATOR_CERTIFICATE = "client.pem"
 _RESTORE = "almoner directory restore FILE --overwrite"

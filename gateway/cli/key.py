@@ -22,7 +22,7 @@ from gateway.cli.terminal import (
 )
 from gateway.provisioning import cli_audit
 from gateway.workspace import Workspace
-from tenants.api_keys import new_secret, secret_hash, secret_prefix
+from tenants.directory.api_keys import new_secret, secret_hash, secret_prefix
 
 
 @click.group()

@@ -14,8 +14,8 @@ from gateway.cli.terminal import (
 from gateway.provisioning import cli_audit
 from gateway.settings import CannotStart
 from gateway.workspace import Workspace
-from tenants.home_keys import IN_FILE, KEYRING_FILE
-from tenants.keyring_file import replace_key
+from tenants.keys.home import IN_FILE, KEYRING_FILE
+from tenants.keys.keyring_file import replace_key
 
 
 @click.group()

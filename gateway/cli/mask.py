@@ -26,13 +26,13 @@ from gateway.cli.terminal import (
 from gateway.provisioning import add_agency, cli_audit
 from gateway.settings import CannotStart
 from gateway.workspace import STORES_FOLDER, Workspace, open_workspace
-from tenants.directory_backup import DIRECTORY_FILE
-from tenants.keyring import derive_key, unwrap_agency_keys
-from tenants.mask_scan import Found, Needles
-from tenants.masking import Masking
-from tenants.sqlcipher import open_encrypted
-from tenants.sqlite_directory import APPLICATION_ID as DIRECTORY_ID
-from tenants.sqlite_formats import APPLICATION_ID as STORE_ID
+from tenants.directory.backup import DIRECTORY_FILE
+from tenants.directory.sqlite import APPLICATION_ID as DIRECTORY_ID
+from tenants.keys.keyring import derive_key, unwrap_agency_keys
+from tenants.masking.masking import Masking
+from tenants.masking.scan import Found, Needles
+from tenants.sqlite.formats import APPLICATION_ID as STORE_ID
+from tenants.sqlite.sqlcipher import open_encrypted
 from tenants.store import AgencyStore
 
 _KEY_PURPOSE = "masking"

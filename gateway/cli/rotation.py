@@ -20,7 +20,7 @@ from gateway.cli.terminal import (
 )
 from gateway.provisioning import cli_audit
 from gateway.workspace import Workspace
-from tenants.rotation import KeyHolding, reseal, retire_keys, start_rotation, under_each_key
+from tenants.keys.rotation import KeyHolding, reseal, retire_keys, start_rotation, under_each_key
 
 
 @click.group(name="key-rotation")

@@ -18,7 +18,7 @@ from domain.validation import REASON_CHARACTERS_MAX, Faults, clean_text
 from gateway.config import Config, load_config_here
 from gateway.provisioning import cli_audit
 from gateway.workspace import Workspace, open_workspace
-from tenants.keyring_file import PASSPHRASE_LENGTH_MIN
+from tenants.keys.keyring_file import PASSPHRASE_LENGTH_MIN
 
 T = TypeVar("T")
 

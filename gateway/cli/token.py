@@ -20,7 +20,7 @@ from gateway.local.users import User
 from gateway.provisioning import cli_audit
 from gateway.settings import CannotStart
 from gateway.workspace import ISSUER_FILE, Workspace, open_home_keys
-from tenants.directory import Revocation, RevocationKind
+from tenants.directory.port import Revocation, RevocationKind
 
 VALUE_CHARACTERS_MAX = 512
 _REVOKED: dict[RevocationKind, str] = {

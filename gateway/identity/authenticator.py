@@ -31,8 +31,8 @@ from gateway.identity.claims import (
 from gateway.identity.credentials import Credential
 from gateway.identity.jwks import KeySets
 from gateway.identity.refusals import Reason, Refusal, attributed
-from tenants.api_keys import is_secret, secret_hash
-from tenants.directory import Directory
+from tenants.directory.api_keys import is_secret, secret_hash
+from tenants.directory.port import Directory
 
 VERDICTS_MAX = 20_000
 KEYS_IN_USE_MAX = 10_000

@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 
 from gateway.identity.claims import TOKEN_CHARACTERS_MAX, is_token
 from gateway.identity.refusals import Reason, refused
-from tenants.api_keys import is_secret
+from tenants.directory.api_keys import is_secret
 
 _AUTHORIZATION, _API_KEY, _AGENCY = "authorization", "x-api-key", "x-agency"
 _WANTED = frozenset((_AUTHORIZATION, _API_KEY, _AGENCY))

@@ -19,7 +19,7 @@ from domain.errors import AgencySuspended, GatewayError, Unauthenticated
 from domain.ids import new_ulid
 from gateway.identity.refusals import Refusal
 from resolvers.context import RequestMeta
-from tenants.directory import Directory
+from tenants.directory.port import Directory
 from tenants.store import AgencyStore
 
 SIGN_IN = "signIn"

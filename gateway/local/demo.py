@@ -37,7 +37,7 @@ from gateway.local.demo_world import (
 from gateway.local.issuer import LocalIssuer
 from gateway.provisioning import add_agency, cli_audit
 from gateway.workspace import Workspace
-from tenants.kinds import Record
+from tenants.records.kinds import Record
 from tenants.store import AgencyStore, Change
 
 _RENEW_BEFORE = timedelta(days=25)

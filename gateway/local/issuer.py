@@ -27,7 +27,7 @@ from starlette.routing import Route
 from domain.actors import Group
 from domain.errors import Duplicate, NotFound
 from gateway.local.users import USERS_TABLE, User, find_user, list_users, put_user
-from tenants.sqlcipher import open_encrypted, translate
+from tenants.sqlite.sqlcipher import open_encrypted, translate
 
 if TYPE_CHECKING:  # the driver has the standard library's interface, and no types of its own
     from sqlite3 import Connection

@@ -16,7 +16,7 @@ import pytest
 from domain.consumers import Consumer
 from gateway.local.demo_world import AGENCIES, PASSWORD, plan_applicants
 from gateway.workspace import open_workspace
-from tenants.keyring import unwrap_agency_keys
+from tenants.keys.keyring import unwrap_agency_keys
 from tests.e2e.platform_process import Running, data_of, dev_environment
 from tests.e2e.test_journey import PULL, consented_application, new_consent
 from tests.e2e.told import Told, watched_processes

@@ -21,7 +21,7 @@ from domain.ids import new_ulid
 from gateway.config import child_environment
 from gateway.provisioning import add_agency, cli_audit
 from gateway.workspace import open_workspace
-from tenants.api_keys import new_secret, secret_hash, secret_prefix
+from tenants.directory.api_keys import new_secret, secret_hash, secret_prefix
 
 PROGRAM = """
 import sys

@@ -33,7 +33,7 @@ from gateway.config import Config, load_config
 from gateway.identity.credentials import Credential
 from gateway.metrics import Metrics
 from resolvers.context import RequestContext
-from tenants.directory import Directory
+from tenants.directory.port import Directory
 from tenants.store import AgencyStore
 
 COUNSELOR = "counselor.harbor.token"

@@ -21,7 +21,7 @@ from gateway.app import create_app
 from gateway.config import load_config
 from gateway.provisioning import add_agency, cli_audit
 from gateway.workspace import open_workspace
-from tenants.api_keys import new_secret, secret_hash, secret_prefix
+from tenants.directory.api_keys import new_secret, secret_hash, secret_prefix
 from tests.gateway.small_gateway import STRANGER, SUSPENDED, World, client_of, small_app
 
 START = """mutation { startApplication(input: {name: {given: "Ada", family: "Byron"}}) {

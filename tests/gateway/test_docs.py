@@ -9,7 +9,7 @@ from gateway.errors import KINDS
 from gateway.metrics import new_metrics
 from gateway.settings_page import settings_page
 from schema.build import core_schema, create_schema, object_types
-from tenants import kinds
+from tenants.records import kinds
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 

@@ -19,7 +19,7 @@ from gateway.metrics import (
     new_metrics,
     process_ended,
 )
-from tenants.ledger_sequencer import Backlog
+from tenants.ledger.sequencer import Backlog
 from tests.gateway.small_gateway import BROKEN_STORE, World, client_of, small_app
 
 COUNT = """

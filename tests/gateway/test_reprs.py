@@ -12,8 +12,8 @@ import pytest
 
 from gateway.identity.credentials import Credential
 from resolvers.keys import CreatedApiKey
-from tenants.keyring import AgencyKeys
-from tests.tenants.key_samples import random_agency_keys
+from tenants.keys.keyring import AgencyKeys
+from tests.tenants.keys.key_samples import random_agency_keys
 
 PACKAGES = ("domain", "edge_router", "gateway", "integrations", "resolvers", "schema", "tenants")
 SECRET = re.compile(
@@ -24,8 +24,8 @@ ALSO_SECRET = {
     "gateway.identity.credentials.Credential.value",
     "gateway.secrets.Secret.current",
     "gateway.secrets.Secret.previous",
-    "tenants.home_keys.HomeKeys.for_backup",
-    "tenants.home_keys.HomeKeys.root",
+    "tenants.keys.home.HomeKeys.for_backup",
+    "tenants.keys.home.HomeKeys.root",
 }
 # Fields that are called like a secret and hold none.
 NO_SECRET = {

@@ -16,8 +16,8 @@ from gateway.secret_ages import Aged, AgeGauges, aged_keys, aged_secrets, measur
 from gateway.secrets import open_secrets
 from gateway.workspace import open_workspace
 from integrations.transunion.certificates import ensure_certificates
-from tenants.keyring import new_agency_keys, new_data_key
-from tests.tenants.directory_samples import a_key, an_agency, audit
+from tenants.keys.keyring import new_agency_keys, new_data_key
+from tests.tenants.directory.directory_samples import a_key, an_agency, audit
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 

@@ -40,12 +40,13 @@ from gateway.telemetry import describe_span
 from resolvers.guard import Guard
 from resolvers.loaders import Loaders
 from schema.rules import Rule
-from tenants.codec import Codec
-from tenants.codec import encode as encode_record
 from tenants.cursors import CursorSigner
-from tenants.directory import AgencyDirectory
-from tenants.keyring import derive_key
-from tenants.kinds import KINDS
+from tenants.directory.port import AgencyDirectory
+from tenants.keys.keyring import derive_key
+from tenants.records.codec import Codec
+from tenants.records.codec import decode as decode_record
+from tenants.records.codec import encode as encode_record
+from tenants.records.kinds import KINDS
 from tenants.store import AgencyStore
 from tests.isolation.gateway_run import Rewire
 
@@ -130,7 +131,7 @@ class _Anything:
 
 @leak("an epoch that a process does not see rise, so that a revoked sign-in goes on")
 def _stale_epoch(patch: Patch) -> None:
-    patch.setattr("tenants.sqlite_directory.SqliteDirectory.epoch", lambda *_: 1)
+    patch.setattr("tenants.directory.sqlite.SqliteDirectory.epoch", lambda *_: 1)
 
 
 @leak("the header believed, and not the credential")
@@ -496,7 +497,7 @@ def _plaintext_temporary_file(patch: Patch) -> None:
 @leak("personal fields that nobody seals")
 def _personal_fields_not_sealed(patch: Patch) -> None:
     forgetful = Codec([replace(spec, sealed={}) for spec in KINDS])
-    honest = tenants.store.decode
+    honest = decode_record
 
     def decode(kind: str, body: bytes, *more: Any) -> Any:
         return (honest if b',"sealed":' in body else forgetful.decode)(kind, body, *more)

@@ -17,12 +17,12 @@ from opentelemetry.sdk.trace import ReadableSpan
 from domain.agencies import Agency
 from gateway.metrics import exposition
 from gateway.workspace import STORES_FOLDER
-from tenants.directory_backup import DIRECTORY_FILE
-from tenants.directory_file import DirectoryFile
-from tenants.kinds import KINDS, KindSpec
-from tenants.sqlcipher import Connection, open_encrypted
-from tenants.sqlite_directory import APPLICATION_ID as DIRECTORY_ID
-from tenants.sqlite_formats import APPLICATION_ID
+from tenants.directory.backup import DIRECTORY_FILE
+from tenants.directory.file import DirectoryFile
+from tenants.directory.sqlite import APPLICATION_ID as DIRECTORY_ID
+from tenants.records.kinds import KINDS, KindSpec
+from tenants.sqlite.formats import APPLICATION_ID
+from tenants.sqlite.sqlcipher import Connection, open_encrypted
 from tenants.store import AgencyStore
 from tests.isolation.canaries import EVERYBODYS, Canaries, Canary
 from tests.isolation.gateway_run import Running

@@ -8,7 +8,7 @@ import pytest
 import strawberry
 
 from schema.build import core_schema
-from tenants.kinds import KINDS
+from tenants.records.kinds import KINDS
 from tests.conftest import ISOLATION
 from tests.isolation.campaign import Campaign, Draw, order_of
 from tests.isolation.gateway_run import running

@@ -22,10 +22,10 @@ from domain.errors import VersionConflict
 from domain.ids import new_ulid
 from gateway.provisioning import add_agency, cli_audit
 from gateway.workspace import Workspace, open_workspace
-from tenants.api_keys import new_secret, secret_hash, secret_prefix
-from tenants.directory import Directory, Revocation
-from tenants.keyring import unwrap_agency_keys
-from tenants.kinds import Record
+from tenants.directory.api_keys import new_secret, secret_hash, secret_prefix
+from tenants.directory.port import Directory, Revocation
+from tenants.keys.keyring import unwrap_agency_keys
+from tenants.records.kinds import Record
 from tenants.store import AgencyStore, Change
 from tests.gateway.identity.forge import CLIENT, Signer
 from tests.isolation import planting

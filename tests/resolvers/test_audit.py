@@ -10,7 +10,7 @@ from domain.actors import Group
 from domain.audit import AuditLine, AuditOutcome
 from domain.ids import new_ulid
 from resolvers import audit
-from tenants.ledger_sequencer import Sequencer
+from tenants.ledger.sequencer import Sequencer
 from tests.resolvers.documents import READ_CONSUMER
 from tests.resolvers.world import World, line, nodes
 

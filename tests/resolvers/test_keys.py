@@ -8,7 +8,7 @@ import pytest
 
 from domain.access import KEYS_PER_AGENCY_MAX, Principal, Scope
 from domain.actors import Group
-from tenants.api_keys import secret_hash
+from tenants.directory.api_keys import secret_hash
 from tests.resolvers.documents import CREATE_KEY, NODE, REVOKE_KEY, ROTATE_KEY
 from tests.resolvers.world import World, open_world
 

@@ -22,8 +22,8 @@ from domain.ids import new_ulid
 from resolvers.reads import owner_named
 from schema.build import gate_of, object_types
 from schema.gates import Gate
-from tenants.kinds import KINDS
-from tenants.ledger_lines import CONSUMERS_PER_LINE_MAX, LINE_BYTES_MAX, texts_of
+from tenants.ledger.lines import CONSUMERS_PER_LINE_MAX, LINE_BYTES_MAX, texts_of
+from tenants.records.kinds import KINDS
 from tests.resolvers.documents import (
     CLAIM,
     LIST,

@@ -26,12 +26,12 @@ from resolvers.audit_lines import leave_lines
 from resolvers.context import RequestContext, RequestMeta, open_context
 from schema.build import core_schema, create_schema, field_names
 from tenants.backend import StoreBackend
-from tenants.blobs import FileBlobs
-from tenants.directory import AgencyDirectory
-from tenants.sqlite_directory import SqliteDirectory, open_directory
-from tenants.sqlite_store import open_sqlite
+from tenants.directory.port import AgencyDirectory
+from tenants.directory.sqlite import SqliteDirectory, open_directory
+from tenants.records.blobs import FileBlobs
+from tenants.sqlite.store import open_sqlite
 from tenants.store import AgencyStore, Change
-from tests.tenants.key_samples import random_agency_keys
+from tests.tenants.keys.key_samples import random_agency_keys
 
 SCHEMA = create_schema()
 CORE = core_schema(SCHEMA)

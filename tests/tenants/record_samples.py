@@ -48,7 +48,7 @@ from domain.events import Event, EventName
 from domain.ids import new_ulid
 from domain.money import Frequency
 from domain.retention import LegalHold
-from tenants.kinds import Record
+from tenants.records.kinds import Record
 
 T = TypeVar("T")
 AT = datetime(2026, 1, 15, 12, tzinfo=UTC)

@@ -17,11 +17,11 @@ from typing import Any
 
 from domain.errors import StoreUnavailable
 from tenants.backend import Conflict, Delete, Key, Put, Unit
-from tenants.keyring import LocalKeyring
-from tenants.sqlcipher import open_encrypted
-from tenants.sqlite_formats import APPLICATION_ID
-from tenants.sqlite_store import SqliteBackend, open_sqlite
-from tenants.sqlite_units import write_units
+from tenants.keys.keyring import LocalKeyring
+from tenants.sqlite.formats import APPLICATION_ID
+from tenants.sqlite.sqlcipher import open_encrypted
+from tenants.sqlite.store import SqliteBackend, open_sqlite
+from tenants.sqlite.units import write_units
 from tests.tenants.stores import AGENCY_ID, AT, FILE_KEY, a_once, a_put
 
 STEPS = frozenset(

@@ -19,7 +19,7 @@ from tenants.backend import (
     UniqueEntry,
     Unit,
 )
-from tenants.sqlite_store import open_sqlite
+from tenants.sqlite.store import open_sqlite
 
 AT = datetime(2026, 1, 15, 12, tzinfo=UTC)
 AGENCY_ID = "01HARB0R000000000000000000"

@@ -20,11 +20,11 @@ from domain.errors import (
 )
 from domain.ids import new_ulid
 from tenants.backend import Put, Replayed, StoreBackend, Unit
-from tenants.codec import encode
-from tenants.keyring import AgencyKeys
-from tenants.kinds import KINDS, KindSpec, Record, key_of, sort_time
+from tenants.keys.keyring import AgencyKeys
+from tenants.records.codec import encode
+from tenants.records.kinds import KINDS, KindSpec, Record, key_of, sort_time
 from tenants.store import DECODED_RECORDS_MAX, AgencyStore, Change
-from tests.tenants.key_samples import random_agency_keys, with_new_data_key
+from tests.tenants.keys.key_samples import random_agency_keys, with_new_data_key
 from tests.tenants.record_samples import (
     AT,
     CONSUMER,

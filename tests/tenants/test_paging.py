@@ -11,7 +11,7 @@ from domain.ids import new_ulid
 from tenants.backend import StoreBackend
 from tenants.paging import SCAN_ROWS_MAX, Page
 from tenants.store import AgencyStore, Change
-from tests.tenants.key_samples import random_agency_keys
+from tests.tenants.keys.key_samples import random_agency_keys
 from tests.tenants.record_samples import AT, an_application
 from tests.tenants.stores import AGENCY_ID
 

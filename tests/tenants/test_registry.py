@@ -15,9 +15,9 @@ from domain.errors import StoreUnavailable
 from domain.ids import new_ulid
 from tenants.backend import Unit
 from tenants.backends import BACKENDS, BackendKind, Place, sqlite_path
-from tenants.directory import Directory, WrappedKey
-from tenants.keyring import KeyringUnreachable, LocalKeyring, new_data_key
-from tenants.ledger_sequencer import Backlog
+from tenants.directory.port import Directory, WrappedKey
+from tenants.keys.keyring import KeyringUnreachable, LocalKeyring, new_data_key
+from tenants.ledger.sequencer import Backlog
 from tenants.registry import (
     KEYS_ASKED_AGAIN_SECONDS,
     KEYS_CACHED_SECONDS,
@@ -25,7 +25,7 @@ from tenants.registry import (
     StoreRegistry,
 )
 from tenants.store import AgencyStore, Change
-from tests.tenants.key_samples import random_agency_keys, wrap_agency_keys
+from tests.tenants.keys.key_samples import random_agency_keys, wrap_agency_keys
 from tests.tenants.record_samples import AT, a_note
 
 KEYRING = LocalKeyring(bytes(range(32)))

@@ -16,11 +16,11 @@ from domain.errors import Duplicate, NotFound, StoreUnavailable
 from domain.ids import new_ulid
 from domain.retention import CONSENT_YEARS, Duty, LegalHold, years_after
 from tenants.backend import StoreBackend, Unit
-from tenants.blobs import FileBlobs
 from tenants.holdings import holdings_of, lines_about, lines_of
-from tenants.kinds import KINDS, Record, key_of
-from tenants.ledger_lines import texts_of
-from tenants.removal import DirectoryPlace, holds
+from tenants.keys.removal import DirectoryPlace, holds
+from tenants.ledger.lines import texts_of
+from tenants.records.blobs import FileBlobs
+from tenants.records.kinds import KINDS, Record, key_of
 from tenants.retention import (
     RECORDS_PER_UNIT,
     Disposal,
@@ -33,12 +33,12 @@ from tenants.retention import (
     release_hold,
     sweep_files,
 )
-from tenants.sqlcipher import open_encrypted
-from tenants.sqlite_formats import APPLICATION_ID
-from tenants.sqlite_store import open_sqlite
+from tenants.sqlite.formats import APPLICATION_ID
+from tenants.sqlite.sqlcipher import open_encrypted
+from tenants.sqlite.store import open_sqlite
 from tenants.store import AgencyStore, Change
-from tests.tenants.key_samples import random_agency_keys
-from tests.tenants.ledger_samples import a_line
+from tests.tenants.keys.key_samples import random_agency_keys
+from tests.tenants.ledger.ledger_samples import a_line
 from tests.tenants.record_samples import (
     APPLICATION,
     AT,

@@ -16,7 +16,7 @@ from domain.audit import AuditLine
 from domain.ids import new_child_id, new_ulid
 from gateway.provisioning import cli_audit
 from gateway.workspace import open_workspace
-from tenants.home_keys import KeySettings
+from tenants.keys.home import KeySettings
 from tenants.store import Change
 from tests.gateway.cli.command import almoner, made
 

@@ -13,9 +13,9 @@ import pytest
 from domain.agencies import Agency
 from gateway.workspace import open_workspace
 from tenants.backend import Put, Unit
-from tenants.ledger_records import Bundle, bundle_key, read
+from tenants.ledger.records import Bundle, bundle_key, read
 from tests.gateway.cli.command import almoner, made
-from tests.tenants.ledger_samples import CONSUMER, a_line
+from tests.tenants.ledger.ledger_samples import CONSUMER, a_line
 from tests.tenants.stores import AT
 
 WHY = ("--reason", "looking")
@@ -225,7 +225,7 @@ def test_the_stand_alone_verifier_is_short_and_knows_nothing_of_us() -> None:
 def test_an_export_can_be_recomputed(home: Path, tmp_path: Path) -> None:
     """The exported texts hash to the root that the exported checkpoint signs."""
     from domain.merkle import CompactRange, leaf_hash
-    from tenants.signed_notes import VerifierKey, open_checkpoint
+    from tenants.ledger.signed_notes import VerifierKey, open_checkpoint
 
     out = tmp_path / "export.jsonl"
     assert almoner(home, "audit", "export", "harbor", "--out", str(out), *WHY).status == 0

@@ -15,12 +15,12 @@ from domain.consumers import Consumer
 from domain.credit import BlobRef
 from domain.retention import years_after
 from gateway.local.demo_world import AGENCIES, plan_applicants
-from tenants.codec import encode
-from tenants.keyring import unwrap_agency_keys
-from tenants.kinds import KINDS
-from tenants.removal import DirectoryPlace, holds
-from tenants.sqlcipher import open_encrypted
-from tenants.sqlite_formats import APPLICATION_ID
+from tenants.keys.keyring import unwrap_agency_keys
+from tenants.keys.removal import DirectoryPlace, holds
+from tenants.records.codec import encode
+from tenants.records.kinds import KINDS
+from tenants.sqlite.formats import APPLICATION_ID
+from tenants.sqlite.sqlcipher import open_encrypted
 from tenants.store import Change
 from tests.gateway.cli.command import Done, almoner
 from tests.gateway.cli.demo_home import AT, copy_of, lines_in, opened, seed

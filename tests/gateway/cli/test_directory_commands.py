@@ -8,9 +8,9 @@ import pytest
 from domain.actors import Group
 from gateway.local.issuer import LocalIssuer
 from gateway.workspace import ISSUER_FILE
-from tenants.directory_backup import DIRECTORY_FILE
-from tenants.home_keys import KEYRING_FILE
-from tenants.keyring import LocalKeyring
+from tenants.directory.backup import DIRECTORY_FILE
+from tenants.keys.home import KEYRING_FILE
+from tenants.keys.keyring import LocalKeyring
 from tests.gateway.cli.command import Done, almoner, made
 
 ISSUER = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_AbCdEf123"

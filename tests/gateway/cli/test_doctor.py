@@ -13,9 +13,9 @@ from gateway.local.issuer import LocalIssuer
 from gateway.local.serve_file import SERVE_FILE
 from gateway.workspace import CERTIFICATES_FOLDER, ISSUER_FILE
 from integrations.transunion.certificates import ensure_certificates
-from tenants.directory_backup import DIRECTORY_FILE
-from tenants.home_keys import KEYRING_FILE
-from tenants.keyring import LocalKeyring
+from tenants.directory.backup import DIRECTORY_FILE
+from tenants.keys.home import KEYRING_FILE
+from tenants.keys.keyring import LocalKeyring
 from tests.gateway.cli.command import almoner, made
 from tests.gateway.served import free_port
 

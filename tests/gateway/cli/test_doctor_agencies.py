@@ -6,14 +6,16 @@ from pathlib import Path
 import pytest
 
 from gateway.workspace import open_workspace
-from tenants import directory_rows, sqlite_directory, sqlite_formats
 from tenants.backend import Put, Unit
-from tenants.codec import encode
-from tenants.directory_backup import DIRECTORY_FILE
-from tenants.home_keys import KEYRING_FILE
-from tenants.keyring import AgencyKeys, LocalKeyring, unwrap_agency_keys
-from tenants.kinds import key_of
-from tenants.sqlcipher import format_of, open_encrypted
+from tenants.directory import rows as directory_rows
+from tenants.directory import sqlite as sqlite_directory
+from tenants.directory.backup import DIRECTORY_FILE
+from tenants.keys.home import KEYRING_FILE
+from tenants.keys.keyring import AgencyKeys, LocalKeyring, unwrap_agency_keys
+from tenants.records.codec import encode
+from tenants.records.kinds import key_of
+from tenants.sqlite import formats as sqlite_formats
+from tenants.sqlite.sqlcipher import format_of, open_encrypted
 from tests.gateway.cli.command import almoner, made
 from tests.gateway.cli.test_doctor import Findings, doctor, failures
 from tests.tenants.record_samples import a_note

@@ -8,7 +8,7 @@ import pytest
 
 from domain.audit import AuditLine
 from gateway.workspace import open_workspace
-from tenants.home_keys import KEYRING_FILE, KeySettings
+from tenants.keys.home import KEYRING_FILE, KeySettings
 from tests.gateway.cli.command import almoner, made
 
 FIRST, SECOND = "correct horse battery staple", "another long passphrase"

@@ -15,10 +15,10 @@ from domain.credit import CreditReport
 from domain.validation import is_email, phone_e164, ssn_digits
 from gateway.cli.mask import NotMasked
 from gateway.local.demo_world import AGENCIES, plan_applicants, users_of
-from tenants.codec import encode
-from tenants.home_keys import KEYRING_FILE
-from tenants.keyring import unwrap_agency_keys
-from tenants.kinds import KINDS
+from tenants.keys.home import KEYRING_FILE
+from tenants.keys.keyring import unwrap_agency_keys
+from tenants.records.codec import encode
+from tenants.records.kinds import KINDS
 from tenants.store import Change
 from tests.gateway.cli.command import Done, almoner
 from tests.gateway.cli.demo_home import copy_of, lines_in, opened, seed

@@ -19,10 +19,10 @@ from domain.errors import StoreUnavailable
 from domain.ids import new_ulid
 from gateway.workspace import Workspace, open_workspace
 from tenants.backend import Row
-from tenants.codec import sealed_under
-from tenants.directory_backup import DIRECTORY_FILE
-from tenants.kinds import key_of
-from tenants.removal import DirectoryPlace, holds
+from tenants.directory.backup import DIRECTORY_FILE
+from tenants.keys.removal import DirectoryPlace, holds
+from tenants.records.codec import sealed_under
+from tenants.records.kinds import key_of
 from tenants.store import AgencyStore, Change
 from tests.gateway.cli.command import almoner, made
 from tests.tenants.record_samples import SAMPLES, a_note

@@ -20,7 +20,7 @@ from domain.ids import new_ulid
 from gateway.identity.authenticator import Authenticator
 from gateway.identity.credentials import read_credential
 from gateway.identity.jwks import KeySets
-from tenants.sqlite_directory import SqliteDirectory, open_directory
+from tenants.directory.sqlite import SqliteDirectory, open_directory
 from tests.gateway.identity import forge
 from tests.gateway.identity.forge import AT, CLIENT, Signer
 

@@ -18,9 +18,9 @@ from domain.ids import new_ulid
 from gateway.identity.authenticator import Authenticator
 from gateway.identity.credentials import Credential
 from gateway.identity.refusals import Reason, reason_of
-from tenants.api_keys import new_secret, secret_hash, secret_prefix
-from tenants.directory import Revocation
-from tenants.sqlite_directory import open_directory
+from tenants.directory.api_keys import new_secret, secret_hash, secret_prefix
+from tenants.directory.port import Revocation
+from tenants.directory.sqlite import open_directory
 from tests.gateway.identity import forge
 from tests.gateway.identity.conftest import ACTOR, FILE_KEY, World, audit
 from tests.gateway.identity.forge import AT, GONE, NOW, SUBJECT, access_claims

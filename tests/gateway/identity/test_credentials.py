@@ -8,7 +8,7 @@ from starlette.datastructures import Headers
 from domain.errors import Unauthenticated
 from gateway.identity.credentials import Credential, read_credential
 from gateway.identity.refusals import Reason, reason_of
-from tenants.api_keys import new_secret
+from tenants.directory.api_keys import new_secret
 
 TOKEN = "aaaa.bbbb.cccc"
 SECRET = "da2-" + "a1" * 13

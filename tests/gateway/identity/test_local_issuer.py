@@ -21,8 +21,8 @@ from gateway.identity.jwks import KeySets
 from gateway.identity.refusals import Reason, reason_of
 from gateway.local.issuer import LocalIssuer, TokenUse, issuer_app
 from gateway.local.users import User
-from tenants.keyring import LocalKeyring
-from tenants.sqlite_directory import open_directory
+from tenants.directory.sqlite import open_directory
+from tenants.keys.keyring import LocalKeyring
 from tests.gateway.identity.conftest import audit
 
 CLIENT = "almonerweb"

@@ -17,8 +17,8 @@ from gateway.identity.credentials import Credential
 from gateway.identity.refusals import Refusal
 from gateway.identity.sightings import Sightings
 from resolvers.context import RequestMeta
-from tenants.api_keys import new_secret
-from tenants.directory_rows import AUDIT_LINES
+from tenants.directory.api_keys import new_secret
+from tenants.directory.rows import AUDIT_LINES
 from tests.gateway.identity.conftest import World, audit
 from tests.gateway.identity.test_authenticator import a_key, revoking, suspend
 from tests.resolvers.world import World as StoreWorld

@@ -17,7 +17,7 @@ from gateway.local.demo import renew_demo, seed_demo
 from gateway.local.demo_world import AGENCIES, DemoAgency, plan_applicants, users_of
 from gateway.local.issuer import LocalIssuer
 from gateway.workspace import ISSUER_FILE, Workspace, open_workspace
-from tenants.kinds import sort_time
+from tenants.records.kinds import sort_time
 from tenants.store import Change
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)

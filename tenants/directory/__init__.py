@@ -1,0 +1,1 @@
+"""The directory: agencies, pools, staff, API keys, operators' grants, wrapped keys, settings."""

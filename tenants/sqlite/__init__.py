@@ -1,0 +1,1 @@
+"""The SQLite backend: one SQLCipher file an agency, one connection that writes."""

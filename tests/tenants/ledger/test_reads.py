@@ -1,0 +1,117 @@
+"""Lines about reads: packed, durable within a tenth of a second, and no read without one."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+
+import pytest
+
+from domain.errors import StoreUnavailable, TooLarge
+from tenants.backend import StoreBackend
+from tenants.ledger.lines import LINES_PER_ROW_MAX, LineText
+from tenants.ledger.reads import LINES_WAITING_MAX, ReadLines
+from tenants.store import AgencyStore, Change
+from tests.tenants.keys.key_samples import random_agency_keys
+from tests.tenants.ledger.ledger_samples import a_line
+from tests.tenants.stores import AGENCY_ID, Stores
+
+
+class Disk:
+    """What lines are written to, and refuses while it is told to."""
+
+    def __init__(self) -> None:
+        self.rows: list[list[str]] = []
+        self.full = False
+
+    async def write(self, row: Sequence[LineText]) -> None:
+        """Write a row, or refuse it."""
+        await asyncio.sleep(0.001)
+        if self.full:
+            raise StoreUnavailable
+        self.rows.append([line.id for line in row])
+
+    @property
+    def ids(self) -> list[str]:
+        """Return the lines written, in order."""
+        return [line_id for row in self.rows for line_id in row]
+
+
+@pytest.fixture
+async def disk() -> Disk:
+    return Disk()
+
+
+@pytest.fixture
+async def reads(disk: Disk) -> AsyncIterator[ReadLines]:
+    made = ReadLines(disk.write)
+    yield made
+    disk.full = False
+    await made.aclose()
+
+
+async def test_many_lines_are_one_write(reads: ReadLines, disk: Disk) -> None:
+    """Lines of the same moment share rows, and are written within a tenth of a second."""
+    lines = [a_line(number) for number in range(150)]
+    for line in lines:
+        reads.add(line)
+    assert disk.rows == []
+    await asyncio.sleep(0.1)
+    assert disk.ids == [line.id for line in lines]
+    assert [len(row) for row in disk.rows] == [LINES_PER_ROW_MAX, LINES_PER_ROW_MAX, 22]
+
+
+async def test_reads_are_refused_while_lines_cannot_be_written(
+    reads: ReadLines, disk: Disk
+) -> None:
+    """After a failed write no line is taken, so nobody reads unseen; then it goes on, whole."""
+    disk.full = True
+    reads.add(a_line(1))
+    await asyncio.sleep(0.1)
+    with pytest.raises(StoreUnavailable, match="cannot be recorded"):
+        reads.add(a_line(2))
+    disk.full = False
+    await asyncio.sleep(0.6)
+    reads.add(a_line(3))
+    await reads.flush()
+    assert disk.ids == [a_line(1).id, a_line(3).id]
+
+
+async def test_what_waits_is_bounded(reads: ReadLines, disk: Disk) -> None:
+    """More lines than may wait are refused, not kept."""
+    for _ in range(LINES_WAITING_MAX):
+        reads.add(a_line(1))
+    with pytest.raises(StoreUnavailable):
+        reads.add(a_line(2))
+    await reads.flush()
+    assert len(disk.ids) == LINES_WAITING_MAX
+
+
+async def test_closing_writes_what_waits(reads: ReadLines, disk: Disk) -> None:
+    """Nothing is left behind by closing, and nothing is taken after it."""
+    reads.add(a_line(1))
+    await reads.aclose()
+    assert disk.ids == [a_line(1).id]
+    with pytest.raises(StoreUnavailable):
+        reads.add(a_line(2))
+
+
+async def test_a_line_that_is_too_long_is_refused_at_once(reads: ReadLines) -> None:
+    """Who reads learns of it; it never stands in the way of other lines."""
+    with pytest.raises(TooLarge):
+        reads.add(replace(a_line(1), purpose="x" * 9000))
+
+
+async def test_a_store_keeps_lines_about_reads_and_lines_by_themselves(stores: Stores) -> None:
+    """What was read waits beside the records when the store is closed; so does all else."""
+    store = AgencyStore(await stores.open(), random_agency_keys(), AGENCY_ID)
+    store.record_reads(a_line(1))
+    await store.record_audit(a_line(2), a_line(3))
+    await store.record_audit()
+    await store.commit(Change(audit=(a_line(4), a_line(5))))
+    assert await store.audit_lines(None, 9) == [a_line(number) for number in (2, 3, 4, 5)]
+    store.record_reads(a_line(6))
+    await store.aclose()
+    again: StoreBackend = await stores.open()
+    kept = AgencyStore(again, random_agency_keys(), AGENCY_ID)
+    found = await kept.audit_lines(None, 9)
+    assert sorted(line.id for line in found) == [a_line(number).id for number in range(1, 7)]
