@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
+from typing import TypeVar
 
 from domain.access import Scope
 from domain.actors import PrincipalKind
@@ -34,6 +35,7 @@ _NOTHING: Listing[Application] = Cut(
 )
 
 Keep = Callable[[Application], bool]
+R = TypeVar("R", Note, Consent, CreditReport)
 
 
 async def applications(
@@ -100,33 +102,52 @@ async def application_counts(context: RequestContext) -> list[StatusCount]:
     ]
 
 
-async def consumer_of(context: RequestContext, application: Application) -> Consumer | None:
-    """Return whose application it is, or None where the principal does not reach them.
+async def consumers_of(
+    context: RequestContext, applications: Sequence[Application]
+) -> list[Consumer | None]:
+    """Return whose applications they are, None where the principal does not reach them.
 
     Whoever reaches the one reaches the other, but for an operator, who needs a grant for each.
     """
+    ids = [one.consumer_id for one in applications]
     if context.principal.kind is PrincipalKind.OPERATOR:
-        return await context.guard.consumer(application.consumer_id)
-    return await context.loaders.consumers.load(application.consumer_id)
+        return list(await asyncio.gather(*map(context.guard.consumer, ids)))
+    found = await store_of(context).get_many(Consumer, ids)
+    return [found.get(one) for one in ids]
 
 
-async def notes_of(context: RequestContext, application: Application) -> list[Note]:
-    """Return the application's notes, oldest first."""
-    return await context.loaders.notes.load(application.id) or []
+async def notes_of(
+    context: RequestContext, applications: Sequence[Application]
+) -> list[list[Note]]:
+    """Return the notes of each application, oldest first."""
+    return await _children_of(context, Note, [one.id for one in applications])
 
 
-async def consents_of(context: RequestContext, application: Application) -> list[Consent]:
-    """Return the application's consents, oldest first."""
-    return await context.loaders.consents.load(application.id) or []
+async def consents_of(
+    context: RequestContext, applications: Sequence[Application]
+) -> list[list[Consent]]:
+    """Return the consents of each application, oldest first."""
+    return await _children_of(context, Consent, [one.id for one in applications])
 
 
 async def credit_reports_of(
-    context: RequestContext, application: Application
-) -> list[CreditReport] | None:
-    """Return the application's reports, oldest first; None where they are out of reach."""
-    if not await context.guard.reaches(application, Scope.CREDIT_READ):
-        return None
-    return await context.loaders.credit_reports.load(application.id) or []
+    context: RequestContext, applications: Sequence[Application]
+) -> list[list[CreditReport] | None]:
+    """Return the reports of each application, oldest first; None where they are out of reach."""
+    guard = context.guard
+    reached = [await guard.reaches(one, Scope.CREDIT_READ) for one in applications]
+    ids = [one.id for one, within in zip(applications, reached, strict=True) if within]
+    found = iter(await _children_of(context, CreditReport, ids))
+    return [next(found) if within else None for within in reached]
+
+
+async def _children_of(
+    context: RequestContext, record_type: type[R], ids: Sequence[str]
+) -> list[list[R]]:
+    if not ids:
+        return []
+    found = await store_of(context).children_many(record_type, ids)
+    return [found.get(one) or [] for one in ids]
 
 
 async def application_named(

@@ -4,19 +4,19 @@ Made anew for each request, so that nothing one principal read is ever answered 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from functools import partial
 from typing import Any, Generic, TypeVar
 
 from opentelemetry import trace
 
-from domain.applications import Application, Note
-from domain.consents import Consent
+from domain.applications import Application
 from domain.consumers import Consumer
-from domain.credit import CreditReport
 from tenants.store import AgencyStore
 
 V = TypeVar("V")
+Resolver = Callable[..., Awaitable[Sequence[Any]]]
+"""Takes all parents of a level, and returns one result each."""
 # Does nothing until the process has a tracer provider.
 _TRACER = trace.get_tracer("almoner.resolvers")
 
@@ -83,28 +83,69 @@ class Batcher(Generic[V]):
 class Loaders:
     """The data loaders of one request; without a store there is nothing to load."""
 
-    __slots__ = ("applications", "consents", "consumers", "credit_reports", "notes")
+    __slots__ = ("_levels", "applications", "consumers")
 
     def __init__(self, store: AgencyStore | None) -> None:
         records = _nothing if store is None else store.get_many
-        children = _nothing if store is None else store.children_many
         self.applications: Batcher[Application] = Batcher(
             "applications", partial(records, Application)
         )
         self.consumers: Batcher[Consumer] = Batcher("consumers", partial(records, Consumer))
-        self.notes: Batcher[list[Note]] = Batcher("notes", partial(children, Note))
-        self.consents: Batcher[list[Consent]] = Batcher("consents", partial(children, Consent))
-        self.credit_reports: Batcher[list[CreditReport]] = Batcher(
-            "credit reports", partial(children, CreditReport)
-        )
+        self._levels: dict[Hashable, _Level] = {}
 
     def forget(self) -> None:
         """Forget everything read so far: a unit has been committed."""
         self.applications.forget()
         self.consumers.forget()
-        self.notes.forget()
-        self.consents.forget()
-        self.credit_reports.forget()
+
+    def gathered(
+        self, resolver: Resolver, parent: object, info: object, arguments: Mapping[str, Any]
+    ) -> asyncio.Future[Any]:
+        """Return a future of what the resolver gives for one of its parents.
+
+        All that are asked for in one turn of the event loop, with the same arguments, are one call.
+        """
+        key = (resolver, tuple(arguments.items()))
+        level = self._levels.get(key)
+        if level is None:
+            level = self._levels[key] = _Level(partial(resolver, info=info, **arguments))
+            asyncio.get_running_loop().call_soon(self._start, key)
+        return level.add(parent)
+
+    def _start(self, key: Hashable) -> None:
+        level = self._levels.pop(key)
+        level.task = asyncio.get_running_loop().create_task(level.run())
+
+
+class _Level:
+    """The parents of one call, and who waits for what it gives."""
+
+    __slots__ = ("_call", "_parents", "_waiting", "task")
+
+    def __init__(self, call: Callable[[list[object]], Awaitable[Sequence[Any]]]) -> None:
+        self._call = call
+        self._parents: list[object] = []
+        self._waiting: list[asyncio.Future[Any]] = []
+        self.task: asyncio.Task[None] | None = None
+
+    def add(self, parent: object) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._parents.append(parent)
+        self._waiting.append(future)
+        return future
+
+    async def run(self) -> None:
+        try:
+            results = await self._call(self._parents)
+        except Exception as error:  # noqa: BLE001 -- it belongs to whoever asked, and goes there
+            results = [error] * len(self._parents)
+        for future, result in zip(self._waiting, results, strict=True):
+            if future.done():
+                continue
+            if isinstance(result, Exception):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
 
 
 async def _nothing(_record_type: type, _ids: Sequence[str]) -> Mapping[str, Any]:

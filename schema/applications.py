@@ -1,5 +1,7 @@
 """Applications, their lines, notes and the queue, as the API shows them."""
 
+from collections.abc import Sequence
+
 import strawberry
 
 from domain.actors import Actor as ActorRecord
@@ -26,7 +28,7 @@ from schema.connections import Node, PageInfo, edges, page_info
 from schema.consents import Consent
 from schema.consumers import Consumer
 from schema.credit import CreditReport
-from schema.declare import Info, field, object_type
+from schema.declare import Info, batched, field, object_type
 from schema.gates import of_application, of_its_application, of_its_root
 from schema.rules import (
     APPLICATION_IDENTITY,
@@ -100,24 +102,29 @@ class ApplicationTotals:
     unsecured_balance: Money
 
 
-async def _consumer(root: ApplicationRecord, info: Info) -> ConsumerRecord | None:
-    return await applications.consumer_of(info.context, root)
+Applications = Sequence[ApplicationRecord]
+
+
+async def _consumers(parents: Applications, info: Info) -> list[ConsumerRecord | None]:
+    return await applications.consumers_of(info.context, parents)
 
 
 def _counselor(root: ApplicationRecord, info: Info) -> ActorRecord | None:
     return root.counselor_at(info.context.request.at)
 
 
-async def _consents(root: ApplicationRecord, info: Info) -> list[ConsentRecord]:
-    return await applications.consents_of(info.context, root)
+async def _consents(parents: Applications, info: Info) -> list[list[ConsentRecord]]:
+    return await applications.consents_of(info.context, parents)
 
 
-async def _credit_reports(root: ApplicationRecord, info: Info) -> list[CreditReportRecord] | None:
-    return await applications.credit_reports_of(info.context, root)
+async def _credit_reports(
+    parents: Applications, info: Info
+) -> list[list[CreditReportRecord] | None]:
+    return await applications.credit_reports_of(info.context, parents)
 
 
-async def _notes(root: ApplicationRecord, info: Info) -> list[NoteRecord]:
-    return await applications.notes_of(info.context, root)
+async def _notes(parents: Applications, info: Info) -> list[list[NoteRecord]]:
+    return await applications.notes_of(info.context, parents)
 
 
 @object_type(rule=APPLICATION_READERS, record=ApplicationRecord, about=of_application)
@@ -138,7 +145,7 @@ class Application(Node):
     created_at: AWSDateTime
     updated_at: AWSDateTime
     submitted_at: AWSDateTime | None
-    consumer: Consumer | None = field(_consumer, Consumer | None, rule=CONSUMER_READERS)
+    consumer: Consumer | None = batched(_consumers, Consumer | None, rule=CONSUMER_READERS)
     counselor: Actor | None = field(
         _counselor, Actor | None, description="Whose claim is live now."
     )
@@ -146,11 +153,11 @@ class Application(Node):
     expenses: list[Expense]
     debts: list[Debt]
     totals: ApplicationTotals
-    consents: list[Consent] = field(_consents, list[Consent])
-    credit_reports: list[CreditReport] | None = field(
+    consents: list[Consent] = batched(_consents, list[Consent])
+    credit_reports: list[CreditReport] | None = batched(
         _credit_reports, list[CreditReport] | None, rule=CREDIT_READERS
     )
-    notes: list[Note] | None = field(
+    notes: list[Note] | None = batched(
         _notes, list[Note] | None, rule=COUNSELORS, description="Counselors only."
     )
 

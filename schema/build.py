@@ -16,14 +16,15 @@ from resolvers.reads import FieldNames
 from schema.connections import Node
 from schema.declare import PERSONAL, RULE
 from schema.enums import ENUMS
-from schema.gates import Gate, Owner
+from schema.fetch import FETCH, TYPE_NAMES
+from schema.fetching import fetch_of
+from schema.gates import GATE, Gate, Owner
 from schema.mutation import Mutation
 from schema.query import Query
 from schema.rules import Rule
 from schema.scalars import SCALARS
 
 _DEFINITION = "strawberry-definition"
-_GATE = "gate"
 _FIELD_NAMES = "field-names"
 
 
@@ -39,6 +40,7 @@ def create_schema() -> strawberry.Schema:
         types=[*ENUMS, *cast("Iterable[type]", SCALARS)],
         config=StrawberryConfig(scalar_map=SCALARS),
     )
+    tell_fetches(schema)
     enforce_rules(core_schema(schema))
     tell_nodes_by_record(core_schema(schema))
     return schema
@@ -61,7 +63,7 @@ def rule_of(field: GraphQLField) -> Rule:
 
 def gate_of(field: GraphQLField) -> Gate:
     """Return the gate before a field of a created schema."""
-    gate: Gate = field.extensions[_GATE]
+    gate: Gate = field.extensions[GATE]
     return gate
 
 
@@ -80,11 +82,18 @@ def enforce_rules(schema: GraphQLSchema) -> None:
         for name, field in object_type.fields.items():
             handed_out = owners if object_type in roots else None
             gate = _gate(object_type, name, field, names, handed_out)
-            field.extensions[_GATE] = gate
+            field.extensions[GATE] = gate
             if not gate.is_open:
                 assert field.resolve is not None, "Strawberry gives every field a resolver"
                 guarded = _guarded if handed_out is None else _guarded_root
                 field.resolve = guarded(field.resolve, gate)
+
+
+def tell_fetches(schema: strawberry.Schema) -> None:
+    """Put how its value is had into every field's extensions."""
+    for object_type in object_types(core_schema(schema)):
+        for field in object_type.fields.values():
+            field.extensions[FETCH] = fetch_of(schema, field.extensions[_DEFINITION])
 
 
 def object_types(schema: GraphQLSchema) -> list[GraphQLObjectType]:
@@ -111,6 +120,7 @@ def tell_nodes_by_record(schema: GraphQLSchema) -> None:
     node = schema.type_map[Node.__name__]
     assert isinstance(node, GraphQLInterfaceType)
     node.resolve_type = resolve_type
+    node.extensions[TYPE_NAMES] = name_of
 
 
 def _owners(schema: GraphQLSchema) -> Mapping[type, Owner]:

@@ -14,6 +14,8 @@ from resolvers.context import RequestContext
 from resolvers.reads import Reads
 from schema.rules import Rule
 
+GATE = "gate"
+"""The name under which a field's gate lies in a schema field's extensions."""
 Owner = Callable[[Reads, Any], str | None]
 """Says whose data a record is: the global id of a consumer or an application; None: nobody's."""
 

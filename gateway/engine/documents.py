@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from cachetools import LRUCache
 from graphql import (
@@ -33,15 +34,27 @@ from gateway.engine.faults import document_entry
 from gateway.errors import PARSE_FAILED, VALIDATION_FAILED, DocumentRefused, entry_of, malformed
 from gateway.limits import check_document, check_text
 
+if TYPE_CHECKING:
+    from gateway.engine.arguments import VariablesOf
+    from gateway.engine.compiling import Steering
+
 TOKENS_CHECKED_AT_ONCE = 250
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Operation:
-    """One operation of a checked document: what the client wants done."""
+    """One operation of a checked document: what the client wants done.
+
+    sights: how often it has been asked for. steering: what decides between its plans, once that is
+    known; None where no plan covers it. coercing: how its variables are coerced.
+    """
 
     document: DocumentNode
     node: OperationDefinitionNode
+    sights: int = 0
+    steering: "Steering | None" = None
+    is_steered: bool = False
+    coercing: "VariablesOf | None" = None
 
     @property
     def kind(self) -> OperationType:
@@ -52,6 +65,25 @@ class Operation:
     def name(self) -> str | None:
         """Return the name that the document gives it."""
         return self.node.name.value if self.node.name else None
+
+
+class _Checked:
+    """A document that has been checked, with those of its operations that were asked for."""
+
+    __slots__ = ("document", "operations")
+
+    def __init__(self, document: DocumentNode) -> None:
+        self.document = document
+        self.operations: dict[str | None, Operation] = {}
+
+    def operation(self, name: str | None) -> Operation:
+        """Return the operation to run; raises Refused where there is no such one."""
+        operation = self.operations.get(name)
+        if operation is None:
+            node = choose_operation(self.document, name)
+            operation = self.operations[name] = Operation(self.document, node)
+        operation.sights += 1
+        return operation
 
 
 class Documents:
@@ -76,9 +108,9 @@ class Documents:
         self._rules = validation_rules(limits.validation_steps, introspection=introspection)
         self._seen = seen
         share = max(1, limits.cached_characters // limits.cached_documents)
-        self._checked: LRUCache[str, DocumentNode] = LRUCache(
+        self._checked: LRUCache[str, _Checked] = LRUCache(
             maxsize=limits.cached_characters,
-            getsizeof=lambda document: max(share, _length(document)),
+            getsizeof=lambda checked: max(share, _length(checked.document)),
         )
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="documents")
 
@@ -87,15 +119,15 @@ class Documents:
 
         Raises DocumentTooComplex, DocumentRefused, and Refused for an operation not named well.
         """
-        document = self._checked.get(text)
-        self._seen(document is not None)
-        if document is None:
-            document = await self._check(text, operation_name)
-            if _length(document) <= self._checked.maxsize:
-                self._checked[text] = document
+        checked = self._checked.get(text)
+        self._seen(checked is not None)
+        if checked is None:
+            checked = _Checked(await self._check(text, operation_name))
+            if _length(checked.document) <= self._checked.maxsize:
+                self._checked[text] = checked
         else:
-            refuse_subscription(document, operation_name)
-        return Operation(document, choose_operation(document, operation_name))
+            refuse_subscription(checked.document, operation_name)
+        return checked.operation(operation_name)
 
     def __len__(self) -> int:
         """Return how many documents are kept."""

@@ -4,18 +4,17 @@ The gateway asks twice: `find` before anything is done, because the kind of an o
 whether GET may carry it and whether it ends with its client; then `execute`, which gives bytes.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeGuard, cast
 
 import msgspec
 import strawberry
-from graphql import ExecutionResult, GraphQLError, GraphQLSchema, execute
-from strawberry.execution import optimized_is_awaitable
+from graphql import GraphQLError, GraphQLSchema
 
 from gateway.config import Limits
 from gateway.engine.cost import check_cost
 from gateway.engine.documents import Documents, Operation
+from gateway.engine.executing import Execution, Means, Outcome
 from gateway.engine.faults import document_entry, field_errors
 from gateway.engine.variables import variable_faults
 from gateway.errors import VALIDATION_FAILED, DocumentRefused, entry_of
@@ -23,8 +22,6 @@ from resolvers.context import RequestContext
 from schema.build import core_schema, field_names
 
 _ENCODER = msgspec.json.Encoder()
-# Strawberry declares it as a plain test, which is what graphql-core calls it as.
-_IS_AWAITABLE = cast("Callable[[object], TypeGuard[Awaitable[object]]]", optimized_is_awaitable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +51,22 @@ class Engine:
         suggestions: bool = False,
         introspection: bool = True,
         seen: Callable[[bool], None] = lambda _hit: None,
+        executed: Callable[[Means], None] = lambda _means: None,
     ) -> None:
-        """Take the schema; `seen` hears of each document whether it was known already."""
+        """Take the schema; `seen` hears of each document whether it was known already.
+
+        executed: hears of each operation by what means it was executed.
+        """
         self._schema: GraphQLSchema = core_schema(schema)
         self.field_names = field_names(self._schema)
-        self._executor = schema.execution_context_class
         self._limits = limits
-        self._suggestions = suggestions
+        self._executed = executed
+        self._execution = Execution(
+            self._schema,
+            executor=schema.execution_context_class,
+            errors_max=limits.errors,
+            hide=not suggestions,
+        )
         self._documents = Documents(
             self._schema, limits, suggestions=suggestions, introspection=introspection, seen=seen
         )
@@ -80,22 +86,12 @@ class Engine:
         Raises CostExceeded before anything runs, DocumentRefused where its variables do not fit.
         """
         check_cost(self._schema, operation, variables, self._limits.cost)
-        started = execute(
-            self._schema,
-            operation.document,
-            context_value=context,
-            variable_values=dict(variables),
-            operation_name=operation.name,
-            executor_class=self._executor,
-            is_awaitable=_IS_AWAITABLE,
-            max_coercion_errors=self._limits.errors,
-            hide_suggestions=not self._suggestions,
-            operation_extensions={},
-        )
-        result = await started if isinstance(started, Awaitable) else started
-        if result.data is None and result.errors and all(e.path is None for e in result.errors):
-            raise DocumentRefused(self._request_entries(operation, variables, result.errors))
-        return _finish(result, context.request.id)
+        outcome = await self._execution.run(operation, variables, context)
+        errors = outcome.errors
+        if outcome.data is None and errors and all(error.path is None for error in errors):
+            raise DocumentRefused(self._request_entries(operation, variables, errors))
+        self._executed(outcome.means)
+        return _finish(outcome, context.request.id)
 
     def close(self) -> None:
         """Let go what the engine holds."""
@@ -114,16 +110,22 @@ class Engine:
         return entries[: self._limits.errors]
 
 
-def _finish(result: ExecutionResult, request_id: str) -> Result:
-    data = result.data
-    answered = data is not None and any(value is not None for value in data.values())
-    if not result.errors:
-        return Result(body=_ENCODER.encode({"data": data}), answered=answered)
-    errors = field_errors(result.errors, request_id)
+def _finish(outcome: Outcome, request_id: str) -> Result:
+    body = b'{"data":' + _ENCODER.encode(outcome.data)
+    if not outcome.errors:
+        return Result(body=body + b"}", answered=_answers(outcome.data))
+    errors = field_errors(outcome.errors, request_id)
     return Result(
-        body=_ENCODER.encode({"data": data, "errors": errors.entries}),
+        body=body + b',"errors":' + _ENCODER.encode(errors.entries) + b"}",
         codes=errors.codes,
-        answered=answered,
+        answered=_answers(outcome.data),
         retry_after=errors.retry_after,
         failures=errors.failures,
     )
+
+
+def _answers(data: object) -> bool:
+    """Say whether any root field has a value."""
+    if isinstance(data, msgspec.Struct):
+        return any(getattr(data, slot) is not None for slot in data.__struct_fields__)
+    return isinstance(data, dict) and any(value is not None for value in data.values())

@@ -1,0 +1,366 @@
+"""Compiles an operation into its plan.
+
+Fields are collected once, by graphql-core, and sorted by how their values are had.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import (
+    DirectiveNode,
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLField,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLSchema,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    OperationType,
+    SelectionNode,
+    SelectionSetNode,
+    VariableNode,
+    get_named_type,
+    is_abstract_type,
+    is_interface_type,
+    is_leaf_type,
+    is_list_type,
+    is_non_null_type,
+    is_object_type,
+)
+from graphql.execution.collect_fields import (
+    FieldDetailsList,
+    FragmentDetails,
+    GroupedFieldSet,
+    collect_fields,
+    collect_subfields,
+)
+from graphql.execution.values import VariableValues
+
+from gateway.engine.arguments import ArgumentsOf
+from gateway.engine.emission import Entry, Selection, compile_emission, leaf_writer, slot_of
+from gateway.engine.levels import Fetched, Level, NotPlanned
+from schema.fetch import FETCH, Attribute, Fetch
+from schema.gates import GATE, Gate
+from schema.rules import Rule
+
+_STEERING = frozenset({"skip", "include"})
+_FETCHED_BYTES = 1_500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How one operation is executed: its first level; serial: one root field after the other."""
+
+    root: Level
+    serial: bool
+
+    @property
+    def weight(self) -> int:
+        """Return about how many bytes it takes, without what abstract types add later."""
+        return self.root.weight
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steering:
+    """What decides between the plans of an operation.
+
+    variables: those that skip and include fields. rules: those before any field that it may reach.
+    """
+
+    variables: tuple[str, ...]
+    rules: tuple[Rule, ...]
+
+
+def steering_of(
+    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode
+) -> Steering:
+    """Return what decides between an operation's plans; raises NotPlanned where none covers it."""
+    if operation.directives:
+        raise NotPlanned("a directive on the operation")
+    survey = _Survey(schema, fragments_of(document))
+    survey.enter(operation.selection_set, schema.get_root_type(operation.operation))
+    while survey.waiting:
+        selections, parent = survey.waiting.pop()
+        for node in selections.selections:
+            survey.note(node, parent)
+    return Steering(variables=tuple(survey.variables), rules=tuple(survey.rules.values()))
+
+
+class _Survey:
+    """Walks all that an operation may reach, each selection set once for each type it is on."""
+
+    def __init__(
+        self, schema: GraphQLSchema, fragments: Mapping[str, FragmentDefinitionNode]
+    ) -> None:
+        self._schema = schema
+        self._fragments = fragments
+        self._met: set[tuple[int, str]] = set()
+        self.variables: dict[str, None] = {}
+        self.rules: dict[int, Rule] = {}
+        self.waiting: list[tuple[SelectionSetNode, Any]] = []
+
+    def enter(self, selections: SelectionSetNode, kind: Any) -> None:
+        """Have a selection set on a type walked, unless it has been."""
+        if (id(selections), kind.name) not in self._met:
+            self._met.add((id(selections), kind.name))
+            self.waiting.append((selections, kind))
+
+    def note(self, node: SelectionNode, parent: Any) -> None:
+        """Note what steers a selection, and enter what is below it."""
+        self.variables.update(_steered_by(node.directives or ()))
+        if isinstance(node, FieldNode):
+            for definition in _definitions(self._schema, parent, node.name.value):
+                gate: Gate | None = definition.extensions.get(GATE)
+                if gate is not None and not gate.rule.everyone:
+                    self.rules[id(gate.rule)] = gate.rule
+                if node.selection_set is not None:
+                    self.enter(node.selection_set, get_named_type(definition.type))
+        elif isinstance(node, InlineFragmentNode):
+            condition = node.type_condition
+            kind = self._schema.type_map[condition.name.value] if condition else parent
+            self.enter(node.selection_set, kind)
+        elif isinstance(node, FragmentSpreadNode):
+            fragment = self._fragments[node.name.value]
+            if fragment.variable_definitions:
+                raise NotPlanned("a fragment with variables of its own")
+            kind = self._schema.type_map[fragment.type_condition.name.value]
+            self.enter(fragment.selection_set, kind)
+
+
+def fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
+    """Return a document's fragments by their names."""
+    return {
+        definition.name.value: definition
+        for definition in document.definitions
+        if isinstance(definition, FragmentDefinitionNode)
+    }
+
+
+def compile_plan(
+    schema: GraphQLSchema,
+    document: DocumentNode,
+    operation: OperationDefinitionNode,
+    steered: Mapping[str, Any],
+    refused: Collection[Rule],
+    *,
+    hide: bool,
+) -> Plan:
+    """Return the plan for these values of the steering variables, and these rules being refused.
+
+    Raises NotPlanned where graphql-core has to execute it.
+    """
+    root = schema.get_root_type(operation.operation)
+    if root is None:
+        raise NotPlanned("no such root type")
+    compiler = _Compiler(schema, document, operation, steered, refused, hide=hide)
+    return Plan(root=compiler.root(root), serial=operation.operation is OperationType.MUTATION)
+
+
+class _Compiler:
+    """Compiles levels; those of abstract types' runtime types when they are first met."""
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        document: DocumentNode,
+        operation: OperationDefinitionNode,
+        steered: Mapping[str, Any],
+        refused: Collection[Rule],
+        *,
+        hide: bool,
+    ) -> None:
+        self._schema = schema
+        self._operation = operation
+        self._fragments = {
+            name: FragmentDetails(fragment) for name, fragment in fragments_of(document).items()
+        }
+        self._variables = VariableValues({}, dict(steered))
+        self._refused = frozenset(id(rule) for rule in refused)
+        self._hide = hide
+
+    def root(self, root: GraphQLObjectType) -> Level:
+        """Return the first level."""
+        collected = collect_fields(
+            self._schema, self._fragments, self._variables, root, self._operation, self._hide
+        )
+        return self._level(root, collected.grouped_field_set, at_root=True)
+
+    def _below(self, object_type: GraphQLObjectType, details: FieldDetailsList) -> GroupedFieldSet:
+        collected = collect_subfields(
+            self._schema,
+            self._fragments,
+            self._variables,
+            self._operation,
+            object_type,
+            details,
+            self._hide,
+        )
+        return collected.grouped_field_set
+
+    def _level(
+        self, object_type: GraphQLObjectType, fields: GroupedFieldSet, *, at_root: bool = False
+    ) -> Level:
+        entries: list[Entry] = []
+        fetched: list[Fetched] = []
+        weight = 0
+        for number, (key, details) in enumerate(fields.items()):
+            entry = self._entry(object_type, key, details, at_root=at_root)
+            if entry is None:
+                one = self._fetched(object_type, slot_of(number), key, details, at_root=at_root)
+                fetched.append(one)
+                weight += _FETCHED_BYTES + (one.level.weight if one.level else 0)
+                entry = Entry(key=key, gate=None if one.refused or at_root else one.gate)
+            entries.append(entry)
+        emit, bytes_taken = compile_emission(Selection(object_type=object_type, entries=entries))
+        return Level(
+            object_type=object_type,
+            emit=emit,
+            fetched=tuple(fetched),
+            weight=weight + bytes_taken,
+        )
+
+    def _entry(
+        self,
+        parent: GraphQLObjectType,
+        key: str,
+        details: FieldDetailsList,
+        *,
+        at_root: bool = False,
+    ) -> Entry | None:
+        """Return how the field is read off its parent, all that is below it included; else None."""
+        name = details[0].node.name.value
+        if name == "__typename":
+            return Entry(key=key, constant=parent.name)
+        definition = parent.fields.get(name)
+        if definition is None:
+            raise NotPlanned(f"the field {name}")
+        gate: Gate | None = definition.extensions.get(GATE)
+        fetch: Fetch | None = definition.extensions.get(FETCH)
+        if at_root or not isinstance(fetch, Attribute) or self._is_refused(gate):
+            return None
+        named = get_named_type(definition.type)
+        if is_leaf_type(named):
+            return Entry(key=key, path=fetch.path, output=definition.type, gate=gate)
+        if not is_object_type(named) or named.is_type_of is not None:
+            return None
+        entries = []
+        for inner_key, inner_details in self._below(named, details).items():
+            entry = self._entry(named, inner_key, inner_details)
+            if entry is None:
+                return None
+            entries.append(entry)
+        inner = Selection(object_type=named, entries=entries)
+        return Entry(key=key, path=fetch.path, output=definition.type, inner=inner, gate=gate)
+
+    def _fetched(
+        self,
+        parent: GraphQLObjectType,
+        slot: str,
+        key: str,
+        details: FieldDetailsList,
+        *,
+        at_root: bool,
+    ) -> Fetched:
+        node = details[0].node
+        definition = parent.fields[node.name.value]
+        shape = _Shape.of(definition.type)
+        named = get_named_type(definition.type)
+        gate: Gate | None = definition.extensions.get(GATE)
+        refused = self._is_refused(gate)
+
+        def level_of(object_type: GraphQLObjectType) -> Level:
+            return self._level(object_type, self._below(object_type, details))
+
+        level = level_of(named) if is_object_type(named) and not refused else None
+        return Fetched(
+            slot=slot,
+            key=key,
+            parent_type=parent,
+            definition=definition,
+            details=details,
+            nodes=[one.node for one in details],
+            fetch=definition.extensions.get(FETCH),
+            gate=gate,
+            refused=refused,
+            at_root=at_root,
+            arguments=ArgumentsOf(definition, node, hide=self._hide)
+            if definition.args or node.arguments
+            else None,
+            nullable=shape.nullable,
+            is_list=shape.is_list,
+            item_nullable=shape.item_nullable,
+            leaf=leaf_writer(named) if is_leaf_type(named) else None,
+            abstract=named if is_abstract_type(named) else None,
+            level_of=level_of,
+            level=level,
+            completed=shape.is_nested or (is_object_type(named) and named.is_type_of is not None),
+        )
+
+    def _is_refused(self, gate: Gate | None) -> bool:
+        return gate is not None and id(gate.rule) in self._refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shape:
+    """How an output type wraps its named type."""
+
+    nullable: bool
+    is_list: bool = False
+    item_nullable: bool = True
+    is_nested: bool = False
+
+    @classmethod
+    def of(cls, output: GraphQLOutputType) -> "_Shape":
+        nullable = not is_non_null_type(output)
+        kind: Any = output.of_type if is_non_null_type(output) else output
+        if not is_list_type(kind):
+            return cls(nullable=nullable)
+        item: Any = kind.of_type
+        inner: Any = item.of_type if is_non_null_type(item) else item
+        return cls(
+            nullable=nullable,
+            is_list=True,
+            item_nullable=not is_non_null_type(item),
+            is_nested=is_list_type(inner),
+        )
+
+
+def _steered_by(directives: Collection[DirectiveNode]) -> Iterator[tuple[str, None]]:
+    for directive in directives:
+        if directive.name.value not in _STEERING:
+            raise NotPlanned(f"the directive @{directive.name.value}")
+        for argument in directive.arguments or ():
+            if isinstance(argument.value, VariableNode):
+                yield argument.value.name.value, None
+
+
+def _definitions(schema: GraphQLSchema, parent: Any, name: str) -> list[GraphQLField]:
+    """Return what a field can be at runtime: on an abstract type, each possible type's own."""
+    if name == "__typename":
+        return []
+    if name.startswith("__"):
+        raise NotPlanned("introspection")
+    if is_abstract_type(parent):
+        kinds = [
+            *schema.get_possible_types(parent),
+            *([parent] if is_interface_type(parent) else ()),
+        ]
+    else:
+        kinds = [parent]
+    return [kind.fields[name] for kind in kinds if name in kind.fields]
+
+
+def _enter(
+    waiting: list[tuple[SelectionSetNode, Any]],
+    met: set[tuple[int, str]],
+    selections: SelectionSetNode,
+    kind: Any,
+) -> None:
+    """Go into a selection set, once for each type that it is on."""
+    if (id(selections), kind.name) not in met:
+        met.add((id(selections), kind.name))
+        waiting.append((selections, kind))

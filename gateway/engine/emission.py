@@ -1,0 +1,295 @@
+"""Generated code that writes out what is read off objects: one function a level.
+
+The code is straight-line Python, made from the schema and the document's selections alone: names of
+attributes come from the schema, response keys stand in the generated structs, and no text of a
+client is ever part of it. A value that is not as its type says raises, and graphql-core completes
+it instead, for its own errors.
+"""
+
+import enum
+import keyword
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from graphql import (
+    GraphQLBoolean,
+    GraphQLEnumType,
+    GraphQLFloat,
+    GraphQLID,
+    GraphQLInt,
+    GraphQLLeafType,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLString,
+    Undefined,
+    is_leaf_type,
+    is_list_type,
+    is_non_null_type,
+)
+from graphql.pyutils import is_awaitable
+
+from gateway.engine.levels import Emit
+from schema.gates import Gate, Owner
+
+_STRUCT_BYTES = 2_500
+_FIELD_BYTES = 400
+_INT_CHECK = "{v}.__class__ is not int or not -2147483648 <= {v} <= 2147483647"
+_FAST_CHECKS: dict[object, str] = {
+    GraphQLString: "{v}.__class__ is not str",
+    GraphQLID: "{v}.__class__ is not str",
+    GraphQLInt: _INT_CHECK,
+    GraphQLBoolean: "{v} is not True and {v} is not False",
+    GraphQLFloat: "{v}.__class__ is not float or {v} - {v} != 0.0",
+}
+"""When a value needs a closer look; all others go out as they are."""
+
+
+class Abnormal(Exception):
+    """A value is not as its type says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One response key of a selection.
+
+    constant: the type's own name. path: what is read off the object. output: its type; inner: its
+    selection, where it has one. Without either, the key is a slot that is filled later.
+    """
+
+    key: str
+    constant: str | None = None
+    path: str | None = None
+    output: GraphQLOutputType | None = None
+    inner: "Selection | None" = None
+    gate: Gate | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What is selected on an object type, by response keys in their order."""
+
+    object_type: GraphQLObjectType
+    entries: Sequence[Entry]
+
+
+def slot_of(number: int) -> str:
+    """Return the attribute that stands for the response key of that place."""
+    return f"f{number}"
+
+
+def leaf_writer(leaf: GraphQLLeafType) -> Callable[[Any], Any]:
+    """Return how a value other than null is written; it raises where it cannot be.
+
+    The checks and their order are those of graphql-core's complete_leaf_value.
+    """
+    coerce = leaf.coerce_output_value
+
+    def write(value: Any) -> Any:
+        if isinstance(value, Exception):
+            raise value
+        coerced = coerce(value)
+        if coerced is None or coerced is Undefined:
+            raise Abnormal
+        return coerced
+
+    return write
+
+
+def compile_emission(selection: Selection) -> tuple[Emit, int]:
+    """Return the function that writes out objects of a level, and about how many bytes it takes."""
+    writer = _Writer()
+    writer.line(0, "def emit(sources, reads):")
+    writer.line(1, "outs = []")
+    writer.line(1, "add = outs.append")
+    writer.line(1, "for s in sources:")
+    value = writer.object(2, "s", selection)
+    writer.line(2, f"add({value})")
+    writer.line(1, "return outs")
+    return writer.function(), writer.weight
+
+
+class _Writer:
+    """Writes one function: its lines, and what they name besides their own variables."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._names: dict[str, Any] = {
+            "Abnormal": Abnormal,
+            "Exception": Exception,
+            "isinstance": isinstance,
+            "is_awaitable": is_awaitable,
+        }
+        self._count = 0
+        self.weight = 0
+
+    def line(self, depth: int, text: str) -> None:
+        """Add a line."""
+        self._lines.append(" " * depth + text)
+
+    def function(self) -> Emit:
+        """Return the function that was written."""
+        source = "\n".join(self._lines)
+        self.weight += 4 * len(source)
+        namespace = {**self._names, "__builtins__": {}}
+        exec(compile(source, "<operation plan>", "exec"), namespace)  # noqa: S102  # nosec B102 -- written above, of the schema's own names
+        emit: Emit = namespace["emit"]
+        return emit
+
+    def object(
+        self, depth: int, source: str, selection: Selection, noted: str | None = None
+    ) -> str:
+        """Write an object out; return the expression that makes it.
+
+        noted: the variable that gathers what is read of the record around it, whose own all that
+        lies within is. A record that lies in none has one, and is noted when it has been written.
+        """
+        bits = _bits(selection)
+        owner = None if noted else _owner(selection)
+        if owner is not None:
+            noted = self._fresh()
+            self.line(depth, f"{noted} = {bits}")
+        elif noted and bits:
+            self.line(depth, f"{noted} |= {bits}")
+        values = [self._entry(depth, source, one, noted) for one in selection.entries]
+        if owner is not None:
+            name = self._name("owner", owner)
+            self.line(depth, f"reads.read({name}(reads, {source}), {noted})")
+        return f"{self._struct(selection)}({', '.join(values)})"
+
+    def _entry(self, depth: int, source: str, entry: Entry, noted: str | None) -> str:
+        if entry.constant is not None:
+            return repr(entry.constant)
+        if entry.path is None or entry.output is None:
+            return "None"
+        value = self._fresh()
+        self.line(depth, f"{value} = {_read(source, entry.path)}")
+        self._value(depth, value, entry.output, entry.inner, noted)
+        return value
+
+    def _value(
+        self,
+        depth: int,
+        value: str,
+        output: GraphQLOutputType,
+        inner: Selection | None,
+        noted: str | None,
+    ) -> None:
+        """Write lines that replace a value by what it is written as, or raise."""
+        nullable = not is_non_null_type(output)
+        kind: Any = output.of_type if is_non_null_type(output) else output
+        if is_leaf_type(kind):
+            self._leaf(depth, value, kind, nullable=nullable)
+            return
+        self.line(depth, f"if {value} is None:")
+        self.line(depth + 1, "pass" if nullable else "raise Abnormal")
+        self.line(depth, "else:")
+        if is_list_type(kind):
+            self._list(depth + 1, value, kind.of_type, inner, noted)
+            return
+        assert inner is not None, "what is no leaf has a selection"
+        self.line(depth + 1, f"if isinstance({value}, Exception):")
+        self.line(depth + 2, "raise Abnormal")
+        if not any(entry.path for entry in inner.entries):
+            self.line(depth + 1, f"if is_awaitable({value}):")
+            self.line(depth + 2, "raise Abnormal")
+        made = self.object(depth + 1, value, inner, noted)
+        self.line(depth + 1, f"{value} = {made}")
+
+    def _list(
+        self,
+        depth: int,
+        value: str,
+        item_type: GraphQLOutputType,
+        inner: Selection | None,
+        noted: str | None,
+    ) -> None:
+        items, item = self._fresh(), self._fresh()
+        self.line(depth, f"if {value}.__class__ is not list and {value}.__class__ is not tuple:")
+        self.line(depth + 1, "raise Abnormal")
+        self.line(depth, f"{items} = []")
+        self.line(depth, f"for {item} in {value}:")
+        self._value(depth + 1, item, item_type, inner, noted)
+        self.line(depth + 1, f"{items}.append({item})")
+        self.line(depth, f"{value} = {items}")
+
+    def _leaf(self, depth: int, value: str, leaf: GraphQLLeafType, *, nullable: bool) -> None:
+        write = leaf_writer(leaf)
+
+        def look(found: Any) -> Any:
+            if found is None:
+                if nullable:
+                    return None
+                raise Abnormal
+            return write(found)
+
+        closer = self._name("look", look)
+        check = _FAST_CHECKS.get(leaf)
+        known = _enum_names(leaf)
+        if check is not None:
+            self.line(depth, f"if {check.format(v=value)}:")
+            self.line(depth + 1, f"{value} = {closer}({value})")
+        elif known is not None:
+            cls, names = self._name("cls", known[0]), self._name("names", known[1])
+            self.line(depth, f"if {value}.__class__ is {cls}:")
+            self.line(depth + 1, f"{value} = {names}[{value}]")
+            self.line(depth, "else:")
+            self.line(depth + 1, f"{value} = {closer}({value})")
+        else:
+            self.line(depth, f"{value} = {closer}({value})")
+
+    def _struct(self, selection: Selection) -> str:
+        slots = [slot_of(number) for number in range(len(selection.entries))]
+        keys = [entry.key for entry in selection.entries]
+        struct = msgspec.defstruct(
+            "Out",
+            [(slot, Any) for slot in slots],
+            rename=dict(zip(slots, keys, strict=True)),
+            gc=False,
+        )
+        self.weight += _STRUCT_BYTES + _FIELD_BYTES * len(slots)
+        return self._name("struct", struct)
+
+    def _name(self, prefix: str, value: Any) -> str:
+        name = f"{prefix}_{len(self._names)}"
+        self._names[name] = value
+        return name
+
+    def _fresh(self) -> str:
+        self._count += 1
+        return f"v{self._count}"
+
+
+def _bits(selection: Selection) -> int:
+    bits = 0
+    for entry in selection.entries:
+        if entry.gate is not None and entry.gate.owner is not None:
+            bits |= entry.gate.bit
+    return bits
+
+
+def _owner(selection: Selection) -> Owner | None:
+    gates = (entry.gate for entry in selection.entries if entry.gate is not None)
+    return next((gate.owner for gate in gates if gate.owner is not None), None)
+
+
+def _read(source: str, path: str) -> str:
+    names = path.split(".") if path else []
+    if not all(name.isidentifier() and not keyword.iskeyword(name) for name in names):
+        raise ValueError(f"not an attribute: {path}")
+    return ".".join([source, *names])
+
+
+def _enum_names(leaf: GraphQLLeafType) -> tuple[type, dict[Any, str]] | None:
+    """Return the class of an enum's values, and what each is called; None for other types."""
+    if not isinstance(leaf, GraphQLEnumType):
+        return None
+    cls = getattr(leaf, "wrapped_cls", None)
+    if not (isinstance(cls, type) and issubclass(cls, enum.Enum)):
+        return None
+    return cls, {member: leaf.coerce_output_value(member) for member in cls}
+
+
+assert math.inf - math.inf != 0.0  # what the check of Float relies on  # nosec B101

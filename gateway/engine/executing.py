@@ -1,0 +1,138 @@
+"""Executes operations: by their plans, and by graphql-core what has no plan, or none yet."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeGuard, cast
+
+from graphql import GraphQLError, GraphQLSchema, execute
+from graphql.execution.executor import Executor
+from graphql.execution.values import VariableValues
+from strawberry.execution import optimized_is_awaitable
+
+from gateway.engine.arguments import VariablesOf
+from gateway.engine.documents import Operation
+from gateway.engine.plans import Plans
+from gateway.engine.run import Run
+from gateway.engine.running import run_plan
+
+# Strawberry declares it as a plain test, which is what graphql-core calls it as.
+_IS_AWAITABLE = cast("Callable[[object], TypeGuard[Awaitable[object]]]", optimized_is_awaitable)
+SIGHTS_BEFORE_PLAN = 2
+
+
+class Means(StrEnum):
+    """By what an operation was executed."""
+
+    PLAN = "plan"
+    FIRST_SIGHT = "first_sight"
+    FALLBACK = "fallback"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of an operation.
+
+    data: to be encoded by msgspec. errors: as graphql-core words them. Where the operation could
+    not be begun there is no data, and no error has a path.
+    """
+
+    data: Any
+    errors: list[GraphQLError]
+    means: Means
+
+
+class Execution:
+    """Executes the operations of one schema."""
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        *,
+        executor: type[Executor[Any]] = Executor,
+        errors_max: int = 50,
+        hide: bool = False,
+        plan_bytes: int = 32_000_000,
+        plans_max: int = 1_000,
+        sights: int = SIGHTS_BEFORE_PLAN,
+    ) -> None:
+        """Take the schema.
+
+        executor: graphql-core's, for what has no plan. errors_max: of coercing variables. hide: no
+        suggestions in errors. sights: on which one an operation is compiled.
+        """
+        self._schema = schema
+        self._executor = executor
+        self._errors_max = errors_max
+        self._hide = hide
+        self._sights = sights
+        self.plans = Plans(schema, bytes_max=plan_bytes, plans_max=plans_max, hide=hide)
+
+    async def run(
+        self,
+        operation: Operation,
+        variables: Mapping[str, Any],
+        context: object,
+        root: object = None,
+    ) -> Outcome:
+        """Execute an operation; `root` is the value that the root fields are read of."""
+        if operation.sights < self._sights:
+            return await self._by_core(operation, variables, context, root, Means.FIRST_SIGHT)
+        coercing = operation.coercing
+        if coercing is None:
+            coercing = operation.coercing = VariablesOf(
+                self._schema, operation.node, errors_max=self._errors_max, hide=self._hide
+            )
+        coerced = coercing.coerced(variables)
+        if not isinstance(coerced, VariableValues):
+            return Outcome(None, coerced, Means.PLAN)
+        plan = self.plans.find(operation, coerced.coerced, context)
+        if plan is None:
+            return await self._by_core(operation, variables, context, root, Means.FALLBACK)
+
+        def build() -> Executor[Any]:
+            return self._built(operation, variables, context, root)
+
+        run = Run(self._schema, context, coerced, build, root)
+        data = await run_plan(plan, run)
+        return Outcome(data, run.errors, Means.PLAN)
+
+    async def _by_core(
+        self,
+        operation: Operation,
+        variables: Mapping[str, Any],
+        context: object,
+        root: object,
+        means: Means,
+    ) -> Outcome:
+        started = execute(
+            self._schema,
+            operation.document,
+            root,
+            context_value=context,
+            variable_values=dict(variables),
+            operation_name=operation.name,
+            executor_class=self._executor,
+            is_awaitable=_IS_AWAITABLE,
+            max_coercion_errors=self._errors_max,
+            hide_suggestions=self._hide,
+        )
+        result = await started if isinstance(started, Awaitable) else started
+        return Outcome(result.data, result.errors or [], means)
+
+    def _built(
+        self, operation: Operation, variables: Mapping[str, Any], context: object, root: object
+    ) -> Executor[Any]:
+        executor = self._executor.build(
+            self._schema,
+            operation.document,
+            root_value=root,
+            context_value=context,
+            raw_variable_values=dict(variables),
+            operation_name=operation.name,
+            is_awaitable=_IS_AWAITABLE,
+            max_coercion_errors=self._errors_max,
+            hide_suggestions=self._hide,
+        )
+        assert isinstance(executor, Executor), "the operation and its variables have been judged"
+        return executor
