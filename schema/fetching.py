@@ -5,10 +5,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import strawberry
+from strawberry.relay import GlobalID
+from strawberry.scalars import is_scalar
 from strawberry.types.arguments import StrawberryArgument, convert_arguments
+from strawberry.types.base import StrawberryOptional
 from strawberry.types.field import StrawberryField
 
 from schema.fetch import FETCH, Attribute, Batch, Call, Fetch, TakeArguments
+
+_PARENTS = frozenset({"root", "self"})
+"""What Strawberry calls the parent in a resolver's parameters."""
 
 
 def fetch_of(schema: strawberry.Schema, declared: StrawberryField) -> Fetch:
@@ -25,7 +31,9 @@ def fetch_of(schema: strawberry.Schema, declared: StrawberryField) -> Fetch:
     function: Any = resolver.wrapped_func
     taken = inspect.signature(function).parameters
     return Call(
-        function=_of_parent(function, takes_root="root" in taken, takes_info="info" in taken),
+        function=_of_parent(
+            function, takes_root=not _PARENTS.isdisjoint(taken), takes_info="info" in taken
+        ),
         arguments=arguments,
         is_async=declared.is_async,
     )
@@ -55,8 +63,21 @@ def _taking(schema: strawberry.Schema, declared: list[StrawberryArgument]) -> Ta
     if not declared:
         return None
     config, registry = schema.config, schema.schema_converter.scalar_registry
+    names = [(config.name_converter.from_argument(one), one.python_name) for one in declared]
+    if all(_goes_as_it_is(one.type, registry) for one in declared):
+
+        def rename(coerced: Mapping[str, Any]) -> dict[str, Any]:
+            return {python_name: coerced[name] for name, python_name in names if name in coerced}
+
+        return rename
 
     def take(coerced: Mapping[str, Any]) -> dict[str, Any]:
         return convert_arguments(dict(coerced), declared, registry, config)
 
     return take
+
+
+def _goes_as_it_is(kind: Any, registry: Mapping[object, Any]) -> bool:
+    """Say whether Strawberry hands on what graphql-core coerced: a scalar, or null for it."""
+    inner = kind.of_type if kind.__class__ is StrawberryOptional else kind
+    return is_scalar(inner, registry) and inner is not GlobalID

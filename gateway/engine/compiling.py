@@ -51,12 +51,16 @@ _STEERING = frozenset({"skip", "include"})
 _FETCHED_BYTES = 1_500
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Plan:
-    """How one operation is executed: its first level; serial: one root field after the other."""
+    """How one operation is executed: its first level.
+
+    serial: one root field after the other. used: since it was last looked at for being forgotten.
+    """
 
     root: Level
     serial: bool
+    used: bool = False
 
     @property
     def weight(self) -> int:
@@ -68,11 +72,13 @@ class Plan:
 class Steering:
     """What decides between the plans of an operation.
 
-    variables: those that skip and include fields. rules: those before any field that it may reach.
+    covered: by plans at all. variables: those that skip and include fields. rules: those before any
+    field that it may reach.
     """
 
-    variables: tuple[str, ...]
-    rules: tuple[Rule, ...]
+    covered: bool = True
+    variables: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = ()
 
 
 def steering_of(
@@ -215,7 +221,9 @@ class _Compiler:
                 weight += _FETCHED_BYTES + (one.level.weight if one.level else 0)
                 entry = Entry(key=key, gate=None if one.refused or at_root else one.gate)
             entries.append(entry)
-        emit, bytes_taken = compile_emission(Selection(object_type=object_type, entries=entries))
+        emit, bytes_taken = compile_emission(
+            Selection(object_type=object_type, entries=entries), at_root=at_root
+        )
         return Level(
             object_type=object_type,
             emit=emit,

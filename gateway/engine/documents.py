@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cachetools import LRUCache
 from graphql import (
@@ -36,7 +36,7 @@ from gateway.limits import check_document, check_text
 
 if TYPE_CHECKING:
     from gateway.engine.arguments import VariablesOf
-    from gateway.engine.compiling import Steering
+    from gateway.engine.compiling import Plan, Steering
 
 TOKENS_CHECKED_AT_ONCE = 250
 
@@ -46,15 +46,15 @@ class Operation:
     """One operation of a checked document: what the client wants done.
 
     sights: how often it has been asked for. steering: what decides between its plans, once that is
-    known; None where no plan covers it. coercing: how its variables are coerced.
+    known. coercing: how its variables are coerced. plans: kept by `plans.py`.
     """
 
     document: DocumentNode
     node: OperationDefinitionNode
     sights: int = 0
     steering: "Steering | None" = None
-    is_steered: bool = False
     coercing: "VariablesOf | None" = None
+    plans: dict[Any, "Plan"] = field(default_factory=dict)
 
     @property
     def kind(self) -> OperationType:

@@ -34,6 +34,13 @@ from graphql.pyutils import is_awaitable
 from gateway.engine.levels import Emit
 from schema.gates import Gate, Owner
 
+
+class Abnormal(Exception):
+    """A value is not as its type says."""
+
+
+_KNOWN = (Abnormal, Exception, bool, float, int, is_awaitable, isinstance, list, str, tuple)
+"""What generated code knows beside its own names."""
 _STRUCT_BYTES = 2_500
 _FIELD_BYTES = 400
 _INT_CHECK = "{v}.__class__ is not int or not -2147483648 <= {v} <= 2147483647"
@@ -45,10 +52,6 @@ _FAST_CHECKS: dict[object, str] = {
     GraphQLFloat: "{v}.__class__ is not float or {v} - {v} != 0.0",
 }
 """When a value needs a closer look; all others go out as they are."""
-
-
-class Abnormal(Exception):
-    """A value is not as its type says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,13 +101,18 @@ def leaf_writer(leaf: GraphQLLeafType) -> Callable[[Any], Any]:
     return write
 
 
-def compile_emission(selection: Selection) -> tuple[Emit, int]:
-    """Return the function that writes out objects of a level, and about how many bytes it takes."""
+def compile_emission(selection: Selection, *, at_root: bool) -> tuple[Emit, int]:
+    """Return the function that writes out objects of a level, and about how many bytes it takes.
+
+    at_root: whatever the root is, only fields that are fetched ask it for anything.
+    """
     writer = _Writer()
     writer.line(0, "def emit(sources, reads):")
     writer.line(1, "outs = []")
     writer.line(1, "add = outs.append")
     writer.line(1, "for s in sources:")
+    if not at_root:
+        writer.refuse_what_is_no_object(2, "s", selection)
     value = writer.object(2, "s", selection)
     writer.line(2, f"add({value})")
     writer.line(1, "return outs")
@@ -116,12 +124,7 @@ class _Writer:
 
     def __init__(self) -> None:
         self._lines: list[str] = []
-        self._names: dict[str, Any] = {
-            "Abnormal": Abnormal,
-            "Exception": Exception,
-            "isinstance": isinstance,
-            "is_awaitable": is_awaitable,
-        }
+        self._names: dict[str, Any] = {one.__name__: one for one in _KNOWN}
         self._count = 0
         self.weight = 0
 
@@ -159,6 +162,14 @@ class _Writer:
             self.line(depth, f"reads.read({name}(reads, {source}), {noted})")
         return f"{self._struct(selection)}({', '.join(values)})"
 
+    def refuse_what_is_no_object(self, depth: int, source: str, selection: Selection) -> None:
+        """Write what raises for an exception; reading attributes raises for all else."""
+        self.line(depth, f"if isinstance({source}, Exception):")
+        self.line(depth + 1, "raise Abnormal")
+        if not any(entry.path for entry in selection.entries):
+            self.line(depth, f"if {source} is None or is_awaitable({source}):")
+            self.line(depth + 1, "raise Abnormal")
+
     def _entry(self, depth: int, source: str, entry: Entry, noted: str | None) -> str:
         if entry.constant is not None:
             return repr(entry.constant)
@@ -190,11 +201,7 @@ class _Writer:
             self._list(depth + 1, value, kind.of_type, inner, noted)
             return
         assert inner is not None, "what is no leaf has a selection"
-        self.line(depth + 1, f"if isinstance({value}, Exception):")
-        self.line(depth + 2, "raise Abnormal")
-        if not any(entry.path for entry in inner.entries):
-            self.line(depth + 1, f"if is_awaitable({value}):")
-            self.line(depth + 2, "raise Abnormal")
+        self.refuse_what_is_no_object(depth + 1, value, inner)
         made = self.object(depth + 1, value, inner, noted)
         self.line(depth + 1, f"{value} = {made}")
 

@@ -34,12 +34,14 @@ class Outcome:
     """What came of an operation.
 
     data: to be encoded by msgspec. errors: as graphql-core words them. Where the operation could
-    not be begun there is no data, and no error has a path.
+    not be begun there is no data, and no error has a path. odd: how many values of a plan were not
+    as their types say, and completed by graphql-core.
     """
 
     data: Any
     errors: list[GraphQLError]
     means: Means
+    odd: int = 0
 
 
 class Execution:
@@ -95,7 +97,7 @@ class Execution:
 
         run = Run(self._schema, context, coerced, build, root)
         data = await run_plan(plan, run)
-        return Outcome(data, run.errors, Means.PLAN)
+        return Outcome(data, run.errors, Means.PLAN, run.odd)
 
     async def _by_core(
         self,

@@ -26,7 +26,7 @@ class NotPlanned(Exception):
     """An operation that plans do not cover, and that graphql-core executes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Level:
     """One selection on one object type. weight: about how many bytes it takes in memory."""
 
@@ -36,7 +36,7 @@ class Level:
     weight: int
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Fetched:
     """One field whose values are fetched, for all objects of a level.
 

@@ -1,9 +1,9 @@
 """The plans of operations: compiled when a document is seen again, and kept within bounds."""
 
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from cachetools import LRUCache
 from graphql import GraphQLSchema
 
 from gateway.engine.compiling import Plan, Steering, compile_plan, steering_of
@@ -11,14 +11,15 @@ from gateway.engine.documents import Operation
 from gateway.engine.levels import NotPlanned
 from resolvers.context import RequestContext
 
-_Key = tuple[Operation, tuple[Any, ...], int]
+_Key = tuple[tuple[Any, ...], int]
 
 
 class Plans:
     """Plans by operation, by the values of the variables that steer it, and by refused rules.
 
-    No plan is shared by two callers of whom one is refused what the other is not. Bounded twice, as
-    documents are: each weighs at least its share of the greatest number.
+    No plan is shared by two callers of whom one is refused what the other is not. They are kept
+    with their operations, and bounded over all by number and by memory: where there is no room, the
+    oldest is forgotten that has not been used since it was last looked at.
     """
 
     def __init__(
@@ -26,43 +27,59 @@ class Plans:
     ) -> None:
         self._schema = schema
         self._hide = hide
-        share = max(1, bytes_max // plans_max)
-        self._plans: LRUCache[_Key, Plan | None] = LRUCache(
-            maxsize=bytes_max,
-            getsizeof=lambda plan: share if plan is None else max(share, plan.weight),
-        )
+        self._bytes_max = bytes_max
+        self._plans_max = plans_max
+        self._kept: deque[tuple[Operation, _Key]] = deque()
+        self.bytes = 0
 
     def __len__(self) -> int:
         """Return how many plans are kept."""
-        return len(self._plans)
+        return len(self._kept)
 
     def find(
         self, operation: Operation, variables: Mapping[str, Any], context: object
     ) -> Plan | None:
         """Return the plan for this caller; None where graphql-core has to execute the operation."""
-        if not operation.is_steered:
-            operation.steering = self._steering(operation)
-            operation.is_steered = True
         steering = operation.steering
         if steering is None:
+            steering = operation.steering = self._steering(operation)
+        if not steering.covered:
             return None
-        steered = tuple(variables.get(name) for name in steering.variables)
-        refused = _refused(steering, context)
-        key = (operation, steered, refused)
-        try:
-            return self._plans[key]
-        except KeyError:
-            pass
-        plan = self._compiled(operation, steering, steered, refused)
-        if plan is None or plan.weight <= self._plans.maxsize:
-            self._plans[key] = plan
+        steered = tuple([variables.get(name) for name in steering.variables])
+        key = (steered, _refused(steering, context))
+        plan = operation.plans.get(key)
+        if plan is not None:
+            plan.used = True
+            return plan
+        plan = self._compiled(operation, steering, *key)
+        if plan is not None:
+            self._keep(operation, key, plan)
         return plan
 
-    def _steering(self, operation: Operation) -> Steering | None:
+    def _keep(self, operation: Operation, key: _Key, plan: Plan) -> None:
+        operation.plans[key] = plan
+        self._kept.append((operation, key))
+        self.bytes += plan.weight
+        while self.bytes > self._bytes_max or len(self._kept) > self._plans_max:
+            self._forget_one()
+
+    def _forget_one(self) -> None:
+        """Forget the oldest plan unused since the last round; one in use has another round."""
+        while True:
+            operation, key = self._kept.popleft()
+            plan = operation.plans[key]
+            if not plan.used:
+                del operation.plans[key]
+                self.bytes -= plan.weight
+                return
+            plan.used = False
+            self._kept.append((operation, key))
+
+    def _steering(self, operation: Operation) -> Steering:
         try:
             return steering_of(self._schema, operation.document, operation.node)
         except NotPlanned:
-            return None
+            return Steering(covered=False)
 
     def _compiled(
         self, operation: Operation, steering: Steering, steered: tuple[Any, ...], refused: int
@@ -78,6 +95,7 @@ class Plans:
                 hide=self._hide,
             )
         except NotPlanned:
+            operation.steering = Steering(covered=False)
             return None
 
 

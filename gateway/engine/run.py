@@ -1,9 +1,8 @@
 """One execution of an operation plan: what it works with, and what has gone wrong in it."""
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
-import strawberry
 from graphql import GraphQLError, GraphQLSchema
 from graphql.execution.executor import Executor
 from graphql.execution.values import VariableValues
@@ -13,14 +12,18 @@ from resolvers.context import RequestContext
 
 
 class Run:
-    """One execution of a plan. dead: a null has reached the root, and there is no data."""
+    """One execution of a plan, and what the schema's own functions get as `info`.
+
+    context: all that those functions read of it. dead: a null has reached the root, and there is no
+    data. odd: how many values graphql-core had to complete.
+    """
 
     __slots__ = (
         "_build",
         "_executor",
         "context",
         "dead",
-        "info",
+        "odd",
         "reads",
         "root",
         "schema",
@@ -40,10 +43,9 @@ class Run:
         self.context = context
         self.variables = variables
         self.root = root
-        self.reads = context.guard.reads if isinstance(context, RequestContext) else None
-        # Of Strawberry's own, resolvers read the context alone, which it takes from here.
-        self.info = strawberry.Info(_raw_info=cast("Any", self), _field=cast("Any", None))
+        self.reads = context.guard.reads if context.__class__ is RequestContext else None
         self.dead = False
+        self.odd = 0
         self._build = build
         self._executor: Executor[Any] | None = None
 

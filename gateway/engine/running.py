@@ -99,7 +99,7 @@ def _own_call(
     fetch = cast("Any", field.fetch)
     try:
         given = arguments if fetch.arguments is None else fetch.arguments(arguments)
-        return fetch.function(group.sources[number], run.info, **given)
+        return fetch.function(group.sources[number], run, **given)
     except Exception as error:  # noqa: BLE001 -- whatever it is, it is the field's error
         return error
 
@@ -123,7 +123,7 @@ async def _batched(
     values: Sequence[Any]
     try:
         given = arguments if fetch.arguments is None else fetch.arguments(arguments)
-        values = await fetch.function(group.sources, run.info, **given)
+        values = await fetch.function(group.sources, run, **given)
         if len(values) != count:
             raise TypeError(f"{len(values)} results came back for {count} objects")  # noqa: TRY301
     except Exception as error:  # noqa: BLE001 -- whatever it is, it is the field's error

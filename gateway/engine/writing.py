@@ -28,6 +28,10 @@ def write_values(
 
     Returns the objects for which more has to be fetched, and what is to be awaited.
     """
+    if field.level is not None and not field.completed:
+        written = _write_at_once(run, group, field, field.level, values)
+        if written is not None:
+            return written
     usual = list[tuple[int, Any]]()
     odd = list[tuple[int, Any]]()
     for number, value in enumerate(values):
@@ -45,11 +49,46 @@ def write_values(
         _write_leaves(group, field, usual, odd)
     else:
         below = _write_objects(run, group, field, usual, odd)
+    run.odd += len(odd)
     completed = [_by_core(run, group, field, number, value) for number, value in odd]
     return below, [one for one in completed if one is not None]
 
 
 _LISTS = (list, tuple)
+_NOTHING: tuple[list[Group], list[Awaitable[None]]] = ([], [])
+
+
+def _write_at_once(
+    run: Run, group: Group, field: Fetched, level: Level, values: Sequence[Any]
+) -> tuple[list[Group], list[Awaitable[None]]] | None:
+    """Write out objects of one level where each is as its type says; None where one may not be."""
+    outs, slot = group.outs, field.slot
+    parents: list[int] | None = None
+    items: list[int] | None = None
+    objects = values
+    if field.is_list:
+        objects, parents, items = [], [], []
+        for number, value in enumerate(values):
+            if value.__class__ not in _LISTS:
+                return None
+            objects.extend(value)
+            parents.extend([number] * len(value))
+            items.extend(range(len(value)))
+    try:
+        made = level.emit(objects, run.reads)
+    except Exception:  # noqa: BLE001 -- it is looked for with more care which one it was
+        return None
+    if field.is_list:
+        start = 0
+        for number, value in enumerate(values):
+            setattr(outs[number], slot, made[start : start + len(value)])
+            start += len(value)
+    else:
+        for out, one in zip(outs, made, strict=True):
+            setattr(out, slot, one)
+    if not level.fetched or not made:
+        return _NOTHING
+    return [Group(level, objects, made, group, field, parents, items)], []
 
 
 def _null_error(field: Fetched) -> Exception:
@@ -93,7 +132,7 @@ def _write_objects(
     """Write out the objects of the next level, or levels; return those that need more."""
     parts, usual = _parts(run, group, field, usual, odd)
     written = [_emitted(run, part) for part in parts]
-    if None in written:
+    if any(outs is None for outs in written):
         strange = _strange(run, parts) or {number for number, _ in usual}
         odd += [(number, value) for number, value in usual if number in strange]
         usual = [(number, value) for number, value in usual if number not in strange]
@@ -144,7 +183,7 @@ def _parts(
     for number, value in values:
         items = value if field.is_list else (value,)
         levels = [_level(run, group, number, field, item) for item in items]
-        if None in levels:
+        if any(level is None for level in levels):
             odd.append((number, value))
             continue
         usual.append((number, value))
