@@ -1,5 +1,6 @@
 """Audit lines: who did what, to which record, why; names of fields, never their values."""
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -42,3 +43,7 @@ class AuditLine:
         """Call a consumer no name, whoever made the line: their id says who it was."""
         if self.actor.kind is PrincipalKind.CONSUMER and self.actor.display_name != CONSUMER_NAME:
             object.__setattr__(self, "actor", replace(self.actor, display_name=CONSUMER_NAME))
+
+    def is_about(self, ids: AbstractSet[str]) -> bool:
+        """Say whether it names one of these records, or is about the data of such a consumer."""
+        return self.subject in ids or not ids.isdisjoint(self.consumers)

@@ -15,6 +15,7 @@ GatewayError
 ├── Upstream: UpstreamTimeout · UpstreamUnavailable · UpstreamInvalid
 ├── RateLimited · CostExceeded
 ├── DocumentTooComplex · MalformedRequest
+├── PersistedQueryNotFound · PersistedQueryNotSupported · DocumentNotTrusted
 ├── DeadlineExceeded
 └── StoreUnavailable
 
@@ -252,6 +253,27 @@ class DocumentTooComplex(GatewayError):
 
     code = "DOCUMENT_TOO_COMPLEX"
     default_message = "The document is too complex."
+
+
+class PersistedQueryNotFound(GatewayError):
+    """A document was asked for by a hash that is not known; its text would do, if it is trusted."""
+
+    code = "PERSISTED_QUERY_NOT_FOUND"
+    default_message = "PersistedQueryNotFound"  # the text that Apollo's clients look for
+
+
+class PersistedQueryNotSupported(GatewayError):
+    """A document was asked for by its hash, and here documents have no hashes."""
+
+    code = "PERSISTED_QUERY_NOT_SUPPORTED"
+    default_message = "PersistedQueryNotSupported"  # the text that Apollo's clients look for
+
+
+class DocumentNotTrusted(GatewayError):
+    """The document is none of those that the agency's clients are known to send."""
+
+    code = "QUERY_NOT_IN_SAFELIST"
+    default_message = "This document is not one of the agency's trusted documents."
 
 
 class MalformedRequest(GatewayError):

@@ -112,9 +112,11 @@ async def _find(
 
 
 def _keeps(subject: str | None, actor: str | None, action: str | None) -> Keep:
+    named = None if subject is None else frozenset({subject})
+
     def keep(line: AuditLine) -> bool:
         return (
-            (subject is None or subject == line.subject or subject in line.consumers)
+            (named is None or line.is_about(named))
             and (actor is None or actor == line.actor.id)
             and (action is None or action == line.action or action in line.action.split(","))
         )

@@ -6,6 +6,7 @@ then, and all lines of their request with them; those of other reads follow with
 second, many in one write.
 """
 
+import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 
 from domain.audit import AuditLine, AuditOutcome
@@ -69,8 +70,7 @@ _HELD_BACK = (
 
 async def _learn_owners(context: RequestContext, unknown: Sequence[str]) -> None:
     """Find out whose the applications are that nothing before has told it of."""
-    for global_id in unknown:
-        application = await context.loaders.applications.load(global_id)
+    for application in await asyncio.gather(*map(context.loaders.applications.load, unknown)):
         if application is not None:
             context.guard.reads.learn(application)
 

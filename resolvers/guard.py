@@ -28,10 +28,11 @@ from resolvers.reads import Reads
 from tenants.records.kinds import sort_time
 from tenants.store import AgencyStore
 
-GRANTS_AT_ONCE = 99  # with the one that tells of more, what a store reads without a thread
 Child = TypeVar("Child", Note, Consent, CreditReport)
 Grants = Mapping[str | None, AccessGrant]
 """Grants by the global id of what they are over, None for the whole agency."""
+Held = Mapping[str | None, tuple[AccessGrant, ...]]
+"""All grants over each of these."""
 
 
 class Guard:
@@ -46,6 +47,8 @@ class Guard:
         self._at = at
         self.reads = Reads()
         self._lock = asyncio.Lock()
+        self._reading = asyncio.Lock()
+        self._all: Held | None = None
         self._live: tuple[AccessGrant, ...] | None = None
         self._opened: dict[Scope, Grants] = {}
         self._own: Consumer | None = None
@@ -53,6 +56,7 @@ class Guard:
 
     def forget(self) -> None:
         """Forget what was read: a unit that may have changed it has been committed."""
+        self._all = None
         self._live = None
         self._opened = {}
         self._own = None
@@ -62,7 +66,10 @@ class Guard:
         """Return the principal's live grants: a counselor's, or those an operator acts under."""
         async with self._lock:
             if self._live is None:
-                self._live = await self._read_grants()
+                held = await self._held()
+                self._live = tuple(
+                    grant for over in held.values() for grant in over if grant.is_live(self._at)
+                )
                 for grant in self._live:
                     self.reads.grant(grant)
             return self._live
@@ -78,9 +85,17 @@ class Guard:
 
     async def grant_over(self, application: Application, scope: Scope) -> AccessGrant | None:
         """Return the longest live grant by which the application is reached, or None."""
-        grants = await self.grants(scope)
+        held = await self._held()
         over = (application.id, application.consumer_id, None)
-        return _longest(grants[subject] for subject in over if subject in grants)
+        longest = _longest(
+            grant
+            for subject in over
+            for grant in held.get(subject, ())
+            if grant.is_live(self._at) and self._opens(grant, scope)
+        )
+        if longest is not None:
+            self.reads.grant(longest)
+        return longest
 
     async def grant_over_consumer(self, consumer: Consumer, scope: Scope) -> AccessGrant | None:
         """Return the longest live grant by which the consumer is reached, or None."""
@@ -207,37 +222,38 @@ class Guard:
     async def _applications_of(self, consumer_id: str) -> list[str]:
         assert self._store is not None, "grants are read from it"
         part = consumer_id.rpartition("_")[2]
-        found: list[str] = []
-        after: str | None = None
-        while True:
-            page = await self._store.query(
-                Application, "application_by_consumer", part, first=GRANTS_AT_ONCE, after=after
-            )
-            found.extend(one.id for one in page.items)
-            if not page.has_next:
-                return found
-            after = page.end_cursor
+        found = await self._store.listed(Application, "application_by_consumer", part)
+        return [one.id for one in found]
 
-    async def _read_grants(self) -> tuple[AccessGrant, ...]:
+    async def _held(self) -> Held:
+        """Return the grants that may be live, by what they are over: one view for the request."""
+        if self._all is None:
+            async with self._reading:
+                if self._all is None:
+                    self._all = await self._read_grants()
+        return self._all
+
+    async def _read_grants(self) -> Held:
         if self._principal.kind is PrincipalKind.OPERATOR:
-            return tuple(grant for grant in self._principal.grants if grant.is_live(self._at))
-        if self._store is None or self._principal.kind is not PrincipalKind.COUNSELOR:
-            return ()
-        live: list[AccessGrant] = []
-        after: str | None = None
-        while True:
-            page = await self._store.query(
-                AccessGrant,
-                "grant_by_grantee",
-                self._principal.subject,
-                first=GRANTS_AT_ONCE,
-                after=after,
-                lo=sort_time(self._at),
-            )
-            live.extend(grant for grant in page.items if grant.is_live(self._at))
-            if not page.has_next:
-                return tuple(live)
-            after = page.end_cursor
+            return _by_subject(self._principal.grants)
+        store, subject = self._store, self._principal.subject
+        if store is None or self._principal.kind is not PrincipalKind.COUNSELOR:
+            return {}
+        # By the hour, so that what is remembered serves more than this moment.
+        since = sort_time(self._at.replace(minute=0, second=0, microsecond=0))
+
+        async def read() -> Held:
+            listed = await store.listed(AccessGrant, "grant_by_grantee", subject, lo=since)
+            return _by_subject(listed)
+
+        return await store.remembered(("grants", subject, since), read)
+
+
+def _by_subject(grants: Iterable[AccessGrant]) -> Held:
+    found: dict[str | None, tuple[AccessGrant, ...]] = {}
+    for grant in grants:
+        found[grant.subject] = (*found.get(grant.subject, ()), grant)
+    return found
 
 
 def _longest(grants: Iterable[AccessGrant]) -> AccessGrant | None:

@@ -16,13 +16,13 @@ from resolvers.reads import FieldNames
 from schema.connections import Node
 from schema.declare import PERSONAL, RULE
 from schema.enums import ENUMS
-from schema.fetch import FETCH, TYPE_NAMES
+from schema.fetch import AS_IS, FETCH, TYPE_NAMES
 from schema.fetching import fetch_of
 from schema.gates import GATE, Gate, Owner
 from schema.mutation import Mutation
 from schema.query import Query
 from schema.rules import Rule
-from schema.scalars import SCALARS
+from schema.scalars import SCALARS, WRITTEN_AS_IS
 
 _DEFINITION = "strawberry-definition"
 _FIELD_NAMES = "field-names"
@@ -41,6 +41,7 @@ def create_schema() -> strawberry.Schema:
         config=StrawberryConfig(scalar_map=SCALARS),
     )
     tell_fetches(schema)
+    tell_scalars(core_schema(schema))
     enforce_rules(core_schema(schema))
     tell_nodes_by_record(core_schema(schema))
     return schema
@@ -94,6 +95,12 @@ def tell_fetches(schema: strawberry.Schema) -> None:
     for object_type in object_types(core_schema(schema)):
         for field in object_type.fields.values():
             field.extensions[FETCH] = fetch_of(schema, field.extensions[_DEFINITION])
+
+
+def tell_scalars(schema: GraphQLSchema) -> None:
+    """Put into the scalars' extensions which of their values are written as they are."""
+    for scalar, as_is in WRITTEN_AS_IS.items():
+        schema.type_map[SCALARS[scalar].name].extensions[AS_IS] = as_is
 
 
 def object_types(schema: GraphQLSchema) -> list[GraphQLObjectType]:

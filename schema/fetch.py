@@ -14,6 +14,8 @@ FETCH = "fetch"
 TYPE_NAMES = "type-names"
 """Under which an abstract type's extensions name the runtime type of each class of values."""
 
+AS_IS = "as-is"
+"""Under which a scalar's extensions tell the values that need no function to be written."""
 Arguments = Mapping[str, Any]
 TakeArguments = Callable[[Arguments], dict[str, Any]]
 
@@ -53,3 +55,14 @@ class Batch:
 
 
 Fetch = Attribute | Call | Batch
+
+
+@dataclass(frozen=True, slots=True)
+class AsIs:
+    """Which values of a scalar are written by the encoder just as the scalar's function would.
+
+    check: a Python expression of `{v}`, the value, and of `names`.
+    """
+
+    check: str
+    names: Mapping[str, Any]

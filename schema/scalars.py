@@ -20,6 +20,7 @@ from strawberry.types.scalar import ScalarDefinition
 from domain.errors import InvalidInput
 from domain.money import to_cents
 from domain.validation import is_email, phone_e164
+from schema.fetch import AsIs
 
 AWSDate = NewType("AWSDate", date)
 AWSDateTime = NewType("AWSDateTime", datetime)
@@ -42,6 +43,7 @@ _DATE_TIME = re.compile(
     rf"({_OFFSET})"
 )
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+")
+_EXACT = "{v}.__class__ is Decimal and {v}.same_quantum(CENT)"
 
 
 def _text(value: object) -> str:
@@ -225,3 +227,15 @@ SCALARS: dict[object, ScalarDefinition] = {
     ),
 }
 """What each scalar is called and how it is read and written, by the type that stands for it."""
+
+CENT = Decimal("0.01")
+WRITTEN_AS_IS: dict[object, AsIs] = {
+    AWSDate: AsIs("{v}.__class__ is date", {"date": date}),
+    AWSEmail: AsIs("{v}.__class__ is str", {"str": str}),
+    AWSIPAddress: AsIs("{v}.__class__ is str", {"str": str}),
+    AWSPhone: AsIs("{v}.__class__ is str", {"str": str}),
+    AWSURL: AsIs("{v}.__class__ is str", {"str": str}),
+    Money: AsIs(_EXACT, {"Decimal": Decimal, "CENT": CENT}),
+    Percent: AsIs(_EXACT, {"Decimal": Decimal, "CENT": CENT}),
+}
+"""Which values of a scalar msgspec writes just as the scalar's own function would."""

@@ -187,6 +187,10 @@ class Replayed(Exception):
 class StoreBackend(Protocol):
     """One agency's rows. All methods may raise domain.errors.StoreUnavailable."""
 
+    def epoch(self) -> int:
+        """Return a number that is another one as soon as anybody has committed anything."""
+        ...
+
     async def get(self, key: Key) -> Row | None:
         """Return the row, or None."""
         ...

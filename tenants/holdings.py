@@ -14,7 +14,6 @@ from domain.retention import LegalHold
 from tenants.records.kinds import KINDS, Record
 from tenants.store import AgencyStore
 
-_PAGE = 200
 _LINES_PER_READ = 1000
 
 
@@ -89,22 +88,13 @@ async def under(store: AgencyStore, global_id: str) -> tuple[Record, ...]:
 
 async def applications_of(store: AgencyStore, consumer_id: str) -> list[Application]:
     """Return a consumer's applications, oldest first."""
-    found: list[Application] = []
-    after: str | None = None
-    while True:
-        page = await store.query(
-            Application, "application_by_consumer", root_of(consumer_id), first=_PAGE, after=after
-        )
-        found += page.items
-        if not page.has_next:
-            return found
-        after = page.end_cursor
+    return await store.listed(Application, "application_by_consumer", root_of(consumer_id))
 
 
 async def lines_about(store: AgencyStore, ids: frozenset[str]) -> AsyncIterator[AuditLine]:
     """Yield the audit lines about any of these records, oldest first; the waiting ones last."""
     async for line in lines_of(store):
-        if line.subject in ids or not ids.isdisjoint(line.consumers):
+        if line.is_about(ids):
             yield line
 
 
@@ -117,12 +107,11 @@ async def lines_of(store: AgencyStore) -> AsyncIterator[AuditLine]:
     while True:
         waiting = {line.id: line for line in await store.audit_lines(None, _LINES_PER_READ)}
         many, merged = len(waiting) >= _LINES_PER_READ, False
-        while found := await store.ledger.lines(after=after, limit=_LINES_PER_READ):
-            for entry in found:
-                line = entry.line
-                waiting.pop(line.id, None)
-                yield line
-            after, merged = found[-1].index, True
+        async for entry in store.ledger.walk(after=after):
+            line = entry.line
+            waiting.pop(line.id, None)
+            yield line
+            after, merged = entry.index, True
         if not (many and merged):
             break
     for line in waiting.values():
@@ -131,14 +120,11 @@ async def lines_of(store: AgencyStore) -> AsyncIterator[AuditLine]:
 
 async def lines_before(store: AgencyStore, moment: datetime) -> int:
     """Return the index of the first audit line that is not older than the moment."""
-    after: int | None = None
     index = await store.ledger.pruned()
-    while found := await store.ledger.lines(after=after, limit=_LINES_PER_READ):
-        for entry in found:
-            if entry.line.at >= moment:
-                return entry.index
-            index = entry.index + 1
-        after = found[-1].index
+    async for entry in store.ledger.walk():
+        if entry.line.at >= moment:
+            return entry.index
+        index = entry.index + 1
     return index
 
 

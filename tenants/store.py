@@ -6,10 +6,10 @@ the codec; listings become Relay pages with cursors that only this agency's stor
 
 import hashlib
 import hmac
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from domain.audit import AuditLine
 from domain.clock import utc_now
@@ -52,6 +52,7 @@ __all__ = ["AgencyStore", "Change", "Page"]
 T = TypeVar("T")
 DECODED_RECORDS_MAX = 128
 DECODED_BODY_BYTES_MAX = 16 * 1024
+_LISTED_AT_ONCE = 99  # with the one that tells of more, what a store reads without a thread
 _BLIND_BYTES = 16
 
 
@@ -86,6 +87,7 @@ class AgencyStore:
         self._blobs = Blobs(agency_id, blobs, self._sealer)
         self._cursors = CursorSigner(derive_key(keys.index_key, "cursors"))
         self._decoded: dict[Key, tuple[bytes, Record]] = {}
+        self._remembered: dict[Hashable, tuple[int, Any]] = {}
         self._ledger = Ledger(backend, keys.index_key, agency_id, clock)
         self._reads = ReadLines(self._write_lines)
         self._blind_keys = {
@@ -203,6 +205,33 @@ class AgencyStore:
             before=before,
             keep=keep,
         )
+
+    async def listed(
+        self, record_type: type[R], index: str, part: str, *, lo: str | None = None
+    ) -> list[R]:
+        """Return all records that a part of an index lists, from `lo` on, in its order."""
+        found: list[R] = []
+        after: str | None = None
+        while True:
+            page = await self.query(
+                record_type, index, part, first=_LISTED_AT_ONCE, after=after, lo=lo
+            )
+            found += page.items
+            if not page.has_next:
+                return found
+            after = page.end_cursor
+
+    async def remembered(self, key: Hashable, read: Callable[[], Awaitable[T]]) -> T:
+        """Return what `read` gives of the store, kept until anybody commits anything to it."""
+        epoch = self._backend.epoch()
+        held = self._remembered.get(key)
+        if held is not None and held[0] == epoch:
+            return held[1]  # type: ignore[no-any-return]  # what was read under this key
+        value = await read()
+        self._remembered[key] = (epoch, value)
+        if len(self._remembered) > DECODED_RECORDS_MAX:
+            del self._remembered[next(iter(self._remembered))]
+        return value
 
     async def count(self, index: str, part: str) -> int:
         """Return how many records a part of an index lists."""

@@ -1,18 +1,26 @@
-"""What an operation may cost at the most, judged before it runs, each fragment once.
+"""What an operation may cost at the most: a formula made once, in one walk over its document.
 
-A field costs 1, and what is selected below it as often as it can come back: a connection as often
-as `first` or `last` asks for, a list without pages ten times.
+A field is a point, and what is selected below it counts as often as it can come back: a connection
+as often as `first` or `last` asks for, a list without pages ten times. Some fields cost money as
+well (`schema/weights.py`). Each fragment is summed up once and counts once in each selection set
+that spreads it, so that the walk is as long as the document, however the fragments are chained.
+
+Most operations cost the same whatever their variables are. Where page sizes are variables, the
+formula is a few rows, each worked out from those before it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 
 from graphql import (
+    DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLField,
     GraphQLInterfaceType,
+    GraphQLNamedType,
     GraphQLObjectType,
     GraphQLSchema,
     InlineFragmentNode,
@@ -26,155 +34,287 @@ from graphql import (
 )
 
 from domain.errors import CostExceeded
-from gateway.engine.documents import Operation
+from gateway.config import Limits
 from resolvers.pages import PAGE_ITEMS_DEFAULT
+from schema.weights import cents_of
 
 UNPAGED_ITEMS = 10
-INTROSPECTION_COST = 5_000  # the whole schema can be asked for below one such field
-COST_MAX = 1_000_000_000  # counting stops here
+INTROSPECTION_POINTS = 5_000  # the whole schema can be asked for below one such field
+COUNT_MAX = 1_000_000_000  # counting stops here
 _PAGE_ARGUMENTS = ("first", "last")
 _INTROSPECTION = frozenset({"__schema", "__type"})
 
 
-def check_cost(
-    schema: GraphQLSchema, operation: Operation, variables: Mapping[str, object], cost_max: int
-) -> int:
-    """Return the operation's cost; raises CostExceeded where it is above `cost_max`."""
-    cost = cost_of(schema, operation, variables)
-    if cost > cost_max:
-        raise CostExceeded(
-            f"The operation costs up to {cost}, and {cost_max} are allowed: ask for shorter pages "
-            "or fewer fields."
-        )
-    return cost
+class Cost(NamedTuple):
+    """What an operation may come to. points: of work. cents: of money that a vendor asks for."""
+
+    points: int
+    cents: int = 0
 
 
-def cost_of(schema: GraphQLSchema, operation: Operation, variables: Mapping[str, object]) -> int:
-    """Return what a validated operation may cost with these variables."""
-    fragments = {
-        definition.name.value: definition
-        for definition in operation.document.definitions
-        if isinstance(definition, FragmentDefinitionNode)
-    }
-    judge = _Judge(schema, fragments, _given(operation.node, variables))
-    for name in _innermost_first(fragments):
-        judge.learn(name)
-    return judge.total(operation.node.selection_set, schema.get_root_type(operation.kind))
+class Parsed(Protocol):
+    """An operation, the document that it is of, and its formula once there is one."""
+
+    document: DocumentNode
+    node: OperationDefinitionNode
+    price: "CostFormula | None"
+
+
+class PageSize:
+    """How often what a connection holds comes back: the greatest size that is asked for."""
+
+    __slots__ = ("_stated", "_variables")
+
+    def __init__(self, stated: Iterable[int], variables: Iterable[tuple[str, object]]) -> None:
+        """Take sizes in the document, and names of variables, each with its default."""
+        self._stated = max(stated, default=-1)
+        self._variables = tuple(variables)
+
+    @property
+    def varies(self) -> bool:
+        """Say whether variables decide it."""
+        return bool(self._variables)
+
+    def of(self, variables: Mapping[str, object]) -> int:
+        """Return the size that these variables ask for; the default one where they ask for none."""
+        asked = self._stated
+        for name, default in self._variables:
+            size = _size(variables.get(name, default))
+            if size is not None and size > asked:
+                asked = size
+        return asked if asked >= 0 else PAGE_ITEMS_DEFAULT
 
 
 @dataclass(slots=True)
-class _Judge:
-    """Adds up selections; `known` holds what each fragment's own fields cost, and what it spreads.
+class _Sum:
+    """A cost that may depend on variables: so much, and so many times what earlier rows come to."""
 
-    A fragment that is spread twice in one selection set, be it through others, is answered once.
-    """
+    points: int = 0
+    cents: int = 0
+    rows: dict[int, int] = field(default_factory=dict)
 
-    schema: GraphQLSchema
-    fragments: Mapping[str, FragmentDefinitionNode]
-    variables: Mapping[str, object]
-    known: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
+    def add(self, other: "_Sum", times: int = 1) -> None:
+        """Add another cost so many times."""
+        self.points = min(self.points + times * other.points, COUNT_MAX)
+        self.cents = min(self.cents + times * other.cents, COUNT_MAX)
+        for row, count in other.rows.items():
+            self.rows[row] = min(self.rows.get(row, 0) + times * count, COUNT_MAX)
 
-    def learn(self, name: str) -> None:
-        """Judge a fragment whose inner ones have been judged."""
-        fragment = self.fragments[name]
-        condition = self.schema.type_map.get(fragment.type_condition.name.value)
-        self.known[name] = self._own(fragment.selection_set, condition)
 
-    def total(self, selections: SelectionSetNode, parent: object) -> int:
-        """Return the cost of a selection set on a type; nesting is bounded by the depth limit."""
-        cost, waiting = self._own(selections, parent)
-        met: set[str] = set()
-        while waiting:
-            name = waiting.pop()
-            if name in self.known and name not in met:
-                met.add(name)
-                own, spread = self.known[name]
-                cost += own
-                waiting.extend(spread)
-        return min(cost, COST_MAX)
+_Row = tuple[PageSize | None, int, int, tuple[tuple[int, int], ...]]
+"""One step of a formula: points, cents and multiples of earlier rows, times a page size if any."""
 
-    def _own(self, selections: SelectionSetNode, parent: object) -> tuple[int, list[str]]:
-        """Return what the fields of a selection set cost, and the fragments spread beside them."""
-        cost, spread = 0, list[str]()
-        for selection in selections.selections:
-            if isinstance(selection, FragmentSpreadNode):
-                spread.append(selection.name.value)
-            elif isinstance(selection, FieldNode):
-                cost += self._field(selection, parent)
-            elif isinstance(selection, InlineFragmentNode):
-                condition = selection.type_condition
-                kind = self.schema.type_map.get(condition.name.value) if condition else parent
-                inner, beside = self._own(selection.selection_set, kind)
-                cost += inner
-                spread += beside
-        return min(cost, COST_MAX), spread
 
-    def _field(self, node: FieldNode, parent: object) -> int:
-        if node.name.value in _INTROSPECTION:
-            return INTROSPECTION_COST
-        definition = (
-            parent.fields.get(node.name.value)
-            if isinstance(parent, GraphQLObjectType | GraphQLInterfaceType)
-            else None
+class CostFormula:
+    """What an operation may come to, by its variables. Build with `formula_of`."""
+
+    __slots__ = ("_rows", "constant")
+
+    def __init__(self, rows: tuple[_Row, ...]) -> None:
+        """Take the rows in the order of their working out; the last one is the operation's."""
+        self._rows = rows
+        self.constant: Cost | None = None
+        if len(rows) == 1:  # the operation's own, which is no page
+            self.constant = Cost(rows[0][1], rows[0][2])
+
+    def of(self, variables: Mapping[str, object]) -> Cost:
+        """Return the cost with these variables, which need not have been checked."""
+        if self.constant is not None:
+            return self.constant
+        worked_out: list[tuple[int, int]] = []
+        for page, own_points, own_cents, terms in self._rows:
+            points, cents = own_points, own_cents
+            for index, times in terms:
+                inner = worked_out[index]
+                points += times * inner[0]
+                cents += times * inner[1]
+            if page is not None:
+                size = page.of(variables)
+                points *= size
+                cents *= size
+            if points > COUNT_MAX or cents > COUNT_MAX:
+                points, cents = min(points, COUNT_MAX), min(cents, COUNT_MAX)
+            worked_out.append((points, cents))
+        return Cost(*worked_out[-1])
+
+
+def formula_of(
+    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode
+) -> CostFormula:
+    """Return the formula of one operation of a valid document."""
+    fragments = {
+        definition.name.value: definition
+        for definition in document.definitions
+        if isinstance(definition, FragmentDefinitionNode)
+    }
+    walk = _Walk(schema, _defaults(operation))
+    for name in _innermost_first(operation.selection_set, fragments):
+        fragment = fragments[name]
+        condition = schema.type_map.get(fragment.type_condition.name.value)
+        walk.fragments[name] = walk.as_row(walk.selection(fragment.selection_set, condition))
+    total = walk.selection(operation.selection_set, schema.get_root_type(operation.operation))
+    walk.row(None, total)
+    return CostFormula(tuple(walk.rows))
+
+
+def check_ceiling(cost: Cost, points_max: int) -> None:
+    """Raise CostExceeded for more points than one operation may come to."""
+    if cost.points > points_max:
+        raise CostExceeded(
+            f"The operation costs up to {cost.points}, and {points_max} are allowed: ask for "
+            "shorter pages or fewer fields."
         )
-        if definition is None or node.selection_set is None:
-            return 1
-        below = self.total(node.selection_set, get_named_type(definition.type))
-        return 1 + self._times(node, definition, parent) * below
 
-    def _times(self, node: FieldNode, definition: GraphQLField, parent: object) -> int:
-        """Return how often what is below the field can come back."""
-        pages = [name for name in _PAGE_ARGUMENTS if name in definition.args]
-        if pages:
-            asked = [self._count(node, definition, name) for name in pages]
-            return max((count for count in asked if count is not None), default=PAGE_ITEMS_DEFAULT)
+
+class Prices:
+    """The formulas of operations, each made once and kept with its operation."""
+
+    def __init__(self, schema: GraphQLSchema, limits: Limits) -> None:
+        self._schema = schema
+        self._points_max = limits.cost
+
+    def of(self, operation: Parsed, variables: Mapping[str, object]) -> Cost:
+        """Return what an operation comes to; raises CostExceeded above the ceiling."""
+        formula = operation.price
+        if formula is None:
+            formula = formula_of(self._schema, operation.document, operation.node)
+            operation.price = formula
+        cost = formula.of(variables)
+        check_ceiling(cost, self._points_max)
+        return cost
+
+
+class _Walk:
+    """Walks selection sets; `rows` grows where a page size is a variable."""
+
+    def __init__(self, schema: GraphQLSchema, defaults: Mapping[str, object]) -> None:
+        self._schema = schema
+        self._defaults = defaults
+        self.rows: list[_Row] = []
+        self.fragments: dict[str, _Sum] = {}
+
+    def row(self, page: PageSize | None, inner: _Sum) -> _Sum:
+        """Add a row, and return what stands for it."""
+        self.rows.append((page, inner.points, inner.cents, tuple(inner.rows.items())))
+        return _Sum(rows={len(self.rows) - 1: 1})
+
+    def as_row(self, inner: _Sum) -> _Sum:
+        """Return a cost that is short however long it is, for what is added more than once."""
+        return self.row(None, inner) if inner.rows else inner
+
+    def selection(self, selections: SelectionSetNode, parent: object) -> _Sum:
+        """Return what a selection set on a type comes to; nesting is bounded by the parser."""
+        total = _Sum()
+        spread: set[str] = set()
+        waiting: list[tuple[SelectionSetNode, object]] = [(selections, parent)]
+        while waiting:
+            chosen, kind = waiting.pop()
+            for selection in chosen.selections:
+                if isinstance(selection, FieldNode):
+                    self._add_field(total, selection, kind)
+                elif isinstance(selection, FragmentSpreadNode):
+                    spread.add(selection.name.value)
+                elif isinstance(selection, InlineFragmentNode):
+                    condition = selection.type_condition
+                    inner = self._schema.type_map.get(condition.name.value) if condition else kind
+                    waiting.append((selection.selection_set, inner))
+        for name in spread:
+            if name in self.fragments:
+                total.add(self.fragments[name])
+        return total
+
+    def _add_field(self, total: _Sum, node: FieldNode, parent: object) -> None:
+        name = node.name.value
+        if name in _INTROSPECTION:
+            total.add(_Sum(points=INTROSPECTION_POINTS))
+            return
+        total.points += 1
+        if not isinstance(parent, GraphQLObjectType | GraphQLInterfaceType):
+            return
+        definition = parent.fields.get(name)
+        if definition is None:
+            return
+        total.cents += cents_of(parent.name, name)
+        if node.selection_set is not None:
+            below = self.selection(node.selection_set, get_named_type(definition.type))
+            self._add_below(total, below, node, definition, parent)
+
+    def _add_below(
+        self,
+        total: _Sum,
+        below: _Sum,
+        node: FieldNode,
+        definition: GraphQLField,
+        parent: GraphQLNamedType,
+    ) -> None:
+        """Add what is selected below a field, as often as it can come back."""
+        if any(name in definition.args for name in _PAGE_ARGUMENTS):
+            page = self._page(node, definition)
+            if page.varies:
+                total.add(self.row(page, below))
+            else:
+                total.add(below, page.of({}))
+            return
         inner = definition.type.of_type if is_non_null_type(definition.type) else definition.type
-        in_page = node.name.value == "edges" and str(parent).endswith("Connection")
-        return UNPAGED_ITEMS if is_list_type(inner) and not in_page else 1
+        in_page = node.name.value == "edges" and parent.name.endswith("Connection")
+        total.add(below, UNPAGED_ITEMS if is_list_type(inner) and not in_page else 1)
 
-    def _count(self, node: FieldNode, definition: GraphQLField, name: str) -> int | None:
-        """Return the page size given by an argument, its default where none is; None for none."""
-        given: object = definition.args[name].default_value
-        for argument in node.arguments or ():
-            if argument.name.value == name:
-                value = argument.value
-                if isinstance(value, VariableNode):
-                    given = self.variables.get(value.name.value, given)
-                else:
-                    given = int(value.value) if isinstance(value, IntValueNode) else None
-        return given if isinstance(given, int) and given >= 0 else None
+    def _page(self, node: FieldNode, definition: GraphQLField) -> PageSize:
+        given = {argument.name.value: argument.value for argument in node.arguments or ()}
+        stated: list[int] = []
+        variables: list[tuple[str, object]] = []
+        for name in _PAGE_ARGUMENTS:
+            if name not in definition.args:
+                continue
+            value = given.get(name)
+            default = definition.args[name].default_value
+            if isinstance(value, VariableNode):
+                variable = value.name.value
+                variables.append((variable, self._defaults.get(variable, default)))
+            elif isinstance(value, IntValueNode):
+                stated.append(int(value.value))
+            elif value is None and (size := _size(default)) is not None:
+                stated.append(size)
+        return PageSize(stated, variables)
 
 
-def _given(
-    operation: OperationDefinitionNode, variables: Mapping[str, object]
-) -> Mapping[str, object]:
-    """Return the variables with the defaults that the operation itself states for page sizes."""
-    stated = {
+def _size(value: object) -> int | None:
+    """Return a page size as it will be taken: 5.0 is 5; None for what is no size."""
+    if type(value) is int:  # nearly always
+        return value if value >= 0 else None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and value >= 0 else None
+
+
+def _defaults(operation: OperationDefinitionNode) -> Mapping[str, object]:
+    """Return the page sizes that the operation itself states for variables that are not given."""
+    return {
         definition.variable.name.value: int(definition.default_value.value)
         for definition in operation.variable_definitions or ()
         if isinstance(definition.default_value, IntValueNode)
     }
-    return {**stated, **variables}
 
 
-def _innermost_first(fragments: Mapping[str, FragmentDefinitionNode]) -> Iterator[str]:
-    """Yield fragments so that each comes after those that it spreads; a stack, no recursion."""
+def _innermost_first(
+    selections: SelectionSetNode, fragments: Mapping[str, FragmentDefinitionNode]
+) -> Iterator[str]:
+    """Yield the fragments that a selection set reaches, each after those that it spreads."""
     done: set[str] = set()
-    for root in fragments:
-        waiting = [root]
-        entered: set[str] = set()
-        while waiting:
-            name = waiting[-1]
-            if name in done:
-                waiting.pop()
-            elif name in entered:
-                waiting.pop()
-                done.add(name)
-                yield name
-            else:
-                entered.add(name)
-                spread = _spread_in(fragments[name].selection_set)
-                waiting.extend(one for one in spread if one in fragments and one not in done)
+    entered: set[str] = set()
+    waiting = [*_spread_in(selections)]
+    while waiting:
+        name = waiting[-1]
+        if name in done or name not in fragments:
+            waiting.pop()
+        elif name in entered:
+            waiting.pop()
+            done.add(name)
+            yield name
+        else:
+            entered.add(name)
+            within = _spread_in(fragments[name].selection_set)
+            waiting.extend(one for one in within if one not in entered)
 
 
 def _spread_in(selections: SelectionSetNode) -> Iterator[str]:

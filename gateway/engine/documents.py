@@ -1,44 +1,22 @@
 """Turns a document's text into a checked operation, and remembers the documents it has checked."""
 
-import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from cachetools import LRUCache
-from graphql import (
-    DocumentNode,
-    GraphQLError,
-    GraphQLSchema,
-    OperationDefinitionNode,
-    OperationType,
-    parse,
-    specified_rules,
-    validate,
-)
-from graphql.validation import (
-    ASTValidationRule,
-    NoSchemaIntrospectionCustomRule,
-    OverlappingFieldsCanBeMergedRule,
-    ValidationContext,
-)
-from graphql.validation.specified_rules import recommended_rules
-from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
-from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+from graphql import DocumentNode, GraphQLSchema, OperationDefinitionNode, OperationType
 
 from domain.errors import MalformedRequest
 from gateway.config import Limits
-from gateway.engine.faults import document_entry
-from gateway.errors import PARSE_FAILED, VALIDATION_FAILED, DocumentRefused, entry_of, malformed
-from gateway.limits import check_document, check_text
+from gateway.engine.cost import CostFormula
+from gateway.engine.validation import Checks
+from gateway.errors import DocumentRefused, entry_of, malformed
 
 if TYPE_CHECKING:
     from gateway.engine.arguments import VariablesOf
     from gateway.engine.compiling import Plan, Steering
-
-TOKENS_CHECKED_AT_ONCE = 250
 
 
 @dataclass(slots=True, eq=False)
@@ -46,7 +24,8 @@ class Operation:
     """One operation of a checked document: what the client wants done.
 
     sights: how often it has been asked for. steering: what decides between its plans, once that is
-    known. coercing: how its variables are coerced. plans: kept by `plans.py`.
+    known. coercing: how its variables are coerced. price: what it may come to.
+    plans: kept by `plans.py`.
     """
 
     document: DocumentNode
@@ -54,6 +33,7 @@ class Operation:
     sights: int = 0
     steering: "Steering | None" = None
     coercing: "VariablesOf | None" = None
+    price: CostFormula | None = None
     plans: dict[Any, "Plan"] = field(default_factory=dict)
 
     @property
@@ -80,6 +60,7 @@ class _Checked:
         """Return the operation to run; raises Refused where there is no such one."""
         operation = self.operations.get(name)
         if operation is None:
+            refuse_subscription(self.document, name)
             node = choose_operation(self.document, name)
             operation = self.operations[name] = Operation(self.document, node)
         operation.sights += 1
@@ -102,31 +83,29 @@ class Documents:
         introspection: bool,
         seen: Callable[[bool], None] = lambda _hit: None,
     ) -> None:
-        self._schema = schema
-        self._limits = limits
-        self._suggestions = suggestions
-        self._rules = validation_rules(limits.validation_steps, introspection=introspection)
+        self._checks = Checks(schema, limits, suggestions=suggestions, introspection=introspection)
         self._seen = seen
         share = max(1, limits.cached_characters // limits.cached_documents)
         self._checked: LRUCache[str, _Checked] = LRUCache(
             maxsize=limits.cached_characters,
             getsizeof=lambda checked: max(share, _length(checked.document)),
         )
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="documents")
 
     async def find(self, text: str, operation_name: str | None) -> Operation:
         """Return the operation to run.
 
-        Raises DocumentTooComplex, DocumentRefused, and Refused for an operation not named well.
+        Raises DocumentTooComplex, DocumentRefused, RateLimited where too many new ones are being
+        checked, and Refused for an operation not named well.
         """
         checked = self._checked.get(text)
         self._seen(checked is not None)
         if checked is None:
-            checked = _Checked(await self._check(text, operation_name))
-            if _length(checked.document) <= self._checked.maxsize:
+            document = await self._checks.check(
+                text, lambda parsed: refuse_subscription(parsed, operation_name)
+            )
+            checked = _Checked(document)
+            if _length(document) <= self._checked.maxsize:
                 self._checked[text] = checked
-        else:
-            refuse_subscription(checked.document, operation_name)
         return checked.operation(operation_name)
 
     def __len__(self) -> int:
@@ -134,34 +113,8 @@ class Documents:
         return len(self._checked)
 
     def close(self) -> None:
-        """Let the thread go."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
-
-    async def _check(self, text: str, operation_name: str | None) -> DocumentNode:
-        if check_text(text, self._limits) <= TOKENS_CHECKED_AT_ONCE:
-            return self._judge(text, operation_name)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._judge, text, operation_name)
-
-    def _judge(self, text: str, operation_name: str | None) -> DocumentNode:
-        try:
-            document = parse(text, max_lexical_tokens=self._limits.tokens)
-        except GraphQLError as error:
-            raise DocumentRefused([document_entry(error, PARSE_FAILED)]) from None
-        check_document(document, self._limits)
-        # Before validation: a schema without subscriptions would be blamed for what HTTP cannot do.
-        refuse_subscription(document, operation_name)
-        faults = validate(
-            self._schema,
-            document,
-            self._rules,
-            max_errors=self._limits.errors,
-            hide_suggestions=not self._suggestions,
-        )
-        if faults:
-            entries = [document_entry(fault, VALIDATION_FAILED) for fault in faults]
-            raise DocumentRefused(entries[: self._limits.errors])
-        return document
+        """Let go what checks documents."""
+        self._checks.close()
 
 
 def choose_operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
@@ -183,28 +136,6 @@ def refuse_subscription(document: DocumentNode, name: str | None) -> None:
     if chosen is not None and chosen.operation is OperationType.SUBSCRIPTION:
         error = MalformedRequest("Subscriptions are not served over HTTP.")
         raise DocumentRefused([entry_of(error, error_type="OperationNotSupported")])
-
-
-def validation_rules(steps_max: int, *, introspection: bool) -> tuple[type[ASTValidationRule], ...]:
-    """Return the rules that documents are held to.
-
-    The check for overlapping fields is quadratic; graphql-core's own bound on it lets a request of
-    4 KB take most of a second, so a subclass spends less.
-    """
-
-    class OverlappingFields(OverlappingFieldsCanBeMergedRule):
-        def __init__(self, context: ValidationContext) -> None:
-            super().__init__(context)
-            self.rule_context.remaining_complexity_budget = steps_max
-
-    rules: list[type[ASTValidationRule]] = [
-        OverlappingFields if rule is OverlappingFieldsCanBeMergedRule else rule
-        for rule in (*specified_rules, *recommended_rules)
-    ]
-    rules += [MaybeNullValidationRule, OneOfInputValidationRule]
-    if not introspection:
-        rules.append(NoSchemaIntrospectionCustomRule)
-    return tuple(rules)
 
 
 def _operations(document: DocumentNode) -> list[OperationDefinitionNode]:

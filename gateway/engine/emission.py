@@ -29,9 +29,10 @@ from graphql import (
     is_list_type,
     is_non_null_type,
 )
-from graphql.pyutils import is_awaitable
+from graphql.pyutils import UndefinedType, is_awaitable
 
 from gateway.engine.levels import Emit
+from schema.fetch import AS_IS, AsIs
 from schema.gates import Gate, Owner
 
 
@@ -39,7 +40,7 @@ class Abnormal(Exception):
     """A value is not as its type says."""
 
 
-_KNOWN = (Abnormal, Exception, bool, float, int, is_awaitable, isinstance, list, str, tuple)
+_KNOWN = (Abnormal, bool, float, int, is_awaitable, isinstance, list, str, tuple)
 """What generated code knows beside its own names."""
 _STRUCT_BYTES = 2_500
 _FIELD_BYTES = 400
@@ -86,13 +87,15 @@ def slot_of(number: int) -> str:
 def leaf_writer(leaf: GraphQLLeafType) -> Callable[[Any], Any]:
     """Return how a value other than null is written; it raises where it cannot be.
 
-    The checks and their order are those of graphql-core's complete_leaf_value.
+    The checks are those of graphql-core's completion, but that it awaits what can be awaited.
     """
     coerce = leaf.coerce_output_value
 
     def write(value: Any) -> Any:
         if isinstance(value, Exception):
             raise value
+        if value is Undefined or is_awaitable(value):
+            raise Abnormal
         coerced = coerce(value)
         if coerced is None or coerced is Undefined:
             raise Abnormal
@@ -125,6 +128,7 @@ class _Writer:
     def __init__(self) -> None:
         self._lines: list[str] = []
         self._names: dict[str, Any] = {one.__name__: one for one in _KNOWN}
+        self._names["no_objects"] = (Exception, UndefinedType)
         self._count = 0
         self.weight = 0
 
@@ -163,8 +167,8 @@ class _Writer:
         return f"{self._struct(selection)}({', '.join(values)})"
 
     def refuse_what_is_no_object(self, depth: int, source: str, selection: Selection) -> None:
-        """Write what raises for an exception; reading attributes raises for all else."""
-        self.line(depth, f"if isinstance({source}, Exception):")
+        """Write what raises for an exception; reading attributes raises for all others."""
+        self.line(depth, f"if isinstance({source}, no_objects):")
         self.line(depth + 1, "raise Abnormal")
         if not any(entry.path for entry in selection.entries):
             self.line(depth, f"if {source} is None or is_awaitable({source}):")
@@ -234,8 +238,13 @@ class _Writer:
 
         closer = self._name("look", look)
         check = _FAST_CHECKS.get(leaf)
+        as_is: AsIs | None = leaf.extensions.get(AS_IS)
         known = _enum_names(leaf)
-        if check is not None:
+        if as_is is not None:
+            self._names.update(as_is.names)
+            self.line(depth, f"if not ({as_is.check.format(v=value)}):")
+            self.line(depth + 1, f"{value} = {closer}({value})")
+        elif check is not None:
             self.line(depth, f"if {check.format(v=value)}:")
             self.line(depth + 1, f"{value} = {closer}({value})")
         elif known is not None:

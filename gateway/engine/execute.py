@@ -12,16 +12,14 @@ import strawberry
 from graphql import GraphQLError, GraphQLSchema
 
 from gateway.config import Limits
-from gateway.engine.cost import check_cost
 from gateway.engine.documents import Documents, Operation
+from gateway.engine.encoding import encode
 from gateway.engine.executing import Execution, Means, Outcome
 from gateway.engine.faults import document_entry, field_errors
 from gateway.engine.variables import variable_faults
 from gateway.errors import VALIDATION_FAILED, DocumentRefused, entry_of
 from resolvers.context import RequestContext
 from schema.build import core_schema, field_names
-
-_ENCODER = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +81,8 @@ class Engine:
     ) -> Result:
         """Run an operation.
 
-        Raises CostExceeded before anything runs, DocumentRefused where its variables do not fit.
+        Raises DocumentRefused where its variables do not fit.
         """
-        check_cost(self._schema, operation, variables, self._limits.cost)
         outcome = await self._execution.run(operation, variables, context)
         errors = outcome.errors
         if outcome.data is None and errors and all(error.path is None for error in errors):
@@ -111,12 +108,12 @@ class Engine:
 
 
 def _finish(outcome: Outcome, request_id: str) -> Result:
-    body = b'{"data":' + _ENCODER.encode(outcome.data)
+    body = b'{"data":' + encode(outcome.data)
     if not outcome.errors:
         return Result(body=body + b"}", answered=_answers(outcome.data))
     errors = field_errors(outcome.errors, request_id)
     return Result(
-        body=body + b',"errors":' + _ENCODER.encode(errors.entries) + b"}",
+        body=body + b',"errors":' + encode(errors.entries) + b"}",
         codes=errors.codes,
         answered=_answers(outcome.data),
         retry_after=errors.retry_after,

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from graphql import GraphQLSchema
+from graphql import GraphQLError, GraphQLSchema
 
 from gateway.engine.compiling import Plan, Steering, compile_plan, steering_of
 from gateway.engine.documents import Operation
@@ -96,6 +96,8 @@ class Plans:
             )
         except NotPlanned:
             operation.steering = Steering(covered=False)
+            return None
+        except GraphQLError:  # @include(if: null): an error whose place graphql-core decides
             return None
 
 

@@ -52,7 +52,7 @@ def _begin(run: Run, group: Group, field: Fetched) -> Waiting:
     """Fetch a field for all objects of a group, and go on with what comes back."""
     fetch, sources = field.fetch, group.sources
     if isinstance(fetch, Attribute) and not field.refused:
-        return _complete(run, group, field, [_read(source, fetch.path) for source in sources])
+        return _settle(run, group, field, [_read(source, fetch.path) for source in sources])
     try:
         arguments = _NONE if field.arguments is None else field.arguments.coerced(run.variables)
         if field.at_root and field.gate is not None:
@@ -65,6 +65,11 @@ def _begin(run: Run, group: Group, field: Fetched) -> Waiting:
         return _batched(run, group, field, fetch, arguments)
     call = _own_call if fetch is not None else _core_call
     values = [call(run, group, field, arguments, number) for number in range(len(sources))]
+    return _settle(run, group, field, values)
+
+
+def _settle(run: Run, group: Group, field: Fetched, values: list[Any]) -> Waiting:
+    """Go on with what was fetched, as soon as it is there."""
     if any(map(is_awaitable, values)):
         return _awaited(run, group, field, values)
     return _complete(run, group, field, values)

@@ -8,6 +8,7 @@ says.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from inspect import iscoroutine, iscoroutinefunction
 from typing import Any, Literal, cast
 
 from graphql import GraphQLObjectType, located_error
@@ -209,7 +210,7 @@ def _level(
     level = field.levels.get(item.__class__)
     if level is not None:
         return level
-    if isinstance(item, Exception):
+    if isinstance(item, Exception) or is_awaitable(item):
         return None
     return _runtime_level(run, group, number, field, item)
 
@@ -222,16 +223,18 @@ def _runtime_level(run: Run, group: Group, number: int, field: Fetched, item: An
     by_class = name is not None
     try:
         if not by_class:
-            resolve = field.abstract.resolve_type or run.executor.type_resolver
             info = run.resolve_info(group, number, field)
-            name = resolve(item, info, field.abstract)
+            name = _given(field.abstract.resolve_type, item, info, field.abstract)
         kind = run.schema.type_map.get(name) if isinstance(name, str) else None
         if not isinstance(kind, GraphQLObjectType):
             return None
         if not run.schema.is_sub_type(field.abstract, kind):
             return None
-        if kind.is_type_of is not None and kind.is_type_of(item, info) is not True:
-            return None
+        if kind.is_type_of is not None:
+            info = run.resolve_info(group, number, field)
+            if _given(kind.is_type_of, item, info) is not True:
+                return None
+            by_class = False
         level = field.levels_by_name.get(kind.name)
         if level is None:
             level = field.levels_by_name[kind.name] = field.level_of(kind)
@@ -240,6 +243,18 @@ def _runtime_level(run: Run, group: Group, number: int, field: Fetched, item: An
     if by_class:
         field.levels[item.__class__] = level
     return level
+
+
+def _given(judge: Callable[..., Any] | None, *arguments: Any) -> Any:
+    """Return what a schema's function says of a type; None where it takes its time, or is none."""
+    if judge is None or iscoroutinefunction(judge):
+        return None
+    found = judge(*arguments)
+    if not is_awaitable(found):
+        return found
+    if iscoroutine(found):
+        found.close()
+    return None
 
 
 def _by_core(run: Run, group: Group, field: Fetched, number: int, value: Any) -> Waiting:

@@ -21,7 +21,7 @@ from domain.errors import StoreUnavailable
 from domain.ids import new_ulid
 from tenants.directory.changes import set_up
 from tenants.directory.port import Directory
-from tenants.directory.sqlite import APPLICATION_ID
+from tenants.directory.sqlite import APPLICATION_ID, DIRECTORY_FILE
 from tenants.keys.home import HomeKeys, KeySettings, open_keys, write_keys
 from tenants.keys.keyring_file import PASSPHRASE_LENGTH_MIN, passphrase_key
 from tenants.sqlite.sqlcipher import (
@@ -31,7 +31,6 @@ from tenants.sqlite.sqlcipher import (
     translate,
 )
 
-DIRECTORY_FILE = "directory.db"
 BACKUP_BYTES_MAX = 1024 * 1024 * 1024
 
 _LEAD = b"almoner directory backup 1\n"

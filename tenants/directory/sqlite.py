@@ -1,8 +1,7 @@
 """The directory in one encrypted SQLite file, for any number of processes on one machine.
 
-Its methods stand in groups: audit lines in `directory_ledger.py`, operators' grants in
-`directory_grants.py`, all others here. How the file is read, written and cached is said in
-`directory_file.py`.
+Its methods stand in groups: audit lines in `audit.py`, operators' grants in `grants.py`, all others
+here. How the file is read, written and cached is said in `file.py`.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,6 +30,7 @@ if TYPE_CHECKING:  # the driver has the standard library's interface, and no typ
 else:
     from sqlcipher3.dbapi2 import Connection
 
+DIRECTORY_FILE = "directory.db"  # in a home folder
 APPLICATION_ID = int.from_bytes(b"AlDr", "big")
 READ_BUSY_TIMEOUT_MS = 20  # on the event loop; a read that would wait longer goes to the thread
 

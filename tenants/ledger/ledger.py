@@ -1,6 +1,6 @@
 """One agency's audit ledger: an append-only Merkle tree over its audit lines, as RFC 9162 has it.
 
-Units leave their lines beside the records; the sequencer (`ledger_sequencer.py`) puts them into the
+Units leave their lines beside the records; the sequencer (`sequencer.py`) puts them into the
 tree within a second and signs a checkpoint. Here the ledger is read, proved, verified and pruned.
 """
 
@@ -158,6 +158,27 @@ class Ledger:
         span = Span(end - count, end) if newest_first else Span(start, start + count)
         found = await self._lines(span)
         return found[::-1] if newest_first else found
+
+    async def walk(
+        self,
+        *,
+        after: int | None = None,
+        before: int | None = None,
+        newest_first: bool = False,
+    ) -> AsyncGenerator[LedgerLine, None]:
+        """Iterate over the lines with after < index < before, also over those that come meanwhile.
+
+        They are read by pages. Whoever begins with the newest sees none that come meanwhile.
+        """
+        while found := await self.lines(
+            after=after, before=before, limit=LINES_PER_PAGE_MAX, newest_first=newest_first
+        ):
+            for one in found:
+                yield one
+            if newest_first:
+                before = found[-1].index
+            else:
+                after = found[-1].index
 
     async def inclusion(self, index: int, *, size: int | None = None) -> list[bytes]:
         """Return the proof that a line is in the tree of that size (None: of all lines).

@@ -87,6 +87,15 @@ class SqliteBackend:
         self._waiting: deque[_Waiting] = deque()
         self._closed = False
 
+    def epoch(self) -> int:
+        """Return a number that is another one as soon as any other connection has committed."""
+        self._check_open()
+        try:
+            version: int = self._reader.execute("PRAGMA data_version").fetchall()[0][0]
+        except DatabaseError as error:
+            raise translate(error) from error
+        return version
+
     async def get(self, key: Key) -> Row | None:
         """Return the row, or None."""
         return _first(await self._read(_GET, key))

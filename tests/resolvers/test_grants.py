@@ -7,24 +7,17 @@ from typing import Any
 import pytest
 
 from domain.access import (
-    MINUTES_MAX_COUNSELOR,
-    MINUTES_MAX_OPERATOR,
-    READ_SCOPES,
-    REQUESTS_OPEN_MAX,
     AccessGrant,
     Principal,
-    Scope,
 )
 from domain.actors import Group
 from domain.applications import Application, ApplicationStatus
 from domain.consumers import Consumer
-from domain.ids import new_child_id
 from tests.isolation.operations import MUTATIONS, Ids
 from tests.resolvers.documents import (
     APPROVE,
     CLAIM,
     GRANTS,
-    NODE,
     NOTE,
     QUEUE,
     READ,
@@ -33,7 +26,7 @@ from tests.resolvers.documents import (
     REVOKE,
 )
 from tests.resolvers.test_guard import Things, things
-from tests.resolvers.world import Answer, World, nodes
+from tests.resolvers.world import World, nodes
 
 __all__ = ["things"]
 
@@ -204,96 +197,6 @@ async def test_of_two_admins_at_once_one_approves(world: World, application: App
         assert set(codes[1:]) <= {"VERSION_CONFLICT", "INVALID_TRANSITION"}
 
 
-async def test_all_faults_of_a_request_are_told_at_once(
-    world: World, application: Application
-) -> None:
-    """Scope, subject, reason and minutes are each bounded, for each kind of who may ask."""
-    counselor, operator = world.person(Group.COUNSELORS), world.person(Group.OPERATORS)
-    bad = wish(None, "consumers:read", reason=" ", minutes=MINUTES_MAX_COUNSELOR + 1)
-    assert (await world.ask(counselor, REQUEST, bad)).faults == {
-        "input.scope": "INVALID",
-        "input.subject": "REQUIRED",
-        "input.reason": "REQUIRED",
-        "input.minutes": "TOO_LARGE",
-    }
-    bad = wish("grant_x", "consumers:write", reason="no", minutes=MINUTES_MAX_OPERATOR + 1)
-    assert (await world.ask(operator, REQUEST, bad, hint=HARBOR)).faults == {
-        "input.scope": "INVALID",
-        "input.subject": "INVALID",
-        "input.reason": "TOO_SHORT",
-        "input.minutes": "TOO_LARGE",
-    }
-    for minutes in (0, -1):
-        answer = await world.ask(counselor, REQUEST, wish(application.id, minutes=minutes))
-        assert answer.faults == {"input.minutes": "TOO_SMALL"}
-    for scope in (Scope.AGENCY_READ, Scope.AUDIT_READ):
-        answer = await world.ask(operator, REQUEST, wish(application.id, scope), hint=HARBOR)
-        assert answer.faults == {"input.subject": "INVALID"}
-
-
-@pytest.mark.parametrize("group", [Group.COUNSELORS, Group.OPERATORS])
-async def test_each_asks_for_their_own_scopes_alone(
-    world: World, application: Application, group: Group
-) -> None:
-    """Operators for what reads, counselors for a file to read or to work on; to the last minute."""
-    allowed = {Group.COUNSELORS: {"applications:read", "applications:write"}}.get(
-        group, {scope.value for scope in READ_SCOPES}
-    )
-    for scope in (*(one.value for one in Scope), "application", "", "*"):
-        principal = world.person(group)
-        operator = group is Group.OPERATORS
-        hint, subject = (HARBOR, None) if operator else (None, application.id)
-        most = MINUTES_MAX_OPERATOR if operator else MINUTES_MAX_COUNSELOR
-        answer = await world.ask(principal, REQUEST, wish(subject, scope, minutes=most), hint=hint)
-        assert (answer.code is None) is (scope in allowed), scope
-
-
-async def test_a_file_that_is_not_there_cannot_be_asked_for(
-    world: World, consumer: Consumer
-) -> None:
-    """A counselor learns nothing by asking for ids that name nothing, or no file."""
-    counselor = world.person(Group.COUNSELORS)
-    for absent in (f"app_{ABSENT}", f"con_{ABSENT}"):
-        assert (await world.ask(counselor, REQUEST, wish(absent))).code == "NOT_FOUND"
-    for wrong in (f"note_{ABSENT}", f"app_{ABSENT}_{ABSENT}", "", "x" * 999, consumer.id[:-1]):
-        answer = await world.ask(counselor, REQUEST, wish(wrong))
-        assert answer.faults == {"input.subject": "INVALID"}, wrong
-
-
-async def test_nobody_floods_an_agency_with_requests(
-    world: World, application: Application
-) -> None:
-    """Twenty may be open at a time; what has ended counts no more."""
-    for who, subject in (
-        (world.person(Group.COUNSELORS), application.id),
-        (world.person(Group.OPERATORS), None),
-    ):
-        hint = None if subject else HARBOR
-        for _ in range(REQUESTS_OPEN_MAX):
-            last = await asked(world, who, subject)
-        assert (await world.ask(who, REQUEST, wish(subject), hint=hint)).code == "TOO_LARGE"
-        await world.ask(world.person(Group.ADMINS), REVOKE, {"id": last})
-        assert (await world.ask(who, REQUEST, wish(subject), hint=hint)).code is None
-
-
-@pytest.mark.parametrize("group", [Group.COUNSELORS, Group.OPERATORS])
-async def test_requests_at_once_are_no_more_either(
-    world: World, application: Application, group: Group
-) -> None:
-    """Of thirty at the very same moment at most twenty stay open, and each refused one is ended."""
-    who = world.person(group)
-    subject, hint = (None, HARBOR) if group is Group.OPERATORS else (application.id, None)
-    answers = await asyncio.gather(
-        *(world.ask(who, REQUEST, wish(subject), hint=hint) for _ in range(REQUESTS_OPEN_MAX + 10))
-    )
-    assert {answer.code for answer in answers} <= {None, "TOO_LARGE"}
-    admin = world.person(Group.ADMINS)
-    page = (await world.ask(admin, GRANTS, {"first": 50}))["accessGrants"]
-    still_open = [one for one in nodes(page) if one["status"] == "REQUESTED"]
-    assert len(still_open) == len([one for one in answers if one.code is None])
-    assert len(still_open) <= REQUESTS_OPEN_MAX
-
-
 async def test_an_end_does_not_lose_to_what_is_written_beside_it(
     world: World, application: Application
 ) -> None:
@@ -313,38 +216,6 @@ async def test_an_end_does_not_lose_to_what_is_written_beside_it(
         assert ended is not None
         assert ended.revoked_at is not None
         world.later(minutes=1)
-
-
-async def test_requests_approvals_and_ends_are_done_once_for_a_key(
-    world: World, application: Application
-) -> None:
-    """Sent twice with one Idempotency-Key, each is done once and answers alike, in both places."""
-    admin = world.person(Group.ADMINS)
-
-    async def twice(who: Principal, document: str, said: dict[str, Any], key: str) -> Answer:
-        hint = HARBOR if who.agency_id is None else None
-        first = await world.ask(who, document, said, idempotency_key=key, hint=hint)
-        again = await world.ask(who, document, said, idempotency_key=key, hint=hint)
-        assert first.data == again.data, document
-        return first
-
-    for who, subject in (
-        (world.person(Group.COUNSELORS), application.id),
-        (world.person(Group.OPERATORS), None),
-    ):
-        requested = (await twice(who, REQUEST, wish(subject), "request"))["requestAccess"]["id"]
-        own = [
-            grant
-            for grant in nodes((await world.ask(admin, GRANTS))["accessGrants"])
-            if grant["grantee"]["id"] == who.subject
-        ]
-        assert [grant["id"] for grant in own] == [requested]
-        await twice(admin, APPROVE, {"id": requested}, f"approve {subject}")
-        await twice(admin, REVOKE, {"id": requested}, f"revoke {subject}")
-        other = wish(subject, minutes=29)
-        hint = None if subject else HARBOR
-        answer = await world.ask(who, REQUEST, other, idempotency_key="request", hint=hint)
-        assert answer.code == "IDEMPOTENCY_MISMATCH"
 
 
 async def test_a_revoked_grant_opens_nothing_more(
@@ -402,111 +273,6 @@ async def test_a_grant_over_a_consumer_opens_all_of_their_applications(
     assert answer.data is not None
     for listed in (answer.data["applications"], answer.data["consumer"]["applications"]):
         assert {one["id"] for one in nodes(listed)} == {application.id, later.id}
-
-
-async def test_grants_are_listed_newest_first_page_by_page(
-    world: World, application: Application
-) -> None:
-    """Both places in one order; admins see all, everybody else their own; live and not."""
-    counselor, operator = world.person(Group.COUNSELORS), world.person(Group.OPERATORS)
-    expected: list[tuple[str, str]] = []
-    for number in range(9):
-        who = operator if number % 3 == 0 else counselor
-        subject = None if who is operator else application.id
-        make = granted if number % 2 else asked
-        expected.insert(0, (await make(world, who, subject, minutes=60), who.subject))
-        world.later(seconds=1)
-    admin = world.person(Group.ADMINS)
-    live = {grant for number, (grant, _) in enumerate(expected[::-1]) if number % 2}
-    for reader, filtered in [
-        (who, wanted) for who in (admin, counselor, operator) for wanted in (None, True, False)
-    ]:
-        own = [grant for grant, who in expected if reader is admin or who == reader.subject]
-        wanted = [grant for grant in own if filtered in (None, grant in live)]
-        for size in (1, 2, 4, 100):
-            assert await _walk(world, reader, size, filtered) == wanted, (size, filtered)
-
-
-async def _walk(world: World, reader: Principal, size: int, live: bool | None) -> list[str]:
-    hint = HARBOR if reader.agency_id is None else None
-    ids: list[str] = []
-    after: str | None = None
-    while True:
-        variables = {"first": size, "after": after, "live": live}
-        page = (await world.ask(reader, GRANTS, variables, hint=hint))["accessGrants"]
-        ids += [one["id"] for one in nodes(page)]
-        info = page["pageInfo"]
-        assert info["hasPreviousPage"] is (after is not None)
-        if not info["hasNextPage"]:
-            return ids
-        after = info["endCursor"]
-
-
-async def test_a_page_that_a_bounded_scan_left_short_goes_on(
-    world: World, application: Application
-) -> None:
-    """Behind more than a thousand ended grants a live one is found, by way of an empty page."""
-    counselor = world.person(Group.COUNSELORS)
-    live = await granted(world, counselor, application.id)
-    oldest = await granted(world, world.person(Group.OPERATORS), None)
-    ended = (await world.store.children(AccessGrant, application.id))[0]
-    world.later(seconds=1)
-    revoked = replace(ended, version=0, revoked_at=world.now)
-    for _ in range(14):
-        ids = (new_child_id("grant", ended.id, world.now) for _ in range(90))
-        await world.put(*(replace(revoked, id=id_) for id_ in ids))
-    world.later(seconds=1)
-    newest = await granted(world, world.person(Group.OPERATORS), None)
-    admin = world.person(Group.ADMINS)
-    page = (await world.ask(admin, GRANTS, {"first": 20, "live": True}))["accessGrants"]
-    assert [one["id"] for one in nodes(page)] == [newest]
-    assert page["pageInfo"]["hasNextPage"]
-    assert set(await _walk(world, admin, 20, True)) == {newest, oldest, live}
-
-
-@pytest.mark.parametrize("after", ["", "x", "eyJ9"])
-async def test_a_cursor_of_another_listing_is_refused(world: World, after: str) -> None:
-    """Only what this listing answered is a place in it."""
-    answer = await world.ask(world.person(Group.ADMINS), GRANTS, {"after": after})
-    assert answer.faults == {"after": "INVALID"}
-
-
-async def test_every_step_is_audited(
-    world: World, application: Application, consumer: Consumer
-) -> None:
-    """Who asked, approved and ended what, over whose file; in the store or the directory."""
-    counselor, operator = world.person(Group.COUNSELORS), world.person(Group.OPERATORS)
-    admin = world.person(Group.ADMINS)
-    actions = ["requestAccess", "approveAccess", "revokeAccess"]
-    grant = await granted(world, counselor, application.id)
-    await world.ask(admin, REVOKE, {"id": grant})
-    lines = [one for one in await world.audit() if one.action in actions and one.subject == grant]
-    assert sorted(one.action for one in lines) == sorted(actions)
-    assert all(one.consumers == (consumer.id,) for one in lines)
-    assert all(one.fields == ("applications:read",) for one in lines)
-    grant = await granted(world, operator, None)
-    await world.ask(admin, REVOKE, {"id": grant})
-    kept = await world.directory.audit_lines(world.agency.id, None, 1000)
-    lines = [one for one in kept if one.action in actions]
-    assert {(one.action, one.subject) for one in lines} == {(one, grant) for one in actions}
-    assert "complaint" not in repr(lines), "a reason is free text, which no line holds"
-
-
-async def test_a_node_shows_a_grant_as_the_list_does(
-    world: World, application: Application
-) -> None:
-    """By id, admins see each grant, grantees their own, everybody else none."""
-    counselor, operator = world.person(Group.COUNSELORS), world.person(Group.OPERATORS)
-    grants = {
-        counselor.subject: await granted(world, counselor, application.id),
-        operator.subject: await granted(world, operator, None),
-    }
-    admin, stranger = world.person(Group.ADMINS), world.person(Group.COUNSELORS)
-    for reader in (admin, counselor, operator, stranger):
-        hint = HARBOR if reader is operator else None
-        for holder, grant in grants.items():
-            found = (await world.ask(reader, NODE, {"id": grant}, hint=hint))["node"]
-            assert (found is not None) is (reader is admin or holder == reader.subject)
 
 
 # What is said to a counselor who may read a file and no more, in place of the mutation.

