@@ -1,11 +1,14 @@
-"""The settings that come in blocks: the limits of a request, and the credit bureau."""
+"""The settings that come in blocks: limits, budgets, trusted documents, and the credit bureau."""
 
 # ruff: noqa: RUF009 - setting() returns a dataclass field, as field() does
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.settings import setting
+
+PERCENT_MAX = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +36,7 @@ class Limits:
     )
     cost: int = setting(
         20_000,
-        "Cost of an operation: 1 for a field, times what its page can hold; a list without pages"
+        "Points of an operation: 1 for a field, times what its page can hold; a list without pages"
         " counts as 10.",
         at_least=100,
         at_most=10_000_000,
@@ -43,7 +46,10 @@ class Limits:
         32_768, "Length of a GraphQL document.", at_least=1024, at_most=1_048_576
     )
     tokens: int = setting(
-        2000, "Tokens of a document, counted before it is parsed.", at_least=100, at_most=50_000
+        2000,
+        "Tokens of a document, counted before it is parsed; it may have as many lines.",
+        at_least=100,
+        at_most=50_000,
     )
     depth: int = setting(
         12, "Nesting of fields in an operation; introspection is exempt.", at_least=1, at_most=75
@@ -72,6 +78,95 @@ class Limits:
         "Length of all the documents kept; each character takes about 110 bytes.",
         at_least=1024,
         at_most=100_000_000,
+    )
+    cached_plans: int = setting(
+        1000, "Operation plans kept for their next use.", at_least=1, at_most=100_000
+    )
+    cached_plan_bytes: int = setting(
+        32_000_000,
+        "Memory that all the plans kept may take, about.",
+        at_least=100_000,
+        at_most=4_000_000_000,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetsConfig:
+    """What may be spent before it is refused: points come back by the second, money by the day.
+
+    A credit report counts as $2.00.
+    """
+
+    mode: str = setting(
+        "measure",
+        "`measure` tells and counts what is spent, `enforce` refuses what is not covered.",
+        choices=("off", "measure", "enforce"),
+    )
+    agency_points: int = setting(
+        600_000, "Points that an agency can save up.", at_least=1, at_most=1_000_000_000
+    )
+    agency_points_per_second: int = setting(
+        10_000, "Points that come back to it.", at_least=1, at_most=100_000_000
+    )
+    agency_cents: int = setting(
+        50_000, "Cents that an agency may spend in a day.", at_least=1, at_most=1_000_000_000
+    )
+    key_points: int = setting(
+        200_000, "Points that an API key can save up.", at_least=1, at_most=1_000_000_000
+    )
+    key_points_per_second: int = setting(
+        3_000, "Points that come back to it.", at_least=1, at_most=100_000_000
+    )
+    key_cents: int = setting(
+        20_000, "Cents that an API key may spend in a day.", at_least=1, at_most=1_000_000_000
+    )
+    person_points: int = setting(
+        60_000, "Points that a person can save up.", at_least=1, at_most=1_000_000_000
+    )
+    person_points_per_second: int = setting(
+        1_000, "Points that come back to them.", at_least=1, at_most=100_000_000
+    )
+    person_cents: int = setting(
+        10_000, "Cents that a person may spend in a day.", at_least=1, at_most=1_000_000_000
+    )
+    agencies: tuple[str, ...] = setting(
+        (), "Agencies whose budgets are other ones, in percent of these: `harbor=250`."
+    )
+    redis_url: str | None = setting(
+        None,
+        "Redis that all processes share the budgets in, such as `rediss://host:6380/0`; without it"
+        " each process has its part.",
+        secret=True,
+    )
+    redis_deadline_ms: int = setting(
+        10, "How long Redis may take to answer.", at_least=1, at_most=1000
+    )
+    processes: int | None = setting(
+        None,
+        "How many processes have a part of each budget while there is no Redis; `workers` if"
+        " empty.",
+        at_least=1,
+        at_most=1000,
+    )
+
+    def percents(self) -> Mapping[str, int]:
+        """Return the percent by agency's slug; raises ValueError for what is spelled otherwise."""
+        pairs = (text.partition("=") for text in self.agencies)
+        return {slug.strip(): _percent(text) for slug, _, text in pairs}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustedDocumentsConfig:
+    """Documents that an agency's clients are known to send, one file of them an agency."""
+
+    mode: str = setting(
+        "off",
+        "`log` runs others and counts them, `enforce` refuses them.",
+        choices=("off", "log", "enforce"),
+    )
+    folder: Path | None = setting(
+        None,
+        "Where `<slug>.json` is: a JSON object of SHA-256 and text. Looked at every 2 seconds.",
     )
 
 
@@ -118,3 +213,10 @@ class TransUnionConfig:
     concurrency: int = setting(
         4, "Pulls of one agency at the same time, per process.", at_least=1, at_most=100
     )
+
+
+def _percent(text: str) -> int:
+    percent = int(text)
+    if not 1 <= percent <= PERCENT_MAX:
+        raise ValueError(text)
+    return percent

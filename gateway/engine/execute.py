@@ -64,6 +64,8 @@ class Engine:
             executor=schema.execution_context_class,
             errors_max=limits.errors,
             hide=not suggestions,
+            plan_bytes=limits.cached_plan_bytes,
+            plans_max=limits.cached_plans,
         )
         self._documents = Documents(
             self._schema, limits, suggestions=suggestions, introspection=introspection, seen=seen

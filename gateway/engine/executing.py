@@ -61,7 +61,8 @@ class Execution:
         """Take the schema.
 
         executor: graphql-core's, for what has no plan. errors_max: of coercing variables. hide: no
-        suggestions in errors. sights: on which one an operation is compiled.
+        suggestions in errors. plan_bytes, plans_max: what is kept. sights: on which one an
+        operation is compiled.
         """
         self._schema = schema
         self._executor = executor

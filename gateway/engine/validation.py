@@ -13,7 +13,7 @@ import re
 import sys
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -48,11 +48,14 @@ from gateway.limits import check_document, check_length, check_text
 
 WAITING_MAX = 256
 GIVES_WAY_AFTER_SECONDS = 0.0005
-RESTS = 1.0  # for each second of work
+RESTS = 4.0  # for each second of work
 MESSAGE_CHARACTERS_MAX = 500
 PRINTED_CHARACTERS_MAX = 4_000
 
 _LINE_END = re.compile(r"\r\n|[\n\r]")
+
+
+_Verdict = tuple[DocumentNode, Sequence[Entry]]
 
 
 class Checks:
@@ -72,7 +75,7 @@ class Checks:
         self._suggestions = suggestions
         self._rules = validation_rules(limits.validation_steps, introspection=introspection)
         self._waiting_max = waiting_max
-        self._waiting = 0
+        self._waiting: dict[str, _Waiting] = {}
         self._rested_at = 0.0
         self._thread = ThreadPoolExecutor(
             max_workers=1, thread_name_prefix="documents", initializer=_give_way
@@ -81,24 +84,37 @@ class Checks:
     async def check(
         self, text: str, refuse: Callable[[DocumentNode], None] = lambda _document: None
     ) -> DocumentNode:
-        """Return the document, parsed and valid. `refuse` may raise before it is validated.
+        """Return the document, parsed and valid. What `refuse` raises goes before its faults.
 
-        Raises DocumentTooComplex, DocumentRefused, and RateLimited where too many wait already.
+        A text is judged once for all who ask for it at the same time. Raises DocumentTooComplex,
+        DocumentRefused, and RateLimited where too many others wait already.
         """
         check_length(text, self._limits)
-        if self._waiting >= self._waiting_max:
-            raise RateLimited("Too many new documents are being checked. Wait and repeat.")
-        self._waiting += 1
-        try:
+        waiting = self._waiting.get(text)
+        if waiting is None:
+            if len(self._waiting) >= self._waiting_max:
+                raise RateLimited("Too many new documents are being checked. Wait and repeat.")
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._thread, self._in_turn, text, refuse)
+            verdict = loop.run_in_executor(self._thread, self._in_turn, text)
+            waiting = self._waiting[text] = _Waiting(verdict)
+        waiting.count += 1
+        try:
+            document, entries = await asyncio.shield(waiting.verdict)
         finally:
-            self._waiting -= 1
+            waiting.count -= 1
+            if not waiting.count:  # be it that the last one gave up
+                waiting.verdict.cancel()
+                if self._waiting.get(text) is waiting:
+                    del self._waiting[text]
+        return _passed(document, entries, refuse)
 
     def judge(
         self, text: str, refuse: Callable[[DocumentNode], None] = lambda _document: None
     ) -> DocumentNode:
         """Do the same at once, in the caller's thread and at any rate."""
+        return _passed(*self._verdict(text), refuse)
+
+    def _verdict(self, text: str) -> _Verdict:
         check_length(text, self._limits)
         check_text(text, self._limits)
         try:
@@ -107,8 +123,6 @@ class Checks:
             raise DocumentRefused([_entry(error, PARSE_FAILED)]) from None
         unlink_tokens(document)
         check_document(document, self._limits)
-        # Before validation: a schema without subscriptions would be blamed for what HTTP cannot do.
-        refuse(document)
         faults = validate(
             self._schema,
             document,
@@ -116,24 +130,42 @@ class Checks:
             max_errors=self._limits.errors,
             hide_suggestions=not self._suggestions,
         )
-        if faults:
-            entries = [_entry(fault, VALIDATION_FAILED) for fault in faults[: self._limits.errors]]
-            raise DocumentRefused(entries)
-        return document
+        entries = [_entry(fault, VALIDATION_FAILED) for fault in faults[: self._limits.errors]]
+        return document, entries
 
     def close(self) -> None:
         """Let the thread go."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _in_turn(self, text: str, refuse: Callable[[DocumentNode], None]) -> DocumentNode:
+    def _in_turn(self, text: str) -> _Verdict:
         """Judge, resting before it as long as the document before took."""
         time.sleep(max(0.0, self._rested_at - time.monotonic()))
         began = time.thread_time()
         try:
             with _collected_young():
-                return self.judge(text, refuse)
+                return self._verdict(text)
         finally:
             self._rested_at = time.monotonic() + RESTS * (time.thread_time() - began)
+
+
+class _Waiting:
+    """A text that is to be judged, and how many wait for its verdict."""
+
+    __slots__ = ("count", "verdict")
+
+    def __init__(self, verdict: "asyncio.Future[_Verdict]") -> None:
+        self.verdict = verdict
+        self.count = 0
+
+
+def _passed(
+    document: DocumentNode, entries: Sequence[Entry], refuse: Callable[[DocumentNode], None]
+) -> DocumentNode:
+    # Before its faults: a schema without subscriptions would be blamed for what HTTP cannot do.
+    refuse(document)
+    if entries:
+        raise DocumentRefused(entries)
+    return document
 
 
 class LinedSource(Source):
