@@ -13,7 +13,7 @@ from gateway.engine.compiling import Plan
 from gateway.engine.levels import Fetched, Group
 from gateway.engine.run import Run
 from gateway.engine.writing import Waiting, write_values
-from schema.fetch import Attribute, Batch
+from schema.fetch import Attribute, Batch, Call
 
 
 async def run_plan(plan: Plan, run: Run) -> Any:
@@ -34,7 +34,10 @@ async def run_plan(plan: Plan, run: Run) -> Any:
 
 def _advance(run: Run, group: Group) -> Waiting:
     """Fetch all that a level's objects need."""
-    return _together(_begin(run, group, field) for field in group.level.fetched)
+    fields = group.level.fetched
+    if len(fields) == 1:
+        return _begin(run, group, fields[0])
+    return _together(_begin(run, group, field) for field in fields)
 
 
 def _together(begun: Iterable[Waiting]) -> Waiting:
@@ -64,6 +67,8 @@ def _begin(run: Run, group: Group, field: Fetched) -> Waiting:
     if isinstance(fetch, Batch):
         return _batched(run, group, field, fetch, arguments)
     call = _own_call if fetch is not None else _core_call
+    if len(sources) == 1 and isinstance(fetch, Call) and fetch.is_async:
+        return _awaited_one(run, group, field, call(run, group, field, arguments, 0))
     values = [call(run, group, field, arguments, number) for number in range(len(sources))]
     return _settle(run, group, field, values)
 
@@ -138,6 +143,18 @@ async def _batched(
         await waiting
 
 
+async def _awaited_one(run: Run, group: Group, field: Fetched, value: Any) -> None:
+    """Await what our own coroutine function gives for the only object; or it failed at once."""
+    if not isinstance(value, Exception):
+        try:
+            value = await value
+        except Exception as error:  # noqa: BLE001 -- whatever it is, it is the field's error
+            value = error
+    waiting = _complete(run, group, field, (value,))
+    if waiting is not None:
+        await waiting
+
+
 async def _awaited(run: Run, group: Group, field: Fetched, values: list[Any]) -> None:
     """Await what has to be, side by side, and go on."""
     places = [place for place, value in enumerate(values) if is_awaitable(value)]
@@ -162,4 +179,6 @@ def _complete(run: Run, group: Group, field: Fetched, values: Sequence[Any]) -> 
     if field.at_root and field.gate is not None and not isinstance(values[0], Exception):
         field.gate.leave(run.context, values[0])
     below, later = write_values(run, group, field, values)
+    if not below and not later:
+        return None
     return _together([*later, *(_advance(run, one) for one in below)])
