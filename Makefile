@@ -19,7 +19,8 @@ test: $(VENV)/.dev ## set up, then the default test suite (ARGS="tests/tenants -
 check: $(VENV)/.dev ## format, lint, types, import contracts, schema snapshot, secrets
 	@$(BIN)/python scripts/check.py
 
-bench: $(VENV)/.dev ## the benchmarks, side by side with their peers
+bench: $(VENV)/.dev ## Almoner beside its peers, in one table (ARGS="--quick")
+	@PYTHON="$(PYTHON)" sh scripts/setup_bench.sh
 	@$(BIN)/python -m bench $(ARGS)
 
 mutation: $(VENV)/.dev ## change the code of identity, access and keys, and see whether a test notices (hours)
@@ -38,5 +39,5 @@ clean: ## remove the virtual environment and all caches (never .almoner)
 $(VENV)/.run: requirements/run.txt pyproject.toml scripts/setup.sh
 	@PYTHON="$(PYTHON)" sh scripts/setup.sh run
 
-$(VENV)/.dev: requirements/dev.txt requirements/ministack.txt pyproject.toml scripts/setup.sh
+$(VENV)/.dev: requirements/dev.txt requirements/ministack.txt requirements/valkey.txt pyproject.toml scripts/setup.sh
 	@PYTHON="$(PYTHON)" sh scripts/setup.sh dev

@@ -1,262 +1,150 @@
-"""`make bench`: the full path beside a hand-written endpoint, interleaved, as a table.
+"""`make bench`: Almoner beside its peers, in one table.
 
-Server processes are held to the first core, the load to the second. The figure to trust is CPU per
-request (user and system time of the server's processes); requests per second of a window of two
-seconds move by half on a shared machine.
+Servers are held to the first core, the load to the second. The figure to trust is CPU per request,
+and of that the ratio of pairs: requests per second of a short window move by half on a shared
+machine. Progress goes to standard error, the table to standard output.
 """
 
-import json
-import os
-import platform
-import statistics
-import subprocess
+import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 
-import httpx
+from bench.figures import short
+from bench.full_path import FULL_PATH, full_path
+from bench.machine import can_measure, end_cleanly, load_average, machine_name
+from bench.open_loop import allow_descriptors
+from bench.peers import ALMONER, ALMONER_PROTOCOL, MERCURIUS, STARLETTE, STRAWBERRY, PeerFailed
+from bench.report import Bar, Section, table, verdict
+from bench.rounds import DEFAULT, QUICK, Pace
+from bench.sections import CORE, ENGINE, Bench, Measured
+from bench.synthetic.data import write_applications
 
-from bench.load import Job, Result
-from tests.e2e.platform_process import Running, data_of, dev_environment, free_ports
+PARTS = ("inprocess", "peers", "full", "connections")
+CONNECTIONS, CONNECTIONS_AT_LEAST = 4_000, 500
+DESCRIPTORS_FOR_THE_REST = 500
+BUSY_LOAD = 0.5
 
-CONNECTIONS = 32
-ROUNDS = 3
-SECONDS = 2.0
-WARM_UP_SECONDS = 0.5
-MILLION = 1_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """One of the operations that are measured."""
-
-    name: str
-    query: str
-    headers: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
-    """One window of one server. cpu_us: CPU microseconds per request."""
-
-    cpu_us: float
-    rps: float
-    p50_ms: float
-    p99_ms: float
-
-
-LINES = """incomes { id source gross net frequency monthly }
-  expenses { id category amount frequency monthly }
-  debts { id creditor kind balance apr minimumPayment pastDue eligibleForPlan }
-  totals { monthlyIncome monthlyExpenses monthlyDebtPayments unsecuredBalance }"""
-SMALL = "{ agency { slug name } }"
-PAGE = f"""{{ applications(first: 50) {{ edges {{ cursor node {{
-  id version status state createdAt {LINES} }} }} pageInfo {{ hasNextPage endCursor }} }} }}"""
-
-
-def everything(identifier: str) -> str:
-    """Return the query of one application with everything around it."""
-    return f"""{{ application(id: "{identifier}") {{
-  id version status state householdSize hardshipReason createdAt submittedAt {LINES}
-  consumer {{ id name {{ given family }} email phone dateOfBirth address {{ line1 city state }} }}
-  counselor {{ displayName }} consents {{ id purpose givenAt usedAt }} notes {{ id text }}
-  creditReports {{ id hit score {{ value }} summary {{ total {{ balance }} }} }} }} }}"""
+BARS = (
+    Bar(peer=CORE, ours=ENGINE, wanted=(40, 50, 40)),
+    Bar(peer=STARLETTE, ours=ALMONER, wanted=(1.0, 1.1, 0.9)),
+    Bar(peer=STARLETTE, ours=ALMONER_PROTOCOL, wanted=(2, 2, 1)),
+    Bar(peer=MERCURIUS, ours=ALMONER, wanted=(0.9, 1.25, 1.3)),
+    Bar(peer=MERCURIUS, ours=ALMONER_PROTOCOL, wanted=(1.5, 2, 1.5)),
+    Bar(peer=STRAWBERRY, ours=ALMONER, wanted=(50, 80, 50)),
+)
+FULL_MEDIUM_US_MAX = 60
+FLOW_P50_MS_MAX, FLOW_P99_MS_MAX, FLOW_MEMORY_MB_MAX = 1.0, 10.0, 150.0
 
 
 def main() -> int:
-    """Start everything, measure, print the table."""
-    rounds = int(sys.argv[1]) if sys.argv[1:] else ROUNDS
-    print(f"almoner: {platform.platform()}, {os.cpu_count()} cores, {_cpu_name()}")
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        print("almoner: starting the platform and a gateway of one worker …", flush=True)
-        serve = stack.enter_context(_gateway(folder))
-        operations = _operations(serve)
-        answers = {item.query: _ask(serve.url, item).text for item in operations}
-        peer = stack.enter_context(_peer(folder, answers))
-        for item in operations:
-            url = f"http://127.0.0.1:{peer[0]}/graphql"
-            assert _ask(url, item).text == answers[item.query], "the peer answers something else"
-        print(f"almoner: {rounds} interleaved rounds of {SECONDS:g} s each …", flush=True)
-        port = int(serve.environment["ALMONER_PORT"])
-        for item in operations:
-            ours, theirs = [], []
-            for _ in range(rounds):
-                ours.append(_measure(port, serve.process.pid, item))
-                theirs.append(_measure(peer[0], peer[1], item))
-            _print_rows(item, len(answers[item.query]), ours, theirs)
+    """Measure what was asked for and print the table; 1 where a server fails."""
+    parser = argparse.ArgumentParser(prog="make bench", description="Almoner beside its peers.")
+    parser.add_argument("--quick", action="store_true", help="one short round of each")
+    parser.add_argument(
+        "--only", action="append", choices=PARTS, help="this part alone; may be given several times"
+    )
+    given = parser.parse_args()
+    if not can_measure():
+        print("almoner: the bench reads /proc, which Linux alone has", file=sys.stderr)
+        return 1
+    end_cleanly()
+    began = time.monotonic()
+
+    def tell(text: str) -> None:
+        print(f"almoner: {time.monotonic() - began:4.0f} s  {text}", file=sys.stderr, flush=True)
+
+    pace = QUICK if given.quick else DEFAULT
+    busy = load_average()
+    if busy > BUSY_LOAD:
+        tell(f"load average {busy:.1f}: something else is running, and the figures will suffer")
+    connections = CONNECTIONS
+    if not allow_descriptors(CONNECTIONS + DESCRIPTORS_FOR_THE_REST):
+        connections = CONNECTIONS_AT_LEAST
+        tell(f"too few open files are allowed here (ulimit -Hn): {connections} connections")
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            bench = Bench(folder=Path(folder), pace=pace, connections=connections, tell=tell)
+            sections = measured(bench, set(given.only or PARTS))
+    except PeerFailed as error:
+        print(f"almoner: {error}", file=sys.stderr)
+        return 1
+    tell("done")
+    print("\n\n".join((heading(pace, busy), table(sections), "\n".join(verdicts(bench, sections)))))
     return 0
 
 
-def _print_rows(item: Operation, size: int, ours: list[Figures], theirs: list[Figures]) -> None:
-    print(f"\n{item.name} ({size / 1000:.1f} kB)")
-    print(f"  {'':32}{'CPU µs/request':>16}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}")
-    for name, rows in (
-        ("almoner serve, full path", ours),
-        ("Starlette, bytes from memory", theirs),
-    ):
-        print(
-            f"  {name:32}{_median(rows, 'cpu_us'):16.0f}{_median(rows, 'rps'):12.0f}"
-            f"{_median(rows, 'p50_ms'):9.2f}{_median(rows, 'p99_ms'):9.2f}"
+def measured(bench: Bench, parts: set[str]) -> list[Section]:
+    """Return the sections of the table. Raises PeerFailed where a server fails."""
+    data = bench.folder / "applications.json"
+    write_applications(data)
+    sections: list[Section] = []
+    rounds, flows = "peers" in parts, "connections" in parts
+    if "inprocess" in parts:
+        sections.append(bench.in_process(data))
+    if rounds or flows:
+        section = bench.peers(data, rounds=rounds, flows=flows)
+        sections += [section] if rounds else []
+    if "full" in parts or flows:
+        bench.tell("starting the platform and a gateway of one worker")
+        with full_path(bench.folder) as path:
+            if "full" in parts:
+                sections.append(bench.full(path))
+            if flows:
+                bench.full_flows(path)
+    if flows:
+        sections.append(bench.flow_section())
+    return sections
+
+
+def heading(pace: Pace, busy: float) -> str:
+    """Return what the figures come from."""
+    return (
+        f"{machine_name()}; Python {sys.version.split()[0]}; {datetime.now(UTC):%Y-%m-%d}; "
+        f"medians of {pace.rounds} interleaved rounds of {pace.seconds:g} s; load average before: "
+        f"{busy:.1f}"
+    )
+
+
+def verdicts(bench: Bench, sections: list[Section]) -> list[str]:
+    """Return a line for each bar that was measured."""
+    found = [
+        verdict(section, bar)
+        for section in sections
+        for bar in BARS
+        if section.line(bar.ours) is not None
+    ]
+    full = next((line for one in sections if (line := one.line(FULL_PATH)) is not None), None)
+    if full is not None:
+        reached = median(full.cpu_us("medium"))
+        found.append(
+            f"- the full path, medium: at most {FULL_MEDIUM_US_MAX} µs asked for, {reached:.0f} "
+            f"measured: {_reached(reached <= FULL_MEDIUM_US_MAX)}"
         )
-    ratio = statistics.median(a.cpu_us / b.cpu_us for a, b in zip(ours, theirs, strict=True))
-    print(f"  {'CPU ratio, median of pairs':32}{ratio:15.1f}×")
+    return found + [_flow_verdict(one) for one in bench.flows[:1] if one.name == FULL_PATH]
 
 
-def _median(rows: list[Figures], name: str) -> float:
-    return statistics.median(float(getattr(row, name)) for row in rows)
-
-
-@contextmanager
-def _gateway(folder: Path) -> Iterator[Running]:
-    environment = dev_environment(folder / "home")
-    dev = Running(["dev"], environment, folder / "dev.log").start()
-    try:
-        port, operations = free_ports(2)
-        own = environment | {
-            "ALMONER_CONFIG": str(folder / "home" / "serve.toml"),
-            "ALMONER_PORT": str(port),
-            "ALMONER_OPERATIONS_PORT": str(operations),
-        }
-        serve = Running(["serve", "--workers", "1"], own, folder / "serve.log").start()
-        for pid in _tree(serve.process.pid):
-            _pin(pid)
-        try:
-            yield serve
-        finally:
-            serve.stop()
-    finally:
-        dev.stop()
-
-
-@contextmanager
-def _peer(folder: Path, answers: dict[str, str]) -> Iterator[tuple[int, int]]:
-    (port,) = free_ports(1)
-    file = folder / "answers.json"
-    file.write_text(json.dumps(answers))
-    process = subprocess.Popen([sys.executable, "-m", "bench.peer", str(file), str(port)])
-    try:
-        for _ in range(200):
-            try:
-                httpx.get(f"http://127.0.0.1:{port}/")
-                break
-            except httpx.TransportError:
-                time.sleep(0.05)
-        yield port, process.pid
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _operations(serve: Running) -> list[Operation]:
-    token = {"Authorization": serve.token("counselor@harbor.test")}
-    scopes = [
-        part
-        for scope in ("applications:read", "consumers:read", "credit:read")
-        for part in ("--scope", scope)
-    ]
-    key = {"x-api-key": serve.command_output("key", "create", "harbor", *scopes)}
-    document = """{ applications(first: 40) { edges { node { id
-      consumer { name { family } } consents { id } } } } }"""
-    edges = data_of(serve.ask(document, token=token["Authorization"]))["applications"]["edges"]
-    persona = next(e["node"] for e in edges if e["node"]["consumer"]["name"]["family"] == "Uphold")
-    pull = (
-        """mutation ($input: PullCreditReportInput!) { pullCreditReport(input: $input) { id } }"""
+def _flow_verdict(measured: Measured) -> str:
+    came, memory_mb = measured.flow, measured.memory_mb[0]
+    good = (
+        came.failed == 0
+        and came.p50_ms <= FLOW_P50_MS_MAX
+        and came.p99_ms <= FLOW_P99_MS_MAX
+        and memory_mb <= FLOW_MEMORY_MB_MAX
     )
-    wanted = {
-        "applicationId": persona["id"],
-        "consentId": persona["consents"][0]["id"],
-        "idempotencyKey": "bench",
-    }
-    data_of(serve.ask(pull, {"input": wanted}, token=token["Authorization"]))
-    return [
-        Operation(name="small", query=SMALL, headers=token),
-        Operation(name="one application", query=everything(persona["id"]), headers=token),
-        Operation(name="a page of 50", query=PAGE, headers=key),
-    ]
-
-
-def _ask(url: str, item: Operation) -> httpx.Response:
-    response = httpx.post(url, json={"query": item.query}, headers=item.headers, timeout=30)
-    assert response.status_code == httpx.codes.OK, response.text
-    assert "errors" not in response.json(), response.text
-    return response
-
-
-def _measure(port: int, pid: int, item: Operation) -> Figures:
-    _load(port, item, WARM_UP_SECONDS)
-    before = _cpu_seconds(pid)
-    result = _load(port, item, SECONDS)
-    cpu = _cpu_seconds(pid) - before
-    assert result.failures == 0, f"{result.failures} requests failed"
-    return Figures(
-        cpu_us=cpu * MILLION / result.requests,
-        rps=result.requests / result.seconds,
-        p50_ms=result.p50_ms,
-        p99_ms=result.p99_ms,
+    return (
+        f"- {came.connections:,} connections, {came.rate:,.0f}/s, everything on: p50 "
+        f"{FLOW_P50_MS_MAX:g} ms, p99 {FLOW_P99_MS_MAX:g} ms, {FLOW_MEMORY_MB_MAX:g} MB, no error "
+        f"asked for; {short(came.p50_ms)} ms, {short(came.p99_ms)} ms, {memory_mb:.0f} MB, "
+        f"{came.failed} errors measured: {_reached(good)}"
     )
 
 
-def _load(port: int, item: Operation, seconds: float) -> Result:
-    body = json.dumps({"query": item.query})
-    headers = {
-        "Host": f"127.0.0.1:{port}",
-        "Content-Type": "application/json",
-        "Content-Length": str(len(body.encode())),
-        **item.headers,
-    }
-    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    job = Job(
-        port=port,
-        request=f"POST /graphql HTTP/1.1\r\n{head}\r\n{body}",
-        connections=CONNECTIONS,
-        seconds=seconds,
-        core=1 if (os.cpu_count() or 1) > 1 else None,
-    )
-    job_text = json.dumps({name: getattr(job, name) for name in Job.__slots__})
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.load"],
-        input=job_text,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return Result(**json.loads(done.stdout))
-
-
-def _tree(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children")
-    if not children.exists():
-        return [pid]
-    found = [pid]
-    for child in children.read_text().split():
-        found += _tree(int(child))
-    return found
-
-
-def _pin(pid: int) -> None:
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        os.sched_setaffinity(int(task.name), {0})
-
-
-def _cpu_seconds(pid: int) -> float:
-    ticks = 0
-    for process in _tree(pid):
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def _cpu_name() -> str:
-    info = Path("/proc/cpuinfo")
-    if not info.exists():
-        return platform.processor()
-    names = [line for line in info.read_text().splitlines() if line.startswith("model name")]
-    return names[0].partition(": ")[2] if names else platform.processor()
+def _reached(good: bool) -> str:
+    return "reached" if good else "short of it"
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ class Settled:
     """For which agency the principal acts, and by what right.
 
     principal: as authenticated; an operator with the live grants there. agency: None for an
-    operator without any. named: the agency that an operator may ask for access to.
+    operator without any. named: the agency that an operator without one may ask for access to.
     """
 
     principal: Principal
@@ -104,4 +104,4 @@ async def _settle_operator(
         return replace(nowhere, named=agency)
     scopes = frozenset(grant.scope for grant in live)
     acting = replace(principal, grants=live, scopes=scopes)
-    return Settled(principal=acting, agency=agency, named=agency)
+    return Settled(principal=acting, agency=agency)

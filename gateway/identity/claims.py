@@ -61,7 +61,6 @@ class ClaimSet:
     authenticated_at: the sign-in, None where the token does not say.
     """
 
-    issuer: str
     subject: str
     username: str
     person: str | None
@@ -120,7 +119,6 @@ def verify(
     issued_at, expires_at, authenticated_at = _read_times(payload, at.timestamp())
     return Claims(
         ClaimSet(
-            issuer=token.issuer,
             subject=subject,
             username=_read_username(payload, username) or subject,
             person=_read_person(payload),

@@ -1,11 +1,8 @@
 """The seam to execution: documents are checked once, remembered within bounds, and never block."""
 
 import asyncio
-import contextlib
 import dataclasses
 import gc
-import sys
-import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -14,7 +11,7 @@ import msgspec
 import pytest
 from graphql import OperationDefinitionNode, OperationType, Undefined, build_schema, parse
 
-from domain.errors import DocumentTooComplex, MalformedRequest
+from domain.errors import MalformedRequest
 from gateway.config import Limits
 from gateway.engine.documents import Operation
 from gateway.engine.execute import Engine, Result
@@ -23,7 +20,10 @@ from gateway.errors import DocumentRefused, Refused
 from resolvers.context import RequestContext, RequestMeta
 from schema.build import create_schema
 from tests.gateway.small_gateway import World, small_schema
+from tests.gateway.steps import steps_of
 from tests.gateway.test_limits import chain
+
+STEPS_A_LEVEL = 1_000
 
 
 @pytest.fixture(scope="module")
@@ -143,61 +143,13 @@ async def test_documents_are_remembered_within_bounds() -> None:
     assert seen.count(True) == 1
 
 
-HOSTILE = {
-    "the same object field": "{" + "node{name}" * 490 + "}",
-    "the same leaf": "{" + "hello " * 1990 + "}",
-    "nested repeats": "{" + "node{child{child{child{name}}}}" * 140 + "}",
-    "other arguments": "{" + "".join(f'hello(name:"{i}")' for i in range(300)) + "}",
-    "unknown fields": "{" + "nothing " * 1990 + "}",
-    "chained fragments": chain(150),
-    "chained objects": chain(11, "child{...F{n}} child{...F{n}}"),
-    "spread everywhere": "{ node {"
-    + "".join(f"...F{i} " for i in range(150))
-    + "}}"
-    + "".join(f"fragment F{i} on Node {{name}} " for i in range(150)),
-    "deep lists": "{ hello(name: " + "[" * 900 + "]" * 900 + ") }",
-    "deep objects": "{" + "node{" * 900 + "name" + "}" * 901,
-    "a long string": '{ hello(name: "' + "\\n" * 16_000 + '") }',
-    "a long comment": "{ hello #" + "x" * 32_000 + "\n}",
-    "variables": "query (" + "".join(f"$v{i}: Int " for i in range(480)) + ") { hello }",
-    "a big number": "{ hello(name: " + "1" * 10_000 + ") }",
-}
-
-
-@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-async def test_a_hostile_document_does_not_hold_up_the_loop(engine: Engine, text: str) -> None:
-    """Whatever 2,000 tokens are made of, others' requests run while they are judged."""
-    gaps: list[float] = []
-
-    async def heartbeat() -> None:
-        while True:
-            began = time.perf_counter()
-            await asyncio.sleep(0.001)
-            gaps.append(time.perf_counter() - began)
-
-    beating = asyncio.create_task(heartbeat())
-    spent = time.process_time()
-    with contextlib.suppress(DocumentRefused, DocumentTooComplex):
-        await engine.execute(await engine.find(text, None), {}, context())
-    spent = time.process_time() - spent
-    beating.cancel()
-
-    allowance = 5 if sys.gettrace() is not None else 1  # what measures coverage slows Python down
-    assert spent < 0.2 * allowance
-    assert max(gaps, default=0) < 0.1 * allowance  # 50 ms, and room for a shared machine
-
-
 async def test_thirty_levels_of_chained_fragments_are_answered(engine: Engine) -> None:
-    """2^30 spreads of one field are one field, answered in milliseconds."""
+    """2^30 spreads of one field are one field, by graphql-core and by plan."""
     text = chain(30)
-    first = await run(engine, text)
-
-    began = time.perf_counter()
-    again = await run(engine, text)
+    first, again = await run(engine, text), await run(engine, text)
 
     assert msgspec.json.decode(first.body) == {"data": {"node": {"name": "node"}}}
     assert again.body == first.body
-    assert time.perf_counter() - began < 0.05
 
 
 @pytest.mark.parametrize(
@@ -290,10 +242,9 @@ def test_a_variable_stands_for_the_argument_it_is_given_to(
 
 def test_uses_of_variables_are_found_in_linear_time() -> None:
     """2^200 spreads of one fragment are walked as often as the document is long."""
-    began = time.perf_counter()
-
-    assert argument_paths(operation_of(chain(200))) == {}
-    assert time.perf_counter() - began < 0.1
+    spread = operation_of(chain(200))
+    assert argument_paths(spread) == {}
+    assert steps_of(lambda: argument_paths(spread)) < 200 * STEPS_A_LEVEL
 
 
 async def test_a_misspelled_variable_is_told_how_it_is_spelled(real: Engine) -> None:

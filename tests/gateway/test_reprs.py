@@ -24,6 +24,7 @@ ALSO_SECRET = {
     "gateway.identity.credentials.Credential.value",
     "gateway.secrets.Secret.current",
     "gateway.secrets.Secret.previous",
+    "gateway.settings_blocks.BudgetsConfig.redis_url",
     "tenants.keys.home.HomeKeys.for_backup",
     "tenants.keys.home.HomeKeys.root",
 }
@@ -31,13 +32,17 @@ ALSO_SECRET = {
 NO_SECRET = {
     "are called by a name or an id": re.compile(r"(^|_)(key_id|data_key|current_data_key)$"),
     "name a file or another setting": re.compile(r"_file$|_error_codes$"),
-    "say whether, when or how many": re.compile(r"^allow_test_ssn$|_at$|_created$|^tokens$"),
+    "say whether, when or how many": re.compile(
+        r"^allow_test_ssn$|_at$|_created$|^tokens$|_points$|_per_second$|_cents$"
+    ),
     "are called by a client, once": re.compile(r"^idempotency_key$"),
     "tell the last digits, as everybody may see them": re.compile(r"_last4$"),
     "hold a keyed hash": re.compile(r"_index$|^source_key$"),
 }
 NO_SECRET_OF = {
     "domain.credit.CreditReport.raw": "where the file is",
+    "gateway.engine.emission.Entry.key": "a response key",
+    "gateway.engine.levels.Fetched.key": "a response key",
     "gateway.identity.jwks._Source.keys": "public keys",
     "gateway.workspace.Workspace.keys": "a value that hides its own",
     "resolvers.keys.CreatedApiKey.api_key": "what is kept of a key, without its secret",
