@@ -2,36 +2,79 @@
 
 import importlib
 import sys
+from dataclasses import dataclass
 
 import click
 
 from domain.errors import GatewayError, InvalidInput
 from gateway.settings import CannotStart
 
-COMMANDS: dict[str, str] = {
-    "access": "gateway.cli.access:access",
-    "agency": "gateway.cli.agency:agency",
-    "audit": "gateway.cli.audit:audit",
-    "config": "gateway.cli.configuration:config",
-    "consumer": "gateway.cli.consumer:consumer",
-    "dev": "gateway.cli.dev:dev",
-    "directory": "gateway.cli.directory:directory",
-    "doctor": "gateway.cli.doctor:doctor",
-    "key": "gateway.cli.key:key",
-    "key-rotation": "gateway.cli.rotation:rotation",
-    "mask": "gateway.cli.mask:mask",
-    "keyring": "gateway.cli.keyring:keyring",
-    "retention": "gateway.cli.retention:retention",
-    "schema": "gateway.cli.schema:schema",
-    "serve": "gateway.cli.serve:serve",
-    "staff": "gateway.cli.staff:staff",
-    "token": "gateway.cli.token:token",
-    "token-revoke": "gateway.cli.token:token_revoke",
+
+@dataclass(frozen=True, slots=True)
+class Lazy:
+    """A command that is not imported before it is asked for: where it is, and what it does."""
+
+    place: str
+    does: str
+
+
+COMMANDS: dict[str, Lazy] = {
+    "access": Lazy("gateway.cli.access:access", "Access: review."),
+    "agency": Lazy(
+        "gateway.cli.agency:agency", "Agencies: add, list, show, update, suspend, resume, remove."
+    ),
+    "audit": Lazy(
+        "gateway.cli.audit:audit", "The audit ledger: verify, tail, export, prove, checkpoint."
+    ),
+    "config": Lazy(
+        "gateway.cli.configuration:config",
+        "Print every setting, secrets masked, with where it came from.",
+    ),
+    "consumer": Lazy("gateway.cli.consumer:consumer", "Consumers: export, erase."),
+    "dev": Lazy(
+        "gateway.cli.dev:dev",
+        "Start gateway, token issuer and credit bureau simulator, with a demo world.",
+    ),
+    "directory": Lazy(
+        "gateway.cli.directory:directory",
+        "The control plane: agencies, staff, key hashes and wrapped keys.",
+    ),
+    "doctor": Lazy(
+        "gateway.cli.doctor:doctor",
+        "Check the installation; exit 1 where something would not work.",
+    ),
+    "key": Lazy("gateway.cli.key:key", "API keys: create, list, revoke."),
+    "key-rotation": Lazy(
+        "gateway.cli.rotation:rotation",
+        "Data keys of an agency: a new one, what lies under which, the end of an old one.",
+    ),
+    "keyring": Lazy("gateway.cli.keyring:keyring", "The keyring: what wraps every agency's keys."),
+    "mask": Lazy(
+        "gateway.cli.mask:mask",
+        "Write a masked copy of an agency as a home folder of its own, with new keys.",
+    ),
+    "retention": Lazy(
+        "gateway.cli.retention:retention", "Retention: years, run, hold, release, holds."
+    ),
+    "schema": Lazy("gateway.cli.schema:schema", "Print the SDL, access directives included."),
+    "serve": Lazy(
+        "gateway.cli.serve:serve",
+        "Serve until SIGTERM or Ctrl-C, then drain: requests in flight are answered.",
+    ),
+    "staff": Lazy("gateway.cli.staff:staff", "Staff: add, list, deactivate."),
+    "token": Lazy(
+        "gateway.cli.token:token",
+        "Print a signed token of the local issuer for USER (an e-mail address), and nothing else.",
+    ),
+    "token-revoke": Lazy(
+        "gateway.cli.token:token_revoke",
+        "Refuse tokens of AGENCY's pool, within a second, in every process.",
+    ),
 }
 
 
 class LazyGroup(click.Group):
-    """Imports a command when it is asked for, so that the small ones start at once."""
+    """Imports a command when it is asked for, so that the small ones and the list start at once."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names, in the order of the help page."""
@@ -43,9 +86,15 @@ class LazyGroup(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        module, _, attribute = COMMANDS[cmd_name].partition(":")
+        module, _, attribute = COMMANDS[cmd_name].place.partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of the help page, without importing what is in it."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name].does) for name in sorted(COMMANDS)])
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -33,7 +33,7 @@ from tenants.store import AgencyStore
 T = TypeVar("T")
 QUARTER_DAYS = 92
 _READ_AT_ONCE = 500
-_LINES_AT_ONCE = 1000
+_TOLD_LINES = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,18 +137,17 @@ async def live_powers(
 
 async def uses_since(ledger: Ledger, since: datetime, tell: Tell) -> Uses:
     """Return the last uses that the ledger tells of, read backward until that moment."""
-    uses, before = Uses({}, {}), None
-    while page := await ledger.lines(before=before, limit=_LINES_AT_ONCE, newest_first=True):
-        for line in (one.line for one in page):
-            actor = line.actor.id
-            _note(uses.by_actor, actor, line.at)
-            for consumer in line.consumers:
-                _note(uses.by_file, (actor, consumer), line.at)
+    uses = Uses({}, {})
+    async for one in ledger.walk(newest_first=True):
+        line = one.line
         # Lines stand as they were merged: a little out of order, never by a day.
-        if page[-1].line.at < since - timedelta(days=1):
+        if line.at < since - timedelta(days=1):
             break
-        before = page[-1].index
-        tell(f"line {before:,}")
+        _note(uses.by_actor, line.actor.id, line.at)
+        for consumer in line.consumers:
+            _note(uses.by_file, (line.actor.id, consumer), line.at)
+        if one.index % _TOLD_LINES == 0:
+            tell(f"line {one.index:,}")
     return Uses(_not_before(uses.by_actor, since), _not_before(uses.by_file, since))
 
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -33,13 +33,12 @@ from gateway.cli.terminal import (
 )
 from gateway.provisioning import cli_audit
 from gateway.workspace import Workspace
-from tenants.ledger.ledger import Ledger
+from tenants.ledger.ledger import Ledger, LedgerLine
 from tenants.ledger.sequencer import Sequencer
 from tenants.ledger.verify import Trusted, Verdict
 
 T = TypeVar("T")
 FOLLOW_SECONDS = 1.0
-_PAGE_LINES = 1000
 _SHOWING_LINES = frozenset({"tail", "export", "prove"})  # they say whose data was read, and why
 
 out_option = click.option(
@@ -130,17 +129,29 @@ def tail(*, agency: str, count: int, follow: bool, reason: str | None, as_json: 
     """
 
     async def run(opened: _Opened) -> None:
-        newest = await opened.ledger.lines(limit=max(0, count), newest_first=True)
-        last = await opened.ledger.size() - 1
-        for line in reversed(newest):
+        every_seconds = FOLLOW_SECONDS if follow else None
+        async for line in tailed(opened.ledger, count, every_seconds=every_seconds):
             print_line(line, as_json=as_json)
-        while follow:
-            await asyncio.sleep(FOLLOW_SECONDS)
-            for line in await opened.ledger.lines(after=last, limit=_PAGE_LINES):
-                print_line(line, as_json=as_json)
-                last = line.index
 
     _with_ledger(agency, "tail", reason, run)
+
+
+async def tailed(
+    ledger: Ledger, count: int, *, every_seconds: float | None
+) -> AsyncIterator[LedgerLine]:
+    """Yield the newest lines, the newest last; then, looked for that often, all that come.
+
+    every_seconds: None ends it after the newest.
+    """
+    size = await ledger.size()  # first, so that what comes meanwhile is among those that come
+    for line in reversed(await ledger.lines(before=size, limit=max(0, count), newest_first=True)):
+        yield line
+    last = size - 1
+    while every_seconds is not None:
+        await asyncio.sleep(every_seconds)
+        async for line in ledger.walk(after=last):
+            yield line
+            last = line.index
 
 
 @audit.command()

@@ -214,12 +214,7 @@ async def _of_directory(
     found: list[AuditLine] = []
     after: str | None = None
     while lines := await workspace.directory.audit_lines(agency.id, after, _LINES_PER_READ):
-        found += [
-            line
-            for line in lines
-            if line.id not in known
-            and (line.subject in holdings.ids or not holdings.ids.isdisjoint(line.consumers))
-        ]
+        found += [line for line in lines if line.id not in known and line.is_about(holdings.ids)]
         after = lines[-1].id
     return found
 

@@ -15,6 +15,7 @@ from gateway.bureaus import open_bureaus
 from gateway.cli.age_findings import of_ages, of_certificate
 from gateway.cli.agency_findings import UPGRADE, new_demo, of_agencies, owner_of, remedy_for
 from gateway.cli.findings import Finding, fine, machine
+from gateway.cli.protection_findings import of_protection
 from gateway.cli.terminal import configured, json_option, print_rows
 from gateway.config import Config, transit_fault
 from gateway.local.issuer import LocalIssuer
@@ -28,9 +29,8 @@ from gateway.workspace import (
     open_home_keys,
     open_workspace,
 )
-from tenants.directory.backup import DIRECTORY_FILE
 from tenants.directory.rows import FORMATS
-from tenants.directory.sqlite import APPLICATION_ID
+from tenants.directory.sqlite import APPLICATION_ID, DIRECTORY_FILE
 from tenants.keys.home import IN_FILE, IN_KMS, KEYRING_FILE, ROOT_KEY_FILE
 from tenants.keys.keyring import KeyringUnreachable
 from tenants.keys.keyring_file import is_locked
@@ -86,6 +86,7 @@ async def _examine(config: Config) -> list[Finding]:
         findings += [item async for item in _directory(config, directory_key)]
         findings += [*_issuer(config, issuer_key)]
     findings += [item async for item in _bureau(config)]
+    findings += [item async for item in of_protection(config)]
     if config.tls_certificate_file is not None:
         again = "renew it; the gateway sees the new one within half a minute"
         findings.append(

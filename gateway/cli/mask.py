@@ -26,8 +26,8 @@ from gateway.cli.terminal import (
 from gateway.provisioning import add_agency, cli_audit
 from gateway.settings import CannotStart
 from gateway.workspace import STORES_FOLDER, Workspace, open_workspace
-from tenants.directory.backup import DIRECTORY_FILE
 from tenants.directory.sqlite import APPLICATION_ID as DIRECTORY_ID
+from tenants.directory.sqlite import DIRECTORY_FILE
 from tenants.keys.keyring import derive_key, unwrap_agency_keys
 from tenants.masking.masking import Masking
 from tenants.masking.scan import Found, Needles

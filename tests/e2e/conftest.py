@@ -1,11 +1,13 @@
 """One running platform for all end-to-end tests, and the same gateway as `serve` runs it."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.platform_process import Running, dev_environment, free_ports
+from tests.gateway.cli.demo_home import seed
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +35,12 @@ def serve(dev: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ru
     running.start()
     yield running
     assert running.stop() == 0
+
+
+@pytest.fixture(scope="session")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the home of a demo that was made and never started, to be copied."""
+    return seed(tmp_path_factory.mktemp("seeded") / "home", datetime.now(UTC))
 
 
 @pytest.fixture(params=["dev", "serve"])

@@ -104,6 +104,8 @@ def test_without_a_grant_an_agency_that_exists_is_answered_like_one_that_does_no
         response = serve.post(document, variables, token=operator, headers={"x-agency": slug})
         moving = {"date", "x-amzn-requestid", "server-timing", "traceparent"}
         headers = [f"{k}: {v}" for k, v in response.headers.items() if k not in moving]
+        left = r"(?<=;)r=\d+"  # what is left of the budget: its name is compared, not the count
+        headers = [re.sub(left, "", header) for header in headers]
         ids = rb"[0-9a-f]{8}-[0-9a-f-]{27}|[0-9A-HJKMNP-TV-Z]{26}"
         return response.status_code, "\n".join(headers), re.sub(ids, b"<id>", response.content)
 

@@ -1,18 +1,24 @@
 """What survives: kill -9, restarts, taken ports, foreign keys; and what is in the files."""
 
+import asyncio
 import json
 import secrets
-import shutil
 import signal
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from gateway.config import load_config
+from gateway.local.platform import run_platform
+from gateway.settings import CannotStart
+from tenants.keys.keyring import LocalKeyring
 from tests.e2e.platform_process import (
+    NO_TLS,
     Running,
     code_of,
     data_of,
@@ -20,6 +26,7 @@ from tests.e2e.platform_process import (
     free_ports,
     run_almoner,
 )
+from tests.gateway.cli.demo_home import copy_of
 
 pytestmark = pytest.mark.slow
 
@@ -28,9 +35,25 @@ PULL = """mutation ($input: PullCreditReportInput!) { pullCreditReport(input: $i
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Running:
+def own(seeded: Path, tmp_path: Path) -> Iterator[Running]:
     """Give a platform that the test may hurt."""
-    return Running(["dev"], dev_environment(tmp_path / "home"), tmp_path / "log")
+    home = copy_of(seeded, tmp_path / "home")
+    running = Running(["dev"], dev_environment(home), tmp_path / "log")
+    yield running
+    running.end()
+
+
+@pytest.fixture
+def own_serve(serve: Running, tmp_path: Path) -> Iterator[Running]:
+    """Give a running `almoner serve` beside the other, for the test to stop."""
+    port, operations = free_ports(2)
+    environment = serve.environment | {
+        "ALMONER_PORT": str(port),
+        "ALMONER_OPERATIONS_PORT": str(operations),
+    }
+    running = Running(["serve", "--workers", "2"], environment, tmp_path / "log").start()
+    yield running
+    running.end()
 
 
 def first_application(running: Running, token: str, status: str = "IN_REVIEW") -> str:
@@ -41,15 +64,24 @@ def first_application(running: Running, token: str, status: str = "IN_REVIEW") -
     return identifier
 
 
+def seconds_to_start(running: Running) -> float:
+    started = time.monotonic()
+    running.start()
+    return time.monotonic() - started
+
+
 def test_every_acknowledged_mutation_survives_kill_9(own: Running) -> None:
-    """Killed in a stream of mutations and started again, it has each one that was answered."""
-    own.start()
+    """Killed in a stream of mutations and started again, it has each one that was answered.
+
+    No orphan keeps a port: all are free at once.
+    """
+    orderly = seconds_to_start(own)
     token = own.token("counselor@harbor.test")
     application = first_application(own, token)
     acknowledged: list[str] = []
 
     def write(thread: int) -> None:
-        with httpx.Client(timeout=5) as client:
+        with httpx.Client(timeout=5, verify=NO_TLS) as client:
             for number in range(10_000):
                 text = f"note {thread}-{number}"
                 body = {"query": NOTE, "variables": {"id": application, "text": text}}
@@ -65,17 +97,19 @@ def test_every_acknowledged_mutation_survives_kill_9(own: Running) -> None:
         writer.start()
     time.sleep(1.5)
     own.kill()
+    for name in ("ALMONER_PORT", "ALMONER_ISSUER_PORT", "ALMONER_OPERATIONS_PORT"):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", int(own.environment[name])))
     for writer in writers:
         writer.join()
-    started = time.monotonic()
-    own.start()
-    seconds = time.monotonic() - started
+    seconds = seconds_to_start(own)
 
     document = "query ($id: ID!) { application(id: $id) { notes { id } } }"
     notes = data_of(own.ask(document, {"id": application}, token=token))["application"]["notes"]
     assert len(acknowledged) > 20
     assert set(acknowledged) <= {note["id"] for note in notes}
-    assert seconds < 5
+    assert seconds < max(5, 2 * orderly)  # on a machine that is busy with something else
     assert own.stop() == 0
 
 
@@ -169,16 +203,12 @@ def test_an_unwritable_home_is_one_clear_line(tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
-def test_a_wrong_key_is_one_clear_line(own: Running, tmp_path: Path) -> None:
+def test_a_wrong_key_is_one_clear_line(own: Running) -> None:
     """Another installation's keyring opens nothing: one line, exit 1, files as they were."""
-    own.start()
-    own.stop()
     home = Path(own.environment["ALMONER_HOME"])
-    other = Running(["dev"], dev_environment(tmp_path / "other"), tmp_path / "log2")
-    other.start()
-    other.stop()
+    (home / "keyring.json").unlink()
+    LocalKeyring.from_file(home / "keyring.json", create=True)
     before = (home / "directory.db").read_bytes()
-    shutil.copy(tmp_path / "other" / "keyring.json", home / "keyring.json")
 
     done = run_almoner(own.environment, "dev")
 
@@ -188,22 +218,8 @@ def test_a_wrong_key_is_one_clear_line(own: Running, tmp_path: Path) -> None:
     assert (home / "directory.db").read_bytes() == before
 
 
-def test_no_orphan_keeps_a_port_after_kill_9(own: Running) -> None:
-    """After kill -9 every port is free again at once."""
-    own.start()
-    own.kill()
-    time.sleep(0.5)
-
-    for name in ("ALMONER_PORT", "ALMONER_ISSUER_PORT", "ALMONER_OPERATIONS_PORT"):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", int(own.environment[name])))
-
-
 def test_reset_leaves_alone_what_is_not_the_demo_s(own: Running) -> None:
     """A stranger's file or agency in the home folder stops `--reset`, in one clear line."""
-    own.start()
-    own.stop()
     home = Path(own.environment["ALMONER_HOME"])
     precious = home / "precious.txt"
     precious.write_text("mine")
@@ -221,22 +237,42 @@ def test_reset_leaves_alone_what_is_not_the_demo_s(own: Running) -> None:
     assert "lake" in own.command_output("agency", "list")
 
 
-def test_a_first_start_that_cannot_be_leaves_nothing(tmp_path: Path) -> None:
-    """An empty home, two services on one port, a home that is a file: nothing is made."""
-    good = dev_environment(tmp_path / "home")
-    (tmp_path / "file").write_text("not a folder")
-    for change in (
+@pytest.mark.parametrize(
+    "change",
+    [
         {"ALMONER_HOME": ""},
-        {"ALMONER_ISSUER_PORT": good["ALMONER_PORT"]},
+        {"ALMONER_ISSUER_PORT": "8123", "ALMONER_PORT": "8123"},
         {"ALMONER_HOST": "0.0.0.0"},  # noqa: S104  it is refused
-        {"ALMONER_HOME": str(tmp_path / "file")},
-    ):
-        done = run_almoner(good | change, "dev")
-        assert done.returncode == 1
-        assert done.stderr.count("\n") == 1, done.stderr
-    served = run_almoner(good, "serve")
-    assert served.returncode == 1
+        {"ALMONER_HOME": "file"},
+    ],
+    ids=str,
+)
+def test_a_first_start_that_cannot_be_leaves_nothing(
+    change: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty home, two services on one port, a home that is a file: nothing is made."""
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("not a folder")
+    environment = dev_environment(tmp_path / "home") | change
+
+    with pytest.raises(CannotStart) as refused:
+        asyncio.run(
+            run_platform(
+                load_config(environment, command="dev"), reset=False, progress=print, ready=print
+            )
+        )
+
+    assert "\n" not in str(refused.value)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_serve_makes_nothing(tmp_path: Path) -> None:
+    """Without a directory to serve it is one clear line, exit 1, and no home."""
+    done = run_almoner(dev_environment(tmp_path / "home"), "serve")
+
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_reset_starts_anew(own: Running) -> None:
@@ -250,18 +286,15 @@ def test_reset_starts_anew(own: Running) -> None:
     own.start()
 
     document = "query ($id: ID!) { application(id: $id) { notes { text } } }"
-    token = own.token("counselor@harbor.test")
+    token = own.token("counselor@harbor.test", anew=True)
     notes = data_of(own.ask(document, {"id": application}, token=token))["application"]["notes"]
     assert "to be forgotten" not in json.dumps(notes)
     own.stop()
 
 
-def test_sigterm_drops_no_request_of_a_stream(serve: Running, dev: Running, tmp_path: Path) -> None:
+def test_sigterm_drops_no_request_of_a_stream(own_serve: Running, dev: Running) -> None:
     """Workers that are told to stop answer every request that they accepted."""
-    environment = dict(serve.environment)
-    port, operations = free_ports(2)
-    environment |= {"ALMONER_PORT": str(port), "ALMONER_OPERATIONS_PORT": str(operations)}
-    own = Running(["serve", "--workers", "2"], environment, tmp_path / "log").start()
+    own = own_serve
     token = dev.token("counselor@harbor.test")
     refused: list[str] = []
     answered: list[int] = []
@@ -269,7 +302,7 @@ def test_sigterm_drops_no_request_of_a_stream(serve: Running, dev: Running, tmp_
 
     def read() -> None:
         document = "{ applications(first: 50) { edges { node { id debts { id } } } } }"
-        with httpx.Client(timeout=20) as client:
+        with httpx.Client(timeout=20, verify=NO_TLS) as client:
             while True:
                 body = {"query": document}
                 try:

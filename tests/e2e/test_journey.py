@@ -166,7 +166,7 @@ def test_a_suspended_agency_is_refused_and_comes_back(gateway: Running) -> None:
 
 def test_a_revoked_token_is_refused(gateway: Running) -> None:
     """Revoking a subject's tokens ends those issued before, and not those issued after."""
-    token = gateway.token("analyst@summit.test")
+    token = gateway.token("analyst@summit.test", anew=True)
     subject = data_of(gateway.ask("{ me { subject } }", token=token))["me"]["subject"]
 
     gateway.command_output(
@@ -176,7 +176,7 @@ def test_a_revoked_token_is_refused(gateway: Running) -> None:
 
     refused = gateway.post("{ me { subject } }", token=token)
     assert refused.status_code == httpx.codes.UNAUTHORIZED
-    fresh = gateway.token("analyst@summit.test")
+    fresh = gateway.token("analyst@summit.test", anew=True)
     assert gateway.post("{ me { subject } }", token=fresh).status_code == httpx.codes.OK
 
 

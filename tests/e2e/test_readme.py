@@ -92,31 +92,6 @@ def test_every_document_that_is_linked_is_there() -> None:
     assert dead == []
 
 
-def test_every_command_has_help_with_an_example(dev: Running) -> None:
-    """`--help` of every command exits 0 and shows an example."""
-    groups = {
-        "access": ["review"],
-        "audit": ["checkpoint", "export", "prove", "tail", "verify"],
-        "consumer": ["erase", "export"],
-        "key-rotation": ["finish", "resume", "start", "status"],
-        "keyring": ["passphrase"],
-        "retention": ["hold", "holds", "release", "run", "years"],
-        "agency": ["add", "list", "show", "update", "suspend", "resume", "remove"],
-        "key": ["create", "list", "revoke"],
-        "staff": ["add", "list", "deactivate"],
-        "directory": ["backup", "restore"],
-    }
-    plain = ["config", "dev", "doctor", "mask", "schema", "serve", "token", "token-revoke", *groups]
-    commands = [[name] for name in plain]
-    commands += [[group, name] for group, names in groups.items() for name in names]
-    silent = []
-    for command in commands:
-        done = dev.run(*command, "--help")
-        if done.returncode != 0 or "Example" not in done.stdout:
-            silent.append(" ".join(command))
-    assert silent == []
-
-
 def test_misuse_is_exit_2_and_failure_exit_1(dev: Running) -> None:
     """A wrong option is misuse; an agency that is not there is a failure naming those that are."""
     assert dev.run("agency", "show", "--nonsense").returncode == 2

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import contextlib
 import json
 import re
 import secrets
@@ -10,16 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from domain.consumers import Consumer
 from gateway.local.demo_world import AGENCIES, PASSWORD, plan_applicants
 from gateway.workspace import open_workspace
 from tenants.keys.keyring import unwrap_agency_keys
-from tests.e2e.platform_process import Running, data_of, dev_environment
+from tests.e2e.platform_process import data_of
 from tests.e2e.test_journey import PULL, consented_application, new_consent
-from tests.e2e.told import Told, watched_processes
+from tests.e2e.told import Platform, Told
 from tests.isolation.operations import MUTATIONS, QUERIES, Ids
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -40,65 +38,6 @@ TYPED = {
 }
 PERSON = """id ssn(purpose: "identity check") name { given family } email phone
   dateOfBirth address { line1 }"""
-
-
-class Platform:
-    """A running `almoner dev` whose every word is kept."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.told, self.client = folder, Told(), httpx.Client(timeout=40)
-        home = folder / "home"
-        environment = dev_environment(home) | {"ALMONER_LOG_LEVEL": "debug"}
-        self.running = Running(["dev"], environment, folder / "log")
-        self._open = contextlib.ExitStack()
-        self._open.enter_context(self.client)
-        self._open.enter_context(watched_processes(self.told, home))
-        self._open.callback(self.running.stop)
-        self.running.start()
-
-    def stop(self) -> None:
-        """End it, and keep what its processes could be seen to be; a second time nothing."""
-        self._open.close()
-
-    def command(self, *arguments: str, text: str | None = None, secret: bool = False) -> str:
-        """Run a command. secret: printing one is what it is for, and nothing else may be there."""
-        done = self.running.run(*arguments, text=text)
-        printed = done.stdout.strip()
-        if secret:
-            assert done.returncode == 0, done.stderr
-            assert re.fullmatch(r"\S+", printed), "a secret is printed alone"
-            self.told.hide(f"what `{arguments[0]}` gave", printed)
-        by_design = [printed] if secret else []
-        self.told.say(f"almoner {arguments[0]}", done.stdout, by_design=by_design)
-        self.told.say(f"almoner {arguments[0]}, errors", done.stderr)
-        return printed
-
-    def done(self, *arguments: str, text: str | None = None) -> str:
-        """Run a command that has to succeed."""
-        done = self.running.run(*arguments, text=text)
-        assert done.returncode == 0, done.stderr
-        self.told.say(f"almoner {arguments[0]}", done.stdout + done.stderr)
-        return done.stdout.strip()
-
-    def token(self, user: str) -> str:
-        """Return a user's token, of which no part may be said."""
-        token = self.command("token", user, secret=True)
-        for part in token.split("."):
-            self.told.hide("a part of a token", part if len(part) > 60 else None)
-        return token
-
-    def ask(self, document: str, variables: Any = None, **credential: Any) -> dict[str, Any]:
-        """Ask, keep headers and errors; data is for who asked."""
-        headers = dict(credential.get("headers", {}))
-        for header, name in (("Authorization", "token"), ("x-api-key", "key")):
-            if name in credential:
-                headers[header] = credential[name]
-        sent = {"query": document, "variables": variables}
-        response = self.client.post(self.running.url, json=sent, headers=headers)
-        answer: dict[str, Any] = response.json()
-        self.told.say("headers", repr(response.headers.multi_items()))
-        self.told.say("errors", json.dumps(answer.get("errors", []), ensure_ascii=False))
-        return answer
 
 
 @pytest.fixture
@@ -124,7 +63,7 @@ def test_nothing_said_holds_a_secret_or_anybodys_data(platform: Platform) -> Non
     _refused(platform)
     _commands(platform, report)
     for path in ("metrics", "health"):
-        told.say(path, httpx.get(f"{platform.running.operations_url}/{path}", timeout=5).text)
+        told.say(path, platform.client.get(f"{platform.running.operations_url}/{path}").text)
     asyncio.run(_hide_keys(told, Path(platform.running.environment["ALMONER_HOME"])))
     platform.stop()
     log = platform.running.log.read_text()
@@ -142,13 +81,17 @@ def test_nothing_said_holds_a_secret_or_anybodys_data(platform: Platform) -> Non
 
 
 def test_the_search_finds_every_spelling() -> None:
-    """A key as bytes, hex or base64, a number with and without dashes, in any capitals."""
+    """A key as bytes, hex or base64, a number with and without dashes, a name in an address."""
     key = secrets.token_bytes(32)
     for text in (repr(key), key.hex().upper(), base64.b64encode(key).decode()):
         told = Told()
         told.hide("a key", key)
         told.say("log", f"key {text} is bad")
         assert told.leaks() == ["log: a key"]
+    told = Told()
+    told.hide("a name", "Zoë Åström")
+    told.say("log", "GET /people?name=Zo%C3%AB%20%C3%85str%C3%B6m")
+    assert told.leaks() == ["log: a name"]
     told = Told()
     told.hide("a number", "666484418")
     told.say("log", "found 666-48-4418")

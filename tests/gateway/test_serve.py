@@ -4,6 +4,7 @@ import asyncio
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -14,6 +15,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from gateway.config import load_config
+from gateway.serve import Supervisor
+from gateway.settings import CannotStart
 from tests.gateway.served import (
     PROGRAM,
     Served,
@@ -29,6 +33,8 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc"),
 ]
 AGENCY = {"query": "{ agency { slug } }"}
+# All is asked over plain HTTP, and httpx would read every root certificate anew for each request.
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 @pytest.fixture(scope="module")
@@ -46,14 +52,14 @@ def two(
         yield running, home[1]
 
 
-def begin(**environment: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def ask(running: Served, secret: str | None) -> httpx.Response:
+    """Ask over a connection of its own, which the kernel gives to any of the workers."""
+    headers = {} if secret is None else {"x-api-key": secret}
+    return httpx.post(f"{running.url}/graphql", json=AGENCY, headers=headers, verify=NO_TLS)
+
+
+def of_operations(running: Served, path: str) -> httpx.Response:
+    return httpx.get(f"{running.operations_url}/{path}", verify=NO_TLS)
 
 
 def test_two_workers_answer_on_one_port_and_their_counts_are_added_up(
@@ -62,16 +68,16 @@ def test_two_workers_answer_on_one_port_and_their_counts_are_added_up(
     """Requests are answered by both, and the operations port tells their sum."""
     running, secret = two
     for _ in range(12):
-        answer = httpx.post(f"{running.url}/graphql", json=AGENCY, headers={"x-api-key": secret})
+        answer = ask(running, secret)
         assert answer.json() == {"data": {"agency": {"slug": "harbor"}}}
-    refused = httpx.post(f"{running.url}/graphql", json=AGENCY)
+    refused = ask(running, None)
 
-    metrics = httpx.get(f"{running.operations_url}/metrics").text
+    metrics = of_operations(running, "metrics").text
     counted = re.search(r'almoner_requests_total\{agency="harbor",outcome="ok"\} (\S+)', metrics)
     assert refused.status_code == 401
     assert counted is not None
     assert float(counted.group(1)) == 12
-    assert httpx.get(f"{running.operations_url}/health").json() == {"status": "live", "workers": 2}
+    assert of_operations(running, "health").json() == {"status": "live", "workers": 2}
     assert len(running.workers()) == 2
     assert "almoner: serving http://127.0.0.1:" in running.log.read_text()
 
@@ -84,9 +90,9 @@ def test_a_worker_that_dies_is_started_again(two: tuple[Served, str]) -> None:
 
     ends = time.monotonic() + 20
     while time.monotonic() < ends:
-        answer = httpx.post(f"{running.url}/graphql", json=AGENCY, headers={"x-api-key": secret})
+        answer = ask(running, secret)
         assert answer.status_code == 200
-        health = httpx.get(f"{running.operations_url}/health").json()
+        health = of_operations(running, "health").json()
         if health["workers"] == 2 and before[0] not in running.workers():
             break
         time.sleep(0.1)
@@ -101,10 +107,9 @@ def test_sigterm_under_load_drops_no_request(two: tuple[Served, str]) -> None:
     running, secret = two
     answered: list[int] = []
     lost: list[str] = []
-    context = httpx.create_ssl_context()  # costs more than all the rest of a client
 
     def read() -> None:
-        with httpx.Client(headers={"x-api-key": secret}, timeout=20, verify=context) as client:
+        with httpx.Client(headers={"x-api-key": secret}, timeout=20, verify=NO_TLS) as client:
             while True:
                 try:
                     answered.append(client.post(f"{running.url}/graphql", json=AGENCY).status_code)
@@ -180,28 +185,37 @@ def test_a_second_signal_ends_everything_at_once(home: tuple[Path, str], tmp_pat
         stuck.close()
 
 
+def test_what_keeps_a_worker_from_starting_is_one_line(home: tuple[Path, str]) -> None:
+    """What the first of several workers finds in the way is one clear line and status 1."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        env=settings(home[0], ALMONER_AGENCY="nowhere", ALMONER_WORKERS="2"),
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "there is no agency nowhere to serve" in done.stderr
+
+
 def test_what_keeps_it_from_starting_is_one_line(home: tuple[Path, str], tmp_path: Path) -> None:
-    """A taken port, a missing home and a wrong agency are one clear line and status 1."""
+    """A taken port and a missing home are one clear line, before there is any worker."""
     environment, unset = settings(home[0]), settings(home[0])
     del unset["ALMONER_HOME"]
     (tmp_path / "file").write_text("")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", int(environment["ALMONER_PORT"])))
         taken.listen()
-        begun = {
-            f"port {environment['ALMONER_PORT']} on 127.0.0.1 is taken": begin(**environment),
-            f"there is no directory in {tmp_path / 'empty'}": begin(**settings(tmp_path / "empty")),
-            "ALMONER_HOME is not set": begin(**unset),
-            "there is no agency nowhere to serve": begin(
-                **settings(home[0], ALMONER_AGENCY="nowhere", ALMONER_WORKERS="2")
-            ),
-            f"there is no directory in {tmp_path / 'file'}": begin(
-                **settings(tmp_path / "file" / "home")
-            ),
-        }
-        told = {words: process.communicate(timeout=60)[1] for words, process in begun.items()}
-
-    for words, process in begun.items():
-        assert process.returncode == 1
-        assert told[words].count("\n") == 1
-        assert words in told[words]
+        for words, given in {
+            f"port {environment['ALMONER_PORT']} on 127.0.0.1 is taken": environment,
+            f"there is no directory in {tmp_path / 'empty'}": settings(tmp_path / "empty"),
+            "ALMONER_HOME is not set": unset,
+            f"there is no directory in {tmp_path / 'file'}": settings(tmp_path / "file" / "home"),
+        }.items():
+            with pytest.raises(CannotStart) as refused:
+                asyncio.run(Supervisor(load_config(given, command="serve")).run())
+            assert words in str(refused.value)
+            assert "\n" not in str(refused.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

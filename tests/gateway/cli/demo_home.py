@@ -18,15 +18,15 @@ from tenants.store import AgencyStore
 AT = datetime(2026, 6, 1, tzinfo=UTC)
 
 
-def seed(home: Path) -> Path:
-    """Write the demo world into a new home and return it."""
+def seed(home: Path, at: datetime = AT) -> Path:
+    """Write the demo world of a moment into a new home and return it."""
 
     async def write() -> None:
         async with open_workspace(home, create=True) as workspace:
             key = workspace.keys.derive("issuer")
             issuer = LocalIssuer.open(home / ISSUER_FILE, key, create=True)
             await seed_demo(
-                workspace, issuer, issuer_url="http://127.0.0.1:8001", gateway_port=8000, at=AT
+                workspace, issuer, issuer_url="http://127.0.0.1:8001", gateway_port=8000, at=at
             )
             issuer.close()
 

@@ -8,11 +8,12 @@ import pytest
 from domain.actors import Group
 from gateway.local.issuer import LocalIssuer
 from gateway.workspace import ISSUER_FILE
-from tenants.directory.backup import DIRECTORY_FILE
+from tenants.directory.sqlite import DIRECTORY_FILE
 from tenants.keys.home import KEYRING_FILE
 from tenants.keys.keyring import LocalKeyring
 from tests.gateway.cli.command import Done, almoner, made
 
+pytestmark = pytest.mark.usefixtures("cheap_passphrases")
 ISSUER = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_AbCdEf123"
 PASSPHRASE = "correct horse battery staple"
 ANA = ("--subject", "s1", "--email", "ana@harbor.test", "--name", "Ana", "--group", "counselors")

@@ -13,7 +13,7 @@ from gateway.local.issuer import LocalIssuer
 from gateway.local.serve_file import SERVE_FILE
 from gateway.workspace import CERTIFICATES_FOLDER, ISSUER_FILE
 from integrations.transunion.certificates import ensure_certificates
-from tenants.directory.backup import DIRECTORY_FILE
+from tenants.directory.sqlite import DIRECTORY_FILE
 from tenants.keys.home import KEYRING_FILE
 from tenants.keys.keyring import LocalKeyring
 from tests.gateway.cli.command import almoner, made

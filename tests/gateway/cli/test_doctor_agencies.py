@@ -9,7 +9,7 @@ from gateway.workspace import open_workspace
 from tenants.backend import Put, Unit
 from tenants.directory import rows as directory_rows
 from tenants.directory import sqlite as sqlite_directory
-from tenants.directory.backup import DIRECTORY_FILE
+from tenants.directory.sqlite import DIRECTORY_FILE
 from tenants.keys.home import KEYRING_FILE
 from tenants.keys.keyring import AgencyKeys, LocalKeyring, unwrap_agency_keys
 from tenants.records.codec import encode
@@ -21,6 +21,7 @@ from tests.gateway.cli.test_doctor import Findings, doctor, failures
 from tests.tenants.record_samples import a_note
 from tests.tenants.stores import AT
 
+pytestmark = pytest.mark.usefixtures("cheap_passphrases")
 ANY = "0.0.0.0"  # noqa: S104 -- nothing is served there
 BACK_TO_FORMAT_1 = (
     "DROP TABLE access_grant",

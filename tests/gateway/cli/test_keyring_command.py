@@ -11,6 +11,7 @@ from gateway.workspace import open_workspace
 from tenants.keys.home import KEYRING_FILE, KeySettings
 from tests.gateway.cli.command import almoner, made
 
+pytestmark = pytest.mark.usefixtures("cheap_passphrases")
 FIRST, SECOND = "correct horse battery staple", "another long passphrase"
 REASON = ("--reason", "test")
 

@@ -19,7 +19,7 @@ from domain.errors import StoreUnavailable
 from domain.ids import new_ulid
 from gateway.workspace import Workspace, open_workspace
 from tenants.backend import Row
-from tenants.directory.backup import DIRECTORY_FILE
+from tenants.directory.sqlite import DIRECTORY_FILE
 from tenants.keys.removal import DirectoryPlace, holds
 from tenants.records.codec import sealed_under
 from tenants.records.kinds import key_of

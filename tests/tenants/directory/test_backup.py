@@ -10,9 +10,9 @@ import pytest
 
 from domain.agencies import Agency
 from domain.errors import StoreUnavailable
-from tenants.directory.backup import DIRECTORY_FILE, backup, restore
+from tenants.directory.backup import backup, restore
 from tenants.directory.port import Directory
-from tenants.directory.sqlite import SqliteDirectory, open_directory
+from tenants.directory.sqlite import DIRECTORY_FILE, SqliteDirectory, open_directory
 from tenants.keys.home import KEYRING_FILE, HomeKeys, KeySettings, open_keys
 from tenants.keys.keyring import AgencyKeys, LocalKeyring, unwrap_agency_keys
 from tenants.keys.keyring_file import PASSPHRASE_LENGTH_MIN
@@ -26,6 +26,7 @@ from tests.tenants.directory.directory_samples import (
 )
 from tests.tenants.keys.key_samples import random_agency_keys, wrap_agency_keys
 
+pytestmark = pytest.mark.usefixtures("cheap_passphrases")
 PASSPHRASE = "correct horse battery staple"
 
 

@@ -25,7 +25,8 @@ from tests.tenants.keys.key_samples import random_agency_keys, with_new_data_key
 from tests.tenants.record_samples import AT
 from tests.tenants.stores import AGENCY_ID
 
-KEYRING = LocalKeyring(bytes(range(32)))
+KEY = bytes(range(32))
+KEYRING = LocalKeyring(KEY)
 PASSPHRASE = "correct horse battery staple"
 
 
@@ -195,7 +196,7 @@ async def test_what_was_wrapped_once_opens_for_ever() -> None:
         WrappedKey(purpose=purpose, key_id=key_id, wrapped=bytes.fromhex(text), created_at=AT)
         for purpose, key_id, text in WRAPPED_ONCE
     ]
-    keys = await unwrap_agency_keys(KEYRING, "01HARB0R", wrapped)
+    keys = await unwrap_agency_keys(LocalKeyring(KEY), "01HARB0R", wrapped)
     assert (keys.store_key, keys.index_key) == (b"s" * 32, b"i" * 32)
     assert keys.data_keys == {"0001-FIRST": b"d" * 32}
 
@@ -332,5 +333,7 @@ async def test_a_missing_key_is_said() -> None:
 
 def test_keys_of_another_length_are_mistakes() -> None:
     """A keyring's key has 32 bytes."""
-    with pytest.raises(ValueError, match="32 bytes"):
-        LocalKeyring(b"short")
+    for length in (0, 5, 16, 31, 33, 64):
+        with pytest.raises(ValueError, match=r"^a keyring's key has 32 bytes$"):
+            LocalKeyring(bytes(length))
+    assert LocalKeyring(KEY).export_key() == KEY

@@ -14,8 +14,8 @@ import pytest
 from domain.errors import StoreUnavailable
 from tenants import aws
 from tenants.aws import AwsSettings, ask, open_client
-from tenants.directory.backup import DIRECTORY_FILE, backup, restore
-from tenants.directory.sqlite import open_directory
+from tenants.directory.backup import backup, restore
+from tenants.directory.sqlite import DIRECTORY_FILE, open_directory
 from tenants.keys.home import ROOT_KEY_FILE, KeySettings, open_keys
 from tenants.keys.keyring import (
     KeyRefused,
@@ -112,6 +112,7 @@ async def test_a_key_that_is_switched_off_is_refused(
             await nowhere.generate(CONTEXT)
 
 
+@pytest.mark.usefixtures("cheap_passphrases")
 async def test_a_home_hangs_on_kms_from_backup_to_restore(
     local_aws: AwsSettings, key: str, tmp_path: Path
 ) -> None:

@@ -38,6 +38,11 @@ async def settled_ids(opened: World) -> list[str]:
         found += [one.line.id for one in page]
 
 
+def left_in(case: Path) -> tuple[tuple[str, bytes], ...]:
+    """Return what a dead process left: the names and contents of its files."""
+    return tuple((path.name, path.read_bytes()) for path in sorted(case.iterdir()))
+
+
 async def test_a_sequencer_killed_at_any_step_loses_and_doubles_nothing(tmp_path: Path) -> None:
     """Killed before each step of a merge, what the next process finds is every line, once."""
     process = start("crash_merge", tmp_path)
@@ -46,7 +51,7 @@ async def test_a_sequencer_killed_at_any_step_loses_and_doubles_nothing(tmp_path
     cases = sorted(tmp_path.glob("[0-9]*"))  # noqa: ASYNC240 -- nobody waits
     assert len(cases) > 60
     sizes = set()
-    for case in cases:
+    for case in {left_in(case): case for case in cases}.values():  # what is alike is alike
         async with world(case) as opened:
             sizes.add(await opened.store.ledger.size())
             ids = await settled_ids(opened)

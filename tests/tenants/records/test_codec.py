@@ -24,6 +24,7 @@ from tenants.records.codec import (
     encode,
     encode_audit,
     encode_event,
+    sealed_under,
 )
 from tenants.records.kinds import KINDS, Body, KindSpec, Record
 from tenants.records.sealing import FieldSealer
@@ -196,6 +197,28 @@ def test_a_body_that_is_no_record_is_said(kind: str, body: bytes) -> None:
     """Anything else than a body of its kind is a clear error, never a half-filled record."""
     with pytest.raises(StoreUnavailable, match="damaged"):
         decode(kind, body)
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"schema":1,"sealed":7}'])
+def test_what_a_damaged_body_lies_under_is_not_guessed(body: bytes) -> None:
+    """Whoever looks for what is sealed under a key is told of a body that cannot be read."""
+    with pytest.raises(StoreUnavailable, match="consumer is damaged"):
+        sealed_under("consumer", body)
+
+
+@pytest.mark.parametrize("spec", KINDS, ids=lambda spec: spec.kind)
+def test_a_new_codec_does_as_any_other(spec: KindSpec[Any]) -> None:
+    """Nothing depends on what was read or written before, sealed or not."""
+    sealer, record = FieldSealer(AGENCY_ID, KEYS), SAMPLES[spec.kind]
+    assert Codec().encode(record) == encode(record)
+    sealed = Codec().encode(record, sealer)
+    assert Codec().decode(spec.kind, sealed, sealer) == record
+    assert Codec().decode(spec.kind, encode(record)) == record
+    assert Codec().sealed_under(spec.kind, sealed) == sealed_under(spec.kind, sealed)
+    first = FIRST.get(spec.kind, record)
+    assert Codec().decode(spec.kind, stored(f"{spec.kind}.1")) == first
+    groups = set(msgspec.json.decode(sealed).get("sealed", ()))
+    assert groups == set(spec.sealed)
 
 
 @pytest.mark.parametrize("read", [decode_event, decode_audit])

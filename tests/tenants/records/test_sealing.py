@@ -1,22 +1,24 @@
 """Sealing: what was sealed for one place opens nowhere else; new keys seal when all know them."""
 
+import base64
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 import pytest
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.applications import Application, Debt
 from domain.errors import StoreUnavailable
-from tenants.keys.keyring import AgencyKeys
+from tenants.keys.keyring import associated_data
 from tenants.records.codec import IN_THE_OPEN, Codec, decode, encode, sealed_under
 from tenants.records.kinds import KINDS, KindSpec
-from tenants.records.sealing import KEY_SETTLE_SECONDS, FieldSealer
+from tenants.records.sealing import PLACES_KEPT_MAX, FieldSealer
 from tests.tenants.keys.key_samples import random_agency_keys, with_new_data_key
-from tests.tenants.record_samples import AT, SAMPLES, a_debt, an_application, any_of
+from tests.tenants.record_samples import SAMPLES, a_debt, an_application, any_of
 from tests.tenants.records.test_codec import stored
 from tests.tenants.stores import AGENCY_ID
 
@@ -223,59 +225,87 @@ def test_a_newer_schema_number_is_named_whatever_lies_open() -> None:
         decode("consumer", body, SEALER)
 
 
-class Clock:
-    """A clock that is set by hand."""
-
-    def __init__(self) -> None:
-        self.now = AT
-
-    def __call__(self) -> datetime:
-        """Return the moment it was set to."""
-        return self.now
+CONTEXT = {"blob": "app_1/1", "chunk": "0"}
+OLDER, NEWEST = sorted(KEYS.data_keys)
 
 
-def made_at(keys: AgencyKeys, at: datetime) -> AgencyKeys:
-    """Return keys whose newest one was made at that moment."""
-    created = {**keys.data_key_created, keys.current_data_key: at}
-    return replace(keys, data_key_created=created)
+def test_a_file_s_chunk_opens_in_its_own_place_alone() -> None:
+    """Encrypted for a key and a context, it opens for these, in this agency, and nowhere else."""
+    raw = SEALER.encrypt(OLDER, b"plain", CONTEXT)
+    assert b"plain" not in raw
+    assert raw != SEALER.encrypt(OLDER, b"plain", CONTEXT)
+    assert SEALER.decrypt(OLDER, raw, dict(reversed(CONTEXT.items()))) == b"plain"
+    elsewhere = FieldSealer("another agency", KEYS)
+    same_key = replace(KEYS, data_keys={OLDER: KEYS.data_keys[OLDER], NEWEST: b"k" * 32})
+    renamed = replace(KEYS, data_keys={NEWEST: KEYS.data_keys[OLDER]})
+    for opener, key_id, context, damaged in (
+        (elsewhere, OLDER, CONTEXT, raw),
+        (SEALER, NEWEST, CONTEXT, raw),
+        (FieldSealer(AGENCY_ID, renamed), NEWEST, CONTEXT, raw),
+        (SEALER, OLDER, {**CONTEXT, "chunk": "1"}, raw),
+        (SEALER, OLDER, {"blob": "app_1/1"}, raw),
+        (SEALER, OLDER, {}, raw),
+        (SEALER, OLDER, CONTEXT, raw[:-1]),
+        (SEALER, OLDER, CONTEXT, raw + b"x"),
+        (SEALER, OLDER, CONTEXT, raw[:-1] + bytes([raw[-1] ^ 1])),
+    ):
+        with pytest.raises(InvalidTag):
+            opener.decrypt(key_id, damaged, context)
+    assert FieldSealer(AGENCY_ID, same_key).decrypt(OLDER, raw, CONTEXT) == b"plain"
+    with pytest.raises(ValueError, match="Nonce"):
+        SEALER.decrypt(OLDER, b"", CONTEXT)
+    for use in (SEALER.decrypt, SEALER.encrypt):
+        with pytest.raises(KeyError):
+            use("0009-gone", raw, CONTEXT)
 
 
-def test_a_new_key_opens_at_once_and_seals_a_little_later() -> None:
-    """For three seconds the key before seals; then the new one does, without being told again."""
-    clock, first = Clock(), random_agency_keys()
-    sealer = FieldSealer(AGENCY_ID, first, clock)
-    both = made_at(with_new_data_key(first), AT)
-    ahead = Clock()
-    ahead.now = AT + timedelta(minutes=1)
-    early = FieldSealer(AGENCY_ID, both, ahead).seal("k", "i", "g", b"early")
-    with pytest.raises(StoreUnavailable):
-        sealer.unseal("k", "i", "g", early)
-    sealer.use_keys(both)
-    assert sealer.unseal("k", "i", "g", early) == b"early"
-    assert sealer.current_key == first.current_data_key
-    assert sealer.newest_key == both.current_data_key
-    assert sealer.settles_in() == timedelta(seconds=KEY_SETTLE_SECONDS)
-    clock.now += timedelta(seconds=KEY_SETTLE_SECONDS)
-    assert sealer.current_key == both.current_data_key
-    assert sealer.settles_in() == timedelta()
-    assert sealer.seal("k", "i", "g", b"").startswith(f"{both.current_data_key}.")
+def test_files_are_encrypted_as_they_always_were() -> None:
+    """Nonce, ciphertext and tag, with agency, key and context as associated data: never changed."""
+    raw = SEALER.encrypt(OLDER, b"plain", CONTEXT)
+    bound = associated_data({"agency": AGENCY_ID, "key": OLDER, **CONTEXT})
+    assert AESGCM(KEYS.data_keys[OLDER]).decrypt(raw[:12], raw[12:], bound) == b"plain"
+    assert len(raw) == 12 + len(b"plain") + 16
 
 
-def test_keys_that_settle_one_after_another_take_their_turn() -> None:
-    """Of two keys made within a moment, each seals from its own settling on."""
-    clock, first = Clock(), random_agency_keys()
-    second = made_at(with_new_data_key(first), AT)
-    third = made_at(with_new_data_key(second), AT + timedelta(seconds=2))
-    sealer = FieldSealer(AGENCY_ID, third, clock)
-    order = []
-    for _ in range(7):
-        order.append(int(sealer.current_key[:4]))
-        clock.now += timedelta(seconds=1)
-    assert order == [1, 1, 1, 2, 2, 3, 3]
+def test_a_group_is_sealed_as_it_always_was() -> None:
+    """The key's id, a point, and nonce, ciphertext and tag in base64url; bound to all of its place.
+
+    What is bound is one text of all parts, though most of it is put together ahead.
+    """
+    for group in ("name", "zip"):
+        sealed = SEALER.seal("consumer", "con_1", group, b"plain")
+        key_id, _, text = sealed.partition(".")
+        raw = base64.urlsafe_b64decode(text)
+        place = {"agency": AGENCY_ID, "kind": "consumer", "id": "con_1", "group": group}
+        bound = associated_data(place | {"key": key_id})
+        assert AESGCM(KEYS.data_keys[key_id]).decrypt(raw[:12], raw[12:], bound) == b"plain"
+        assert len(raw) == 12 + len(b"plain") + 16
 
 
-def test_an_agencys_first_key_seals_at_once() -> None:
-    """Where there is no older key there is nobody who could not know the first."""
-    first = random_agency_keys()
-    sealer = FieldSealer(AGENCY_ID, made_at(first, AT + timedelta(hours=1)), Clock())
-    assert sealer.current_key == first.current_data_key
+def test_few_places_are_remembered_and_any_can_be_sealed_for() -> None:
+    """Names of kinds and groups are few; whatever else is asked for costs no memory."""
+    sealer = FieldSealer(AGENCY_ID, KEYS)
+    for number in range(PLACES_KEPT_MAX + 50):
+        sealed = sealer.seal(f"kind{number}", "id", "group", b"plain")
+        for _ in range(2):
+            assert sealer.unseal(f"kind{number}", "id", "group", sealed) == b"plain"
+        with pytest.raises(StoreUnavailable):
+            sealer.unseal(f"kind{number}", "id", None, sealed)
+    assert len(sealer._around) == PLACES_KEPT_MAX
+
+
+def test_what_replaces_a_group_is_told_without_its_cause_being_lost() -> None:
+    """The one answer to all that does not open keeps what was wrong, for the log."""
+    sealed = SEALER.seal("consumer", "con_1", "name", b"plain")
+    for text, cause in (
+        (f"0009-gone.{sealed.partition('.')[2]}", KeyError),
+        (f"{NEWEST}.AAAA", ValueError),
+        (f"{sealed[:-4]}AAAA" if sealed[-4:] != "AAAA" else f"{sealed[:-4]}BBBB", InvalidTag),
+    ):
+        with pytest.raises(StoreUnavailable) as refusal:
+            SEALER.unseal("consumer", "con_1", "name", text)
+        assert isinstance(refusal.value.__cause__, cause)
+        assert refusal.value.message == (
+            "A record's sealed fields cannot be opened: they were sealed for another record or "
+            "under a key that is not here."
+        )
