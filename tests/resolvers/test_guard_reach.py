@@ -338,3 +338,36 @@ async def test_the_grant_that_opens_says_why(world: World) -> None:
     found = await guard.consumer(consumer.id)
     assert isinstance(found, Consumer)
     assert list(guard.reads.alike(0)) == [(0, grant.id)]
+
+
+async def test_what_is_remembered_opens_no_more_than_what_holds(world: World) -> None:
+    """From one request to the next grants end to the second, and new and revoked ones are seen."""
+    counselor, consumer = world.person(Group.COUNSELORS), await world.add_consumer("owner")
+    first, second = [await world.add_application(consumer) for _ in range(2)]
+    grant = await give(world, counselor, first.id)
+
+    async def reached() -> list[bool]:
+        guard = guard_of(world, counselor)
+        return [await guard.reaches(one) for one in (first, second)]
+
+    assert await reached() == [True, False]
+    world.backend.calls.clear()
+    assert await reached() == [True, False]
+    assert not world.backend.reads, "nothing has changed"
+    other = await give(world, counselor, second.id, expires_at=minutes(world, 90))
+    assert await reached() == [True, True]
+    world.later(minutes=29, seconds=59)
+    assert await reached() == [True, True]
+    world.later(seconds=1)
+    assert await reached() == [False, True]
+    assert (await guard_of(world, counselor).live_grants())[0].id == other.id
+    await world.put(replace(other, revoked_at=world.now))
+    assert await reached() == [False, False]
+    await world.put(replace(grant, expires_at=minutes(world, 60)))
+    assert await reached() == [True, False]
+    world.later(minutes=59, seconds=59)
+    assert await reached() == [True, False]
+    world.later(seconds=1)
+    assert await reached() == [False, False]
+    somebody = guard_of(world, world.person(Group.COUNSELORS))
+    assert await somebody.live_grants() == ()

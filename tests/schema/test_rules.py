@@ -302,3 +302,20 @@ def test_any_scope_is_every_scope() -> None:
     assert frozenset(Scope) == ANY_SCOPE
     for scope in Scope:
         assert MEMBERS.refusal(_key(scope), NOW, "Query", "node") is None
+
+
+def test_a_rule_is_made_of_the_groups_and_scopes_named() -> None:
+    """One scope, several, or none; nobody who is not named, and no bound on the sign-in."""
+    people = frozenset({Group.ADMINS, Group.COUNSELORS})
+    both = frozenset({Scope.CREDIT_READ, Scope.CREDIT_PULL})
+    assert allow(*people) == Rule(groups=people)
+    assert allow(scopes=Scope.CREDIT_READ) == Rule(scopes=frozenset({Scope.CREDIT_READ}))
+    assert allow(*people, scopes=both) == Rule(groups=people, scopes=both)
+    assert allow() == Rule()
+
+
+def test_a_person_of_no_group_is_nobody() -> None:
+    """A rule without groups lets in no machine by its lack of one, nor anybody without scopes."""
+    for rule in (Rule(), allow(scopes=Scope.CREDIT_READ), Rule(sign_in_seconds_max=60)):
+        for principal in (_key(), _acting(), *map(_person, Group)):
+            assert isinstance(rule.refusal(principal, NOW, "Query", "me"), Forbidden)

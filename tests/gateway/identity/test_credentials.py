@@ -26,6 +26,9 @@ def test_a_token_comes_with_or_without_bearer(scheme: str) -> None:
 
     assert read_credential(headers(("Authorization", scheme + TOKEN))) == expected
     assert read_credential({"Authorization": scheme + TOKEN}) == expected
+    named = Credential(kind="jwt", value=TOKEN, agency_hint="harbor")
+    assert read_credential({"Authorization": scheme + TOKEN, "X-Agency": "harbor"}) == named
+    assert read_credential(headers(("X-AGENCY", "harbor"), ("Authorization", TOKEN))) == named
 
 
 def test_an_api_key_comes_in_its_own_header() -> None:
@@ -60,6 +63,10 @@ def test_no_credential_is_none() -> None:
         ([("authorization", "Basic eDp5")], Reason.UNKNOWN_SCHEME),
         ([("authorization", "AWS4-HMAC-SHA256 Credential=a/b")], Reason.UNKNOWN_SCHEME),
         ([("authorization", f"DPoP {TOKEN}")], Reason.UNKNOWN_SCHEME),
+        ([("authorization", f" {TOKEN} ")], Reason.MALFORMED_TOKEN),
+        ([("authorization", f"\t{TOKEN} {TOKEN}")], Reason.UNKNOWN_SCHEME),
+        ([("authorization", "\t \t")], Reason.UNKNOWN_SCHEME),
+        ([("authorization", "X X")], Reason.UNKNOWN_SCHEME),
         ([("authorization", f"Bearer,{TOKEN}")], Reason.MALFORMED_TOKEN),
         ([("authorization", f"Bearer  {TOKEN}")], Reason.MALFORMED_TOKEN),
         ([("authorization", f"Bearer\t{TOKEN}")], Reason.MALFORMED_TOKEN),

@@ -9,12 +9,13 @@ from typing import Any
 import httpx
 import pytest
 import respx
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from structlog.testing import capture_logs
 
 from gateway.identity.jwks import (
     BODY_BYTES_MAX,
     FETCH_EACH_SECONDS,
+    FETCH_TIMEOUT_SECONDS,
     FRESH_SECONDS,
     KEPT_SECONDS,
     KEYS_PER_SET_MAX,
@@ -23,7 +24,7 @@ from gateway.identity.jwks import (
 )
 from gateway.identity.refusals import Reason, Refusal
 from tests.gateway.identity.conftest import Signers, World
-from tests.gateway.identity.forge import HARBOR, Signer, encode
+from tests.gateway.identity.forge import HARBOR, SUMMIT
 
 ADDRESS = f"{HARBOR}/.well-known/jwks.json"
 
@@ -144,73 +145,80 @@ async def test_without_keys_nobody_is_let_in(world: World, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("name", "why"),
     [
-        {"kty": "EC"},
-        {"kty": "oct", "k": "c2VjcmV0"},
-        {"kty": None},
-        {"alg": "RS512"},
-        {"alg": "PS256"},
-        {"alg": "HS256"},
-        {"alg": None},
-        {"use": "enc"},
-        {"use": None},
-        {"kid": None},
-        {"kid": 1},
-        {"kid": ""},
-        {"kid": "k" * 129},
-        {"n": None},
-        {"n": ""},
-        {"n": "!!!!"},
-        {"n": 65537},
-        {"e": None},
-        {"e": ""},
-        {"e": "AQ"},
-        {"e": "Aw"},
-        {"e": "AQAA"},
-        {"e": "AQAB="},
-        {"e": encode(b"\x01" * 40)},
-        {"d": "AQAB"},
-        {"p": "AQAB"},
-        {"qi": "AQAB"},
-        {"k": "c2VjcmV0"},
+        ("not found", "ValueError"),
+        ("html", "Refusal"),
+        ("too large", "ValueError"),
+        ("refused", "ConnectError"),
+        ("timeout", "ReadTimeout"),
     ],
-    ids=lambda changes: "-".join(f"{k}={str(v)[:9]}" for k, v in changes.items()),
 )
-async def test_an_unusable_key_verifies_nothing(world: World, changes: dict[str, Any]) -> None:
-    """Keys of other kinds and uses, private and malformed ones are passed over; others count."""
-    other = world.signers.harbor.jwk(kid="other")
-    answering(world, json={"keys": [world.signers.harbor.jwk(**changes), other]})
+async def test_a_failed_fetch_is_told_to_the_log(world: World, name: str, why: str) -> None:
+    """Whose keys could not be had and what kind of trouble it was; nothing of the answer."""
+    FAILURES[name](world)
+    with capture_logs() as logged:
+        await why_not(world)
 
-    assert await why_not(world) is Reason.UNKNOWN_KEY
-    await world.key_sets.key(HARBOR, "other")
+    assert logged == [
+        {"event": "key set not fetched", "issuer": HARBOR, "why": why, "log_level": "warning"}
+    ]
 
 
-@pytest.mark.parametrize("member", [None, 1, "text", [], {}])
-async def test_a_member_that_is_no_key_is_passed_over(world: World, member: Any) -> None:
-    """Whatever stands in the list, the usable keys beside it count."""
-    answering(world, json={"keys": [member, world.signers.harbor.jwk()]})
+async def test_a_set_of_just_the_allowed_size_is_read(world: World) -> None:
+    """As many keys, and as many bytes, as may be."""
+    keys = [world.signers.harbor.jwk(kid=f"k{number}") for number in range(KEYS_PER_SET_MAX)]
+    body = json.dumps({"keys": keys, "filling": ""})
+    filling = "a" * (BODY_BYTES_MAX - len(body))
+    exact = json.dumps({"keys": keys, "filling": filling})
+    assert len(exact) == BODY_BYTES_MAX
+    answering(world, content=exact.encode())
+    for number in (0, KEYS_PER_SET_MAX - 1):
+        await world.key_sets.key(HARBOR, f"k{number}")
+
+
+async def test_a_fetch_is_followed_by_a_pause_whatever_came_of_it(world: World) -> None:
+    """To the second: nine seconds are too soon, ten are not; each issuer has a pause of its own."""
+    FAILURES["refused"](world)
+    await why_not(world)
+    world.clock.turn(FETCH_EACH_SECONDS - 0.001)
+    await why_not(world)
+    assert world.fetches(HARBOR) == 1
+    await world.key_sets.key(SUMMIT, "summit-key")
+    world.clock.turn(0.001)
+    await why_not(world)
+
+    assert (world.fetches(HARBOR), world.fetches(SUMMIT)) == (2, 1)
+
+
+async def test_keys_are_fresh_for_an_hour_to_the_second(world: World) -> None:
+    """At the hour nothing is asked; a moment later it is, beside the request; only once."""
+    await world.key_sets.key(HARBOR, "harbor-key")
+    world.clock.turn(FRESH_SECONDS)
+    await world.key_sets.key(HARBOR, "harbor-key")
+    assert not world.key_sets._tasks
+    world.clock.turn(1)
+    for _ in range(3):
+        await world.key_sets.key(HARBOR, "harbor-key")
+    assert len(world.key_sets._tasks) == 1
+    await asyncio.gather(*world.key_sets._tasks)
     await world.key_sets.key(HARBOR, "harbor-key")
 
-
-@pytest.mark.parametrize("bits", [1024, 2047, 4104])
-async def test_a_key_of_a_wrong_size_verifies_nothing(world: World, bits: int) -> None:
-    """RSA keys have 2048 to 4096 bits: weaker ones are broken, larger ones only cost time."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=min(bits, 1024))
-    signer = Signer(HARBOR, "odd", key)
-    modulus = (1 << (bits - 1)) | 1
-    raw = modulus.to_bytes((bits + 7) // 8, "big")
-    answering(world, json={"keys": [signer.jwk(n=encode(raw)), world.signers.harbor.jwk()]})
-
-    assert await why_not(world, "odd") is Reason.UNKNOWN_KEY
+    assert world.fetches(HARBOR) == 2
+    assert not world.key_sets._tasks
 
 
-async def test_two_keys_of_one_name_verify_nothing(world: World) -> None:
-    """An ambiguous key id is nobody's."""
-    keys = [world.signers.harbor.jwk(), world.signers.stray.jwk(), world.signers.summit.jwk()]
-    answering(world, json={"keys": keys})
-
-    assert await why_not(world) is Reason.UNKNOWN_KEY
+@pytest.mark.parametrize(("age", "serves"), [(KEPT_SECONDS, True), (KEPT_SECONDS + 1, False)])
+async def test_keys_serve_for_a_day_to_the_second(world: World, age: int, *, serves: bool) -> None:
+    """What was fetched longer ago than any honest token lives is forgotten."""
+    await world.key_sets.key(HARBOR, "harbor-key")
+    FAILURES["refused"](world)
+    world.clock.turn(age)
+    if serves:
+        await world.key_sets.key(HARBOR, "harbor-key")
+        await asyncio.gather(*world.key_sets._tasks)
+    else:
+        assert await why_not(world) is Reason.KEY_SET_UNAVAILABLE
 
 
 async def test_old_keys_are_renewed_beside_the_requests(world: World) -> None:
@@ -284,6 +292,43 @@ async def test_a_slow_issuer_is_given_up(world: World) -> None:
     assert asyncio.get_running_loop().time() - begin < 2
 
 
+class Parts(httpx.AsyncByteStream):
+    """An answer in small parts."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yield the content, a thousand bytes at a time."""
+        for start in range(0, len(self.content), 1000):
+            yield self.content[start : start + 1000]
+
+
+async def test_an_answer_may_come_in_parts(world: World) -> None:
+    """All of them are read, and no more of them than may be."""
+    keys = [world.signers.harbor.jwk(kid=f"k{number}") for number in range(KEYS_PER_SET_MAX)]
+    for filling, fits in ((0, True), (BODY_BYTES_MAX, False)):
+        body = json.dumps({"keys": keys, "filling": "a" * filling}).encode()
+        world.far_end.get(ADDRESS).mock(return_value=httpx.Response(200, stream=Parts(body)))
+        sets = KeySets(httpx.AsyncClient(trust_env=False), world.clock.seconds)
+        if fits:
+            assert isinstance(await sets.key(HARBOR, "k0"), RSAPublicKey)
+        else:
+            with pytest.raises(Refusal, match=Reason.KEY_SET_UNAVAILABLE):
+                await sets.key(HARBOR, "k0")
+
+
+async def test_a_redirect_is_never_followed(world: World) -> None:
+    """Whatever the client would do by itself: keys are the issuer's own, from its own address."""
+    elsewhere = f"{SUMMIT}/.well-known/jwks.json"
+    answering(world, status_code=302, headers={"location": elsewhere})
+    async with httpx.AsyncClient(trust_env=False, follow_redirects=True) as client:
+        with pytest.raises(Refusal, match=Reason.KEY_SET_UNAVAILABLE):
+            await KeySets(client, world.clock.seconds).key(HARBOR, "summit-key")
+
+    assert world.fetches(SUMMIT) == 0
+
+
 async def test_closing_ends_what_is_under_way(signers: Signers, world: World) -> None:
     """A fetch under way is ended when the process stops."""
 
@@ -307,6 +352,7 @@ async def test_closing_ends_what_is_under_way(signers: Signers, world: World) ->
     [
         ("https://a.test/pool", "https://a.test/pool/.well-known/jwks.json"),
         ("https://a.test/", "https://a.test/.well-known/jwks.json"),
+        ("https://a.test/poolX/", "https://a.test/poolX/.well-known/jwks.json"),
         ("http://127.0.0.1:8001/p", "http://127.0.0.1:8001/p/.well-known/jwks.json"),
         ("http://localhost:8001/p", "http://localhost:8001/p/.well-known/jwks.json"),
         ("http://[::1]:8001/p", "http://[::1]:8001/p/.well-known/jwks.json"),
@@ -350,7 +396,10 @@ async def test_nobody_else_is_asked(world: World, issuer: str) -> None:
 async def test_the_request_asks_for_a_plain_answer(world: World) -> None:
     """The far end is asked for uncompressed JSON, without anything of the caller's."""
     await world.key_sets.key(HARBOR, "harbor-key")
-    headers = world.far_end.calls.last.request.headers
+    request = world.far_end.calls.last.request
+    headers = request.headers
 
+    assert (request.method, headers["accept"]) == ("GET", "application/json")
+    assert set(request.extensions["timeout"].values()) == {FETCH_TIMEOUT_SECONDS}
     assert headers["accept-encoding"] == "identity"
     assert "authorization" not in headers

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from domain.access import Principal
 from domain.actors import Group
 from domain.audit import AuditLine, AuditOutcome
 from domain.errors import AgencySuspended, StoreUnavailable, Unauthenticated
+from domain.ids import ulid_time
 from gateway.identity import sightings as module
 from gateway.identity.credentials import Credential
 from gateway.identity.refusals import Refusal
@@ -20,7 +22,7 @@ from resolvers.context import RequestMeta
 from tenants.directory.api_keys import new_secret
 from tenants.directory.rows import AUDIT_LINES
 from tests.gateway.identity.conftest import World, audit
-from tests.gateway.identity.test_authenticator import a_key, revoking, suspend
+from tests.gateway.identity.directory_changes import a_key, revoking, suspend
 from tests.resolvers.world import World as StoreWorld
 from tests.resolvers.world import open_world
 
@@ -56,6 +58,7 @@ async def test_a_sign_in_is_told_once(agency: StoreWorld) -> None:
     (first, _) = await agency.audit()
     assert (first.action, first.actor, first.outcome) == ("signIn", nora.actor, AuditOutcome.DONE)
     assert (first.request_id, first.source_ip) == ("request-1", "203.0.113.7")
+    assert (first.at, ulid_time(first.id), first.subject) == (AT, AT, None)
 
 
 async def test_a_keys_use_is_told_once_an_hour(agency: StoreWorld) -> None:
@@ -212,6 +215,62 @@ async def test_a_flood_is_bounded(world: World) -> None:
 
 
 async def test_a_refusal_that_cannot_be_told_stays_a_refusal(world: World) -> None:
-    """The caller is answered 401 whatever the directory can write."""
+    """The caller is answered 401 whatever the directory can write; the log says why."""
     await world.directory.aclose()
-    await _refuse(world, Sightings(), "expired")
+    with capture_logs() as logged:
+        await _refuse(world, Sightings(), "expired")
+    assert logged == [
+        {
+            "event": "a refused credential not recorded",
+            "reason": "expired",
+            "why": "STORE_UNAVAILABLE",
+            "log_level": "warning",
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(AgencySuspended(), "suspended-agency"), (Unauthenticated(), "another-agency")],
+)
+async def test_a_principal_who_does_not_fit_is_told_by_name(
+    agency: StoreWorld, error: Unauthenticated, reason: str
+) -> None:
+    """Whose credential held, and whose agency is suspended or another one, is no stranger."""
+    nora = agency.person(Group.COUNSELORS)
+    error.__cause__ = ValueError("whatever it was")
+    await Sightings().turned_away(error, nora, meta(), agency.directory)
+    (line,) = (
+        one
+        for one in await agency.directory.audit_lines(agency.agency.id, None, 10)
+        if one.outcome is AuditOutcome.REFUSED
+    )
+    assert (line.actor, line.purpose, line.action) == (nora.actor, reason, "signIn")
+    assert (line.at, ulid_time(line.id)) == (AT, AT)
+    assert (line.request_id, line.source_ip) == ("request-1", "203.0.113.7")
+
+
+async def test_an_error_of_another_kind_is_told_to_nobody(world: World) -> None:
+    """What was no refused credential says nothing of an agency."""
+    error = Unauthenticated()
+    error.__cause__ = ValueError("whatever it was")
+    await Sightings().turned_away(error, None, meta(), world.directory)
+    assert await _told(world, world.harbor.id) == await _told(world, None) == []
+
+
+async def test_each_agency_hears_of_its_own(world: World) -> None:
+    """What was told to one, and as often as may be, is told to another all the same."""
+    sightings = Sightings()
+    for number in range(module.REFUSALS_PER_AGENCY_MAX):
+        await _refuse(world, sightings, "expired", source_ip=f"2001:db8::{number:x}")
+    await _refuse(replace(world, harbor=world.summit), sightings, "expired", source_ip="2001:db8::")
+    assert len(await _told(world, world.summit.id)) == 1
+
+
+async def test_without_a_store_the_agencys_directory_is_told(agency: StoreWorld) -> None:
+    """Whoever has an agency and comes in where its store is not open is told to that agency."""
+    nora = agency.person(Group.COUNSELORS)
+    await Sightings().arrived(nora, meta(), None, agency.directory)
+    told = await agency.directory.audit_lines(agency.agency.id, None, 10)
+    assert [line.actor for line in told if line.action == "signIn"] == [nora.actor]
+    assert await agency.directory.audit_lines(None, None, 10) == []
