@@ -26,16 +26,19 @@ from domain.agencies import Agency
 from domain.credit import CreditBureau
 from domain.errors import MalformedRequest, StoreUnavailable, Unauthenticated
 from gateway.agency import settle_agency
+from gateway.budgets.budgets import Budgets, Charge
+from gateway.budgets.opening import open_budgets
 from gateway.bureaus import open_bureaus
-from gateway.config import CannotStart, Config
+from gateway.config import BudgetsConfig, CannotStart, Config, Limits, TrustedDocumentsConfig
 from gateway.cors import CorsPolicy
 from gateway.endpoint import Exchange, GraphQLEndpoint
+from gateway.engine.cost import Prices
 from gateway.engine.documents import Operation
 from gateway.engine.execute import Engine, Result
-from gateway.errors import Refused, kind_of, malformed, status_of_answer
+from gateway.errors import DocumentRefused, Refused, kind_of, malformed, status_of_answer
 from gateway.front import Front
 from gateway.health import Drain, health_routes
-from gateway.http import idempotency_key, read_request
+from gateway.http import Asked, idempotency_key, read_request
 from gateway.identity.authenticator import Authenticator
 from gateway.identity.credentials import Credential, read_credential
 from gateway.identity.jwks import KeySets
@@ -46,11 +49,12 @@ from gateway.replies import Reply, refusal
 from gateway.secret_ages import measuring_ages
 from gateway.secrets import open_secrets
 from gateway.telemetry import TRACER_NAME
+from gateway.trusted_documents import TrustedDocuments, open_trusted_documents
 from gateway.workspace import open_workspace
 from integrations.tls import client_tls_context
 from resolvers.audit_lines import leave_lines
-from resolvers.context import RequestMeta, open_context
-from schema.build import create_schema
+from resolvers.context import RequestContext, RequestMeta, open_context
+from schema.build import core_schema, create_schema
 from tenants.directory.port import Directory
 from tenants.store import AgencyStore
 
@@ -88,14 +92,27 @@ class Parts:
     stores: LeasesStores
     bureaus: FindsBureaus
     sightings: Sightings = field(default_factory=Sightings)
+    budgets: Budgets = field(default_factory=lambda: Budgets(BudgetsConfig()))
+    trusted: TrustedDocuments = field(
+        default_factory=lambda: TrustedDocuments(TrustedDocumentsConfig(), Limits())
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """What is served, made once: by which settings, from which schema, at which prices."""
+
+    config: Config
+    engine: Engine
+    prices: Prices
 
 
 OpenParts = Callable[[Config, Metrics], AbstractAsyncContextManager[Parts]]
 
 
-async def answer(config: Config, engine: Engine, parts: Parts, exchange: Exchange) -> Reply:
+async def answer(served: Served, parts: Parts, exchange: Exchange) -> Reply:
     """Answer one request. This is the order of its stages, each timed under its own name."""
-    clock, headers = exchange.clock, exchange.headers
+    config, clock, headers = served.config, exchange.clock, exchange.headers
 
     # 1 limits    Request → Asked            bytes, JSON and members; before anybody asks who it is
     with clock.stage("limits"):
@@ -108,8 +125,7 @@ async def answer(config: Config, engine: Engine, parts: Parts, exchange: Exchang
         credential = read_credential(headers)
         if credential is None:
             raise Unauthenticated
-        principal = await parts.authenticator.authenticate(credential)
-        exchange.principal = principal
+        principal = exchange.principal = await parts.authenticator.authenticate(credential)
 
     # 3 agency    Principal → Agency         issuer, key and grant must agree
     with clock.stage("agency"):
@@ -122,37 +138,70 @@ async def answer(config: Config, engine: Engine, parts: Parts, exchange: Exchang
     async with AsyncExitStack() as leases:
         # 4 store     Agency → AgencyStore       from here on, the store is the agency
         with clock.stage("store"):
-            store = credit = None
+            store, credit = await open_store(agency, parts, leases)
             directory = settled.directory_in(parts.directory)
-            if agency is not None:
-                store = await leases.enter_async_context(parts.stores.lease(agency))
-                credit = parts.bureaus.of(agency)
 
         # 5 context   all of the above → RequestContext, frozen
         with clock.stage("context"):
             await parts.sightings.arrived(principal, meta, store, parts.directory)
             context = open_context(principal, agency, store, directory, credit, meta)
 
-        # 6 document  text → Operation           tokens, depth, aliases, directives, validation
+        # 6 document  text or hash → Operation   trusted; tokens, depth, aliases, validation
         with clock.stage("document"):
-            operation = await engine.find(asked.document, asked.operation_name)
-            exchange.operation = operation
+            text = parts.trusted.text_of(asked, exchange.agency)
+            operation = exchange.operation = await served.engine.find(text, asked.operation_name)
             permit(operation, by_get=asked.by_get)
 
-        # 7 execute   Operation → Result         resolvers and adapters run in here
+        # 7 budget    Operation → Charge         what it may come to, before any of it is done
+        with clock.stage("budget"):
+            cost = served.prices.of(operation, asked.variables)
+            charge = await parts.budgets.charge(agency, principal, cost)
+
+        # 8 execute   Operation → Result         resolvers and adapters run in here
         with clock.stage("execute"):
-            exchange.work.shielded = operation.kind is OperationType.MUTATION
-            result = await engine.execute(operation, asked.variables, context)
+            changes = exchange.work.shielded = operation.kind is OperationType.MUTATION
+            result = await execute(served.engine, parts.budgets, charge, operation, asked, context)
             exchange.failures = result.failures
 
-        # 8 audit     Reads → lines              an answer that leaves no line does not leave
+        # 9 audit     Reads → lines              an answer that leaves no line does not leave
         with clock.stage("audit"):
-            changes = exchange.work.shielded
-            await leave_lines(context, engine.field_names, parts.directory, changes=changes)
+            await leave_lines(context, served.engine.field_names, parts.directory, changes=changes)
 
-    # 9 response  Result → Reply             status by what was answered
+    # 10 response Result → Reply             status by what was answered
     with clock.stage("response"):
-        return reply_to(result, operation, exchange.media_type)
+        return reply_to(result, operation, exchange.media_type, charge)
+
+
+async def open_store(
+    agency: Agency | None, parts: Parts, leases: AsyncExitStack
+) -> tuple[AgencyStore | None, CreditBureau | None]:
+    """Return an agency's store, leased until `leases` ends, and its bureau; neither without one."""
+    if agency is None:
+        return None, None
+    store = await leases.enter_async_context(parts.stores.lease(agency))
+    return store, parts.bureaus.of(agency)
+
+
+async def execute(
+    engine: Engine,
+    budgets: Budgets,
+    charge: Charge,
+    operation: Operation,
+    asked: Asked,
+    context: RequestContext,
+) -> Result:
+    """Run an operation that has been charged for; money that nobody asked for is given back.
+
+    Raises DocumentRefused where the variables do not fit.
+    """
+    try:
+        result = await engine.execute(operation, asked.variables, context)
+    except DocumentRefused:
+        await budgets.settle(charge, ())
+        raise
+    if not result.answered:
+        await budgets.settle(charge, result.codes)
+    return result
 
 
 def meta_of(exchange: Exchange, config: Config) -> RequestMeta:
@@ -176,11 +225,11 @@ def permit(operation: Operation, *, by_get: bool) -> None:
         )
 
 
-def reply_to(result: Result, operation: Operation, media_type: MediaType) -> Reply:
-    """Return the reply to an operation that was run."""
+def reply_to(result: Result, operation: Operation, media_type: MediaType, charge: Charge) -> Reply:
+    """Return the reply to an operation that was run, with what is left to spend."""
     mutation = operation.kind is OperationType.MUTATION
     status = status_of_answer(result.codes, answered=result.answered, mutation=mutation)
-    headers: list[tuple[bytes, bytes]] = []
+    headers = list(charge[0])
     if status != HTTPStatus.OK:
         headers.append((b"x-amzn-errortype", kind_of(result.codes[0]).error_type.encode()))
         if result.retry_after is not None:
@@ -212,18 +261,12 @@ def create_app(
     """
     counters = metrics or new_metrics()
     stopping = drain or Drain()
-    engine = Engine(
-        schema or create_schema(),
-        config.limits,
-        suggestions=config.development,
-        introspection=config.introspection,
-        seen=counters.document_seen,
-    )
+    served = serve_schema(config, schema or create_schema(), counters)
 
     async def run_stages(exchange: Exchange) -> Reply:
         opened: Parts = app.state.parts
         try:
-            return await answer(config, engine, opened, exchange)
+            return await answer(served, opened, exchange)
         except Unauthenticated as error:
             if exchange.meta is not None:
                 who, meta = exchange.principal, exchange.meta
@@ -239,7 +282,7 @@ def create_app(
             app.state.parts = opened
             yield
             await endpoint.in_flight.drain(config.drain_seconds)
-            engine.close()
+            served.engine.close()
 
     tracer = tracer_provider.get_tracer(TRACER_NAME) if tracer_provider is not None else None
     endpoint = GraphQLEndpoint(run_stages, config, counters, tracer=tracer)
@@ -253,6 +296,19 @@ def create_app(
     app.state.drain = stopping
     app.state.metrics = counters
     return app
+
+
+def serve_schema(config: Config, schema: strawberry.Schema, counters: Metrics) -> Served:
+    """Return what serves a schema."""
+    engine = Engine(
+        schema,
+        config.limits,
+        suggestions=config.development,
+        introspection=config.introspection,
+        seen=counters.document_seen,
+        executed=counters.executed,
+    )
+    return Served(config=config, engine=engine, prices=Prices(core_schema(schema), config.limits))
 
 
 async def directory_answers(directory: Directory) -> bool:
@@ -284,6 +340,14 @@ async def open_parts(config: Config, metrics: Metrics) -> AsyncIterator[Parts]:
             measuring_ages(config, metrics.registry, home.directory, secrets)
         )
         await stack.enter_async_context(measuring_backlog(metrics.registry, home.registry.backlog))
+        budgets = await stack.enter_async_context(open_budgets(config, metrics, secrets))
+        trusted = await stack.enter_async_context(
+            open_trusted_documents(
+                config.trusted_documents,
+                config.limits,
+                untrusted=metrics.document_untrusted,
+            )
+        )
         bureaus = await open_bureaus(config.transunion, metrics.vendor_called, secrets)
         stack.push_async_callback(bureaus.aclose)
         client = httpx.AsyncClient(
@@ -299,6 +363,8 @@ async def open_parts(config: Config, metrics: Metrics) -> AsyncIterator[Parts]:
             directory=home.directory,
             stores=home.registry,
             bureaus=bureaus,
+            budgets=budgets,
+            trusted=trusted,
         )
 
 

@@ -32,17 +32,24 @@ from gateway.settings import (
     shown,
     value_of,
 )
-from gateway.settings_blocks import Limits, TransUnionConfig
+from gateway.settings_blocks import (
+    BudgetsConfig,
+    Limits,
+    TransUnionConfig,
+    TrustedDocumentsConfig,
+)
 from tenants.aws import AwsSettings
 from tenants.keys.home import IN_FILE, IN_KMS, KeySettings
 
 __all__ = [
+    "BudgetsConfig",
     "CannotStart",
     "Config",
     "ConfigFault",
     "Limits",
     "Source",
     "TransUnionConfig",
+    "TrustedDocumentsConfig",
     "child_environment",
     "is_loopback",
     "load_config",
@@ -145,6 +152,8 @@ class Config:
         None, "Address of AWS services where it is not AWS's own: a local stand-in, a VPC endpoint."
     )
     limits: Limits = block(Limits)
+    budgets: BudgetsConfig = block(BudgetsConfig)
+    trusted_documents: TrustedDocumentsConfig = block(TrustedDocumentsConfig)
     transunion: TransUnionConfig = block(TransUnionConfig)
     command: str = "serve"
     sources: Mapping[str, Source] = field(default_factory=dict, repr=False, compare=False)
@@ -279,6 +288,7 @@ def _check(config: Config) -> None:
     for name in ("transunion.url", "otlp_endpoint", "aws_endpoint_url"):
         _check_address(config, name)
     _check_transit(config)
+    _check_protection(config)
     if config.keyring != IN_FILE and not config.keyring.removeprefix(IN_KMS):
         raise ConfigFault("ALMONER_KEYRING is `kms:` without a key: give its id, ARN or alias.")
     if config.keyring != IN_FILE and not config.keyring.startswith(IN_KMS):
@@ -296,6 +306,22 @@ def _check(config: Config) -> None:
             raise ConfigFault(
                 f"ALMONER_TRUSTED_PROXIES: {proxy!r} is not an address or network."
             ) from None
+
+
+def _check_protection(config: Config) -> None:
+    """Raise ConfigFault for budgets and trusted documents that cannot be as they are said."""
+    try:
+        config.budgets.percents()
+    except ValueError:
+        raise ConfigFault(
+            "ALMONER_BUDGETS_AGENCIES is a list of agencies and percents, such as harbor=250."
+        ) from None
+    trusted = config.trusted_documents
+    if trusted.mode != "off" and trusted.folder is None:
+        raise ConfigFault(
+            f"ALMONER_TRUSTED_DOCUMENTS_MODE is {trusted.mode}, and "
+            "ALMONER_TRUSTED_DOCUMENTS_FOLDER does not say where they are."
+        )
 
 
 def _check_address(config: Config, name: str) -> None:

@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 from gateway.config import is_loopback
 
 ALLOWED_METHODS = "GET, POST"
-EXPOSED_HEADERS = "x-amzn-RequestId, x-amzn-ErrorType, Retry-After, Server-Timing"
+EXPOSED_HEADERS = (
+    "x-amzn-RequestId, x-amzn-ErrorType, Retry-After, RateLimit, RateLimit-Policy, Server-Timing"
+)
 PREFLIGHT_SECONDS = 7200
 REQUESTED_HEADERS_MAX = 1024
 

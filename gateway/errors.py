@@ -48,6 +48,10 @@ KINDS: Mapping[str, Kind] = {
     "UPSTREAM_INVALID": Kind("UpstreamException"),
     "RATE_LIMITED": Kind("LimitExceededError", HTTPStatus.TOO_MANY_REQUESTS),
     "COST_EXCEEDED": Kind("LimitExceededError", HTTPStatus.TOO_MANY_REQUESTS),
+    # Apollo's clients know these two by name, and by an answer that is 200.
+    "PERSISTED_QUERY_NOT_FOUND": Kind("PersistedQueryNotFound"),
+    "PERSISTED_QUERY_NOT_SUPPORTED": Kind("PersistedQueryNotSupported"),
+    "QUERY_NOT_IN_SAFELIST": Kind("BadRequestException", HTTPStatus.BAD_REQUEST),
     "DOCUMENT_TOO_COMPLEX": Kind("BadRequestException", HTTPStatus.BAD_REQUEST),
     "MALFORMED_REQUEST": Kind("MalformedHttpRequestException", HTTPStatus.BAD_REQUEST),
     "DEADLINE_EXCEEDED": Kind("ExecutionTimeout"),

@@ -23,13 +23,14 @@ from gateway.negotiation import is_json_in_utf8
 IDEMPOTENCY_KEY_CHARACTERS_MAX = 255
 OPERATION_NAME_CHARACTERS_MAX = 256
 ALLOWED = "GET, POST, OPTIONS"
-MEMBERS = ("query", "operationName", "variables", "extensions")
+DOCUMENT_ID_CHARACTERS_MAX = 256
+MEMBERS = ("query", "documentId", "operationName", "variables", "extensions")
 
 UNPARSABLE = "Unable to parse GraphQL query."
 EMPTY = "Request body is empty."
 
 _DECODER = msgspec.json.Decoder()
-_MEMBER = re.compile(rb'"(?:query|operationName|variables|extensions)"|\\u00')
+_MEMBER = re.compile(rb'"(?:query|documentId|operationName|variables|extensions)"|\\u00')
 
 
 class ClientLeft(Exception):
@@ -40,10 +41,11 @@ class ClientLeft(Exception):
 class Asked:
     """What the client asks, as it came: a document and what goes with it.
 
-    by_get: queries alone may be asked so.
+    document: its text, or None where document_id names it. by_get: queries alone may be asked so.
     """
 
-    document: str
+    document: str | None
+    document_id: str | None = None
     operation_name: str | None = None
     variables: Mapping[str, object] = field(default_factory=dict)
     by_get: bool = False
@@ -196,9 +198,6 @@ def _decode_parameter(text: str, depth_max: int) -> object:
 
 
 def _read_members(members: Mapping[str, object], *, by_get: bool) -> Asked:
-    document = members.get("query")
-    if not isinstance(document, str) or not document.strip():
-        raise malformed(UNPARSABLE)
     name = members.get("operationName")
     if name is not None and not (
         isinstance(name, str) and len(name) <= OPERATION_NAME_CHARACTERS_MAX
@@ -207,6 +206,33 @@ def _read_members(members: Mapping[str, object], *, by_get: bool) -> Asked:
     for member in ("variables", "extensions"):
         if not isinstance(members.get(member), dict | None):
             raise malformed(f"{member} is an object or null.")
+    document = members.get("query")
+    document_id = None
+    if document is None or document == "":
+        document = None
+        document_id = _document_id(members)
+    elif not isinstance(document, str) or not document.strip():
+        raise malformed(UNPARSABLE)
     variables = members.get("variables") or {}
     assert isinstance(variables, dict)
-    return Asked(document=document, operation_name=name or None, variables=variables, by_get=by_get)
+    return Asked(
+        document=document,
+        document_id=document_id,
+        operation_name=name or None,
+        variables=variables,
+        by_get=by_get,
+    )
+
+
+def _document_id(members: Mapping[str, object]) -> str:
+    """Return the hash that stands for a document; raises Refused where there is none either."""
+    given = members.get("documentId")
+    extensions = members.get("extensions")
+    if given is None and isinstance(extensions, dict):
+        persisted = extensions.get("persistedQuery")
+        given = persisted.get("sha256Hash") if isinstance(persisted, dict) else None
+    if not isinstance(given, str) or not given.strip():
+        raise malformed(UNPARSABLE)
+    if len(given) > DOCUMENT_ID_CHARACTERS_MAX:
+        raise malformed(f"documentId has at most {DOCUMENT_ID_CHARACTERS_MAX} characters.")
+    return given

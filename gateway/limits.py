@@ -59,12 +59,23 @@ class _Draft:
     spreads: list[tuple[str, int | None]]
 
 
-def check_text(text: str, limits: Limits) -> int:
-    """Return how many tokens a document has; raises DocumentTooComplex beyond the limits."""
+def check_length(text: str, limits: Limits) -> None:
+    """Raise DocumentTooComplex for a text that is too long to be looked at."""
     if len(text) > limits.document_characters:
         raise DocumentTooComplex(
             f"The document is longer than {limits.document_characters} characters."
         )
+
+
+def check_text(text: str, limits: Limits) -> int:
+    """Return how many tokens a document has; raises DocumentTooComplex beyond the limits.
+
+    It may have as many lines as tokens: graphql-core counts them anew for each error that it finds.
+    """
+    check_length(text, limits)
+    lines = text.count("\n") + text.count("\r") - text.count("\r\n")
+    if lines > limits.tokens:
+        raise DocumentTooComplex(f"The document has more than {limits.tokens} lines.")
     tokens = count_tokens(text, limits.tokens)
     if tokens > limits.tokens:
         raise DocumentTooComplex(f"The document has more than {limits.tokens} tokens.")

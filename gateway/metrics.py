@@ -5,7 +5,7 @@ Labels hold outcomes, codes, stages, vendors and agencies' slugs: never a person
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +26,18 @@ _REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProtectionMetrics:
+    """Counters of what is asked for and what may be spent."""
+
+    documents: Counter
+    untrusted: Counter
+    charges: Counter
+    points: Counter
+    cents: Counter
+    fallbacks: Counter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics:
     """The gateway's own counters. Build with `new_metrics`.
 
@@ -41,7 +53,9 @@ class Metrics:
     vendor_calls: Counter
     vendor_seconds: Histogram
     store_errors: Counter
-    documents: Counter
+    executions: Counter
+    protection: ProtectionMetrics
+    _executions: dict[str, Counter] = field(default_factory=dict, repr=False)
     _stages: dict[str, Histogram] = field(default_factory=dict, repr=False)
     _outcomes: dict[tuple[str, str], Counter] = field(default_factory=dict, repr=False)
 
@@ -54,7 +68,18 @@ class Metrics:
 
     def document_seen(self, hit: bool) -> None:
         """Note that a document was asked for: checked before, or to be checked now."""
-        self.documents.labels("hit" if hit else "miss").inc()
+        self.protection.documents.labels("hit" if hit else "miss").inc()
+
+    def document_untrusted(self, result: str, agency: str) -> None:
+        """Note a document that is none of its agency's trusted ones: run, or refused."""
+        self.protection.untrusted.labels(result, agency).inc()
+
+    def executed(self, means: str) -> None:
+        """Note by what means an operation was executed: plan, first_sight or fallback."""
+        child = self._executions.get(means)
+        if child is None:
+            child = self._executions[means] = self.executions.labels(means)
+        child.inc()
 
     def request_ended(
         self, *, outcome: str, seconds: float, agency: str | None, codes: Iterable[str]
@@ -80,26 +105,25 @@ class Metrics:
 def new_metrics() -> Metrics:
     """Return counters at zero, in a registry of their own."""
     registry = CollectorRegistry()
+
+    def counter(name: str, about: str, *labels: str) -> Counter:
+        return Counter(f"almoner_{name}", about, labels, registry=registry)
+
+    def histogram(name: str, about: str, buckets: Sequence[float], *labels: str) -> Histogram:
+        return Histogram(f"almoner_{name}", about, labels, buckets=buckets, registry=registry)
+
     return Metrics(
         registry=registry,
-        requests=Counter(
-            "almoner_requests",
+        requests=counter(
+            "requests",
             "GraphQL requests by outcome: ok, partial, refused, failed, left.",
-            ["outcome", "agency"],
-            registry=registry,
+            *("outcome", "agency"),
         ),
-        request_seconds=Histogram(
-            "almoner_request_seconds",
-            "From a request's arrival to its answer.",
-            buckets=_REQUEST_BUCKETS,
-            registry=registry,
+        request_seconds=histogram(
+            "request_seconds", "From a request's arrival to its answer.", _REQUEST_BUCKETS
         ),
-        stage_seconds=Histogram(
-            "almoner_stage_seconds",
-            "Each stage of a request.",
-            ["stage"],
-            buckets=_STAGE_BUCKETS,
-            registry=registry,
+        stage_seconds=histogram(
+            "stage_seconds", "Each stage of a request.", _STAGE_BUCKETS, "stage"
         ),
         in_flight=Gauge(
             "almoner_requests_in_flight",
@@ -107,31 +131,47 @@ def new_metrics() -> Metrics:
             registry=registry,
             multiprocess_mode="livesum",
         ),
-        errors=Counter("almoner_errors", "Errors answered, by code.", ["code"], registry=registry),
-        vendor_calls=Counter(
-            "almoner_vendor_calls",
-            "Calls to vendors: ok, or the code of the error.",
-            ["vendor", "outcome"],
-            registry=registry,
+        errors=counter("errors", "Errors answered, by code.", "code"),
+        vendor_calls=counter(
+            "vendor_calls", "Calls to vendors: ok, or the code of the error.", "vendor", "outcome"
         ),
-        vendor_seconds=Histogram(
-            "almoner_vendor_seconds",
+        vendor_seconds=histogram(
+            "vendor_seconds",
             "Each call to a vendor, its repetitions included.",
-            ["vendor"],
-            buckets=_REQUEST_BUCKETS,
-            registry=registry,
+            _REQUEST_BUCKETS,
+            "vendor",
         ),
-        store_errors=Counter(
-            "almoner_store_errors",
-            "Answers that an unavailable store cost, by agency.",
-            ["agency"],
-            registry=registry,
+        store_errors=counter(
+            "store_errors", "Answers that an unavailable store cost, by agency.", "agency"
         ),
-        documents=Counter(
-            "almoner_documents",
-            "Documents asked for: hit where checked before, miss else.",
-            ["result"],
-            registry=registry,
+        executions=counter(
+            "executions", "Operations executed, by plan, first_sight or fallback.", "by"
+        ),
+        protection=_protection_metrics(counter),
+    )
+
+
+def _protection_metrics(counter: Callable[..., Counter]) -> ProtectionMetrics:
+    return ProtectionMetrics(
+        documents=counter(
+            "documents", "Documents asked for: hit where checked before, miss else.", "result"
+        ),
+        untrusted=counter(
+            "documents_untrusted",
+            "Documents that are none of their agency's trusted ones: run or refused.",
+            *("result", "agency"),
+        ),
+        charges=counter(
+            "budget_charges",
+            "Charges to budgets: covered, or short where one did not cover it.",
+            *("result", "agency"),
+        ),
+        points=counter("budget_points", "Points charged.", "agency"),
+        cents=counter(
+            "budget_cents", "Cents charged, with those that are given back later.", "agency"
+        ),
+        fallbacks=counter(
+            "budget_fallbacks", "Charges judged here alone because Redis did not answer."
         ),
     )
 

@@ -14,8 +14,8 @@ from domain.audit import AuditLine
 from domain.errors import Duplicate
 from domain.ids import new_ulid
 from gateway.workspace import STORES_FOLDER, Workspace
-from tenants.directory.backup import DIRECTORY_FILE
 from tenants.directory.checks import check_agency
+from tenants.directory.sqlite import DIRECTORY_FILE
 from tenants.keys import removal
 from tenants.keys.keyring import new_agency_keys
 from tenants.keys.removal import DirectoryPlace

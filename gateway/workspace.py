@@ -9,8 +9,7 @@ from pathlib import Path
 from domain.errors import StoreUnavailable
 from gateway.secrets import read_passphrase
 from gateway.settings import CannotStart
-from tenants.directory.backup import DIRECTORY_FILE
-from tenants.directory.sqlite import SqliteDirectory, open_directory
+from tenants.directory.sqlite import DIRECTORY_FILE, SqliteDirectory, open_directory
 from tenants.keys.home import HomeKeys, KeySettings, open_keys
 from tenants.keys.keyring import Keyring
 from tenants.registry import StoreRegistry

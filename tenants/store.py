@@ -52,7 +52,7 @@ __all__ = ["AgencyStore", "Change", "Page"]
 T = TypeVar("T")
 DECODED_RECORDS_MAX = 128
 DECODED_BODY_BYTES_MAX = 16 * 1024
-_LISTED_AT_ONCE = 99  # with the one that tells of more, what a store reads without a thread
+_AT_ONCE = 99  # with the one that tells of more, what a store reads without a thread
 _BLIND_BYTES = 16
 
 
@@ -213,9 +213,7 @@ class AgencyStore:
         found: list[R] = []
         after: str | None = None
         while True:
-            page = await self.query(
-                record_type, index, part, first=_LISTED_AT_ONCE, after=after, lo=lo
-            )
+            page = await self.query(record_type, index, part, first=_AT_ONCE, after=after, lo=lo)
             found += page.items
             if not page.has_next:
                 return found

@@ -163,7 +163,7 @@ def locked_versions(lock: str) -> dict[str, tuple[int, ...]]:
     }
 
 
-@pytest.mark.parametrize("lock", ["run", "dev", "ministack", "bench"])
+@pytest.mark.parametrize("lock", ["run", "dev", "ministack", "bench", "valkey"])
 def test_locks_are_hashed_and_name_no_index(lock: str) -> None:
     """Every locked package has hashes, and no address of an index is in the lock."""
     text = (ROOT / "requirements" / f"{lock}.txt").read_text("utf-8")
@@ -173,7 +173,7 @@ def test_locks_are_hashed_and_name_no_index(lock: str) -> None:
     assert all("--hash=sha256:" in package for package in packages)
 
 
-@pytest.mark.parametrize("lock", ["run", "dev", "ministack", "bench"])
+@pytest.mark.parametrize("lock", ["run", "dev", "ministack", "bench", "valkey"])
 def test_locked_packages_are_past_their_known_holes(lock: str) -> None:
     """No locked version is one with a hole that matters here."""
     locked = locked_versions(lock)

@@ -49,6 +49,8 @@ from schema.rules import Rule
 
 _STEERING = frozenset({"skip", "include"})
 _FETCHED_BYTES = 1_500
+FIELDS_MAX = 1_500
+"""Compiling takes about 10 µs a field, on the event loop."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -187,6 +189,7 @@ class _Compiler:
         self._variables = VariableValues({}, dict(steered))
         self._refused = frozenset(id(rule) for rule in refused)
         self._hide = hide
+        self._fields = 0
 
     def root(self, root: GraphQLObjectType) -> Level:
         """Return the first level."""
@@ -213,6 +216,7 @@ class _Compiler:
         entries: list[Entry] = []
         fetched: list[Fetched] = []
         weight = 0
+        self._count(len(fields))
         for number, (key, details) in enumerate(fields.items()):
             entry = self._entry(object_type, key, details, at_root=at_root)
             if entry is None:
@@ -256,7 +260,9 @@ class _Compiler:
         if not is_object_type(named) or named.is_type_of is not None:
             return None
         entries = []
-        for inner_key, inner_details in self._below(named, details).items():
+        fields = self._below(named, details)
+        self._count(len(fields))
+        for inner_key, inner_details in fields.items():
             entry = self._entry(named, inner_key, inner_details)
             if entry is None:
                 return None
@@ -307,6 +313,12 @@ class _Compiler:
             level=level,
             completed=shape.is_nested or (is_object_type(named) and named.is_type_of is not None),
         )
+
+    def _count(self, fields: int) -> None:
+        """Count fields as they are compiled; raises NotPlanned beyond what one plan may have."""
+        self._fields += fields
+        if self._fields > FIELDS_MAX:
+            raise NotPlanned("too many fields")
 
     def _is_refused(self, gate: Gate | None) -> bool:
         return gate is not None and id(gate.rule) in self._refused

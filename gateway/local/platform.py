@@ -37,7 +37,7 @@ from gateway.workspace import (
 from integrations.transunion.certificates import CertificateFiles, ensure_certificates
 from integrations.transunion.local import simulator_settings
 from integrations.transunion.simulator import Simulator
-from tenants.directory.backup import DIRECTORY_FILE
+from tenants.directory.sqlite import DIRECTORY_FILE
 from tenants.keys.home import KEYRING_FILE, ROOT_KEY_FILE, KeySettings
 
 Tell = Callable[[str], None]

@@ -29,9 +29,12 @@ from domain.errors import (
     VersionConflict,
 )
 from gateway.app import Parts, create_app
+from gateway.budgets.opening import open_budgets
 from gateway.config import Config, load_config
 from gateway.identity.credentials import Credential
 from gateway.metrics import Metrics
+from gateway.secrets import Secrets
+from gateway.trusted_documents import open_trusted_documents
 from resolvers.context import RequestContext
 from tenants.directory.port import Directory
 from tenants.store import AgencyStore
@@ -41,6 +44,8 @@ OPERATOR = "operator.almoner.token"
 SUSPENDED = "counselor.closed.token"
 STRANGER = "counselor.unknown.token"
 BROKEN_STORE = "counselor.broken.token"
+OTHER_COUNSELOR = "counselor2.harbor.token"
+MACHINE = "machine.harbor.key"
 SECRET_VALUE = "666-48-4418"
 
 HARBOR = Agency(id="1", slug="harbor", name="Harbor", states=("MI",), store_url="x:", pools=())
@@ -65,6 +70,14 @@ PRINCIPALS: Mapping[str, Principal] = {
     SUSPENDED: principal(CLOSED.id, PrincipalKind.COUNSELOR, Group.COUNSELORS),
     STRANGER: principal("nowhere", PrincipalKind.COUNSELOR, Group.COUNSELORS),
     BROKEN_STORE: principal(BROKEN.id, PrincipalKind.COUNSELOR, Group.COUNSELORS),
+    OTHER_COUNSELOR: dataclasses.replace(
+        principal(HARBOR.id, PrincipalKind.COUNSELOR, Group.COUNSELORS), subject="subject-2"
+    ),
+    MACHINE: dataclasses.replace(
+        principal(HARBOR.id, PrincipalKind.INTEGRATION, Group.COUNSELORS),
+        subject="key_1",
+        group=None,
+    ),
     OPERATOR: principal(None, PrincipalKind.OPERATOR, Group.OPERATORS),
 }
 
@@ -84,7 +97,7 @@ class World:
 
 
 class FakeAuthenticator:
-    """Knows five tokens by heart."""
+    """Knows seven credentials by heart."""
 
     async def authenticate(self, credential: Credential) -> Principal:
         """Return whose token it is."""
@@ -292,21 +305,33 @@ def small_app(
     config: Config | None = None,
     *,
     authenticator: FakeAuthenticator | None = None,
+    schema: strawberry.Schema | None = None,
     **overrides: Any,
 ) -> Starlette:
-    """Return the gateway over the small schema."""
+    """Return the gateway over the small schema, or another one; budgets and files are real."""
 
     @asynccontextmanager
-    async def open_fakes(_config: Config, _metrics: Metrics) -> AsyncIterator[Parts]:
-        yield Parts(
-            authenticator=authenticator or FakeAuthenticator(),
-            directory=cast("Directory", FakeDirectory(world)),
-            stores=FakeStores(world),
-            bureaus=NoBureaus(),
-        )
+    async def open_fakes(config: Config, metrics: Metrics) -> AsyncIterator[Parts]:
+        async with (
+            open_budgets(config, metrics, Secrets({})) as budgets,
+            open_trusted_documents(
+                config.trusted_documents, config.limits, untrusted=metrics.document_untrusted
+            ) as trusted,
+        ):
+            yield Parts(
+                authenticator=authenticator or FakeAuthenticator(),
+                directory=cast("Directory", FakeDirectory(world)),
+                stores=FakeStores(world),
+                bureaus=NoBureaus(),
+                budgets=budgets,
+                trusted=trusted,
+            )
 
     return create_app(
-        config or small_config(), schema=small_schema(world), parts=open_fakes, **overrides
+        config or small_config(),
+        schema=schema or small_schema(world),
+        parts=open_fakes,
+        **overrides,
     )
 
 

@@ -73,13 +73,14 @@ def test_chained_fragments_cost_no_more_than_their_bytes(levels: int) -> None:
     """2^n fields written in n lines are judged in milliseconds."""
     spreads, aliases = parse(chain(levels)), parse(chain(levels, "a: child{...F{n}} ...F{n}"))
 
-    began = time.perf_counter()
-    check_document(spreads, LIMITS)
-    with pytest.raises(DocumentTooComplex):
-        check_document(aliases, LIMITS)
-    seconds = time.perf_counter() - began
+    def seconds() -> float:
+        began = time.thread_time()
+        check_document(spreads, LIMITS)
+        with pytest.raises(DocumentTooComplex):
+            check_document(aliases, LIMITS)
+        return time.thread_time() - began
 
-    assert seconds < 0.005 * levels / 30
+    assert min(seconds() for _ in range(5)) < 0.005 * levels / 30
 
 
 @pytest.mark.parametrize(

@@ -381,8 +381,8 @@ async def test_timing_by_stage_is_for_development(
 
     names = [part.split(";")[0].strip() for part in answer.headers["server-timing"].split(",")]
     assert names == [
-        "limits", "identity", "agency", "store", "context", "document", "execute", "audit",
-        "response",
+        "limits", "identity", "agency", "store", "context", "document", "budget", "execute",
+        "audit", "response",
     ]  # fmt: skip
     assert "server-timing" not in (await ask(client, "{ hello }")).headers
 

@@ -13,7 +13,8 @@ from tests.gateway.small_gateway import SECRET_VALUE, World, client_of, small_ap
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 TRACEPARENT = f"00-{TRACE}-b7ad6b7169203331-01"
 STAGES = [
-    "limits", "identity", "agency", "store", "context", "document", "execute", "audit", "response",
+    "limits", "identity", "agency", "store", "context", "document", "budget", "execute", "audit",
+    "response",
 ]  # fmt: skip
 
 
@@ -47,7 +48,7 @@ async def test_spans_hold_no_personal_data(world: World) -> None:
     query = f'{{ boom hello(name: "{SECRET_VALUE}") }}'
     spans = await spans_of(world, query, {"traceparent": "garbage", "tracestate": SECRET_VALUE})
 
-    assert len(spans) == 10
+    assert len(spans) == 11
     assert not [span for span in spans if "48-4418" in span.to_json()]
 
 

@@ -31,7 +31,7 @@ NUMBERS = GraphQLSchema(
 
 @pytest.fixture
 async def agency(tmp_path: Path) -> AsyncIterator[World]:
-    """An agency with a store of its own, empty."""
+    """Open an agency with a store of its own, empty."""
     async with open_world(tmp_path) as opened:
         yield opened
 

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.access import Principal
+from domain.actors import Group
 from gateway.identity.claims import (
+    AGENCY_GROUPS,
     ISSUER_CHARACTERS_MAX,
     LIFETIME_SECONDS_MAX,
     NAME_CHARACTERS_MAX,
@@ -16,11 +18,12 @@ from gateway.identity.claims import (
     decode_base64url,
     is_token,
     read_token,
+    verify,
 )
 from gateway.identity.refusals import Reason, Refusal
 from tests.gateway.identity.conftest import World
 from tests.gateway.identity.directory_changes import refused
-from tests.gateway.identity.forge import GONE, NOW, SUBJECT, decode, encode
+from tests.gateway.identity.forge import AT, GONE, NOW, SUBJECT, decode, encode
 
 
 def why_not(text: str) -> Reason:
@@ -77,6 +80,18 @@ def test_names_and_issuers_may_have_just_so_many_characters(world: World) -> Non
         assert why_not(signer.token(iss=wrong)) is Reason.MALFORMED_CLAIM
     for wrong in (f"{name}n", "", 5, None):
         assert why_not(signer.token({"kid": wrong})) is Reason.MALFORMED_KEY_ID
+
+
+def test_a_token_is_held_against_the_pool_that_it_is_judged_by(world: World) -> None:
+    """Though one key may sign for both: whose issuer it does not name, gives it no claims."""
+    token = read_token(world.signers.harbor.token())
+    key = world.signers.harbor.key.public_key()
+    (harbor,), (summit,) = world.harbor.pools, world.summit.pools
+    claims = verify(token, key=key, pool=harbor, groups=AGENCY_GROUPS, at=AT)
+    assert (claims.subject, claims.group) == (SUBJECT, Group.COUNSELORS)
+    with pytest.raises(Refusal) as refusal:
+        verify(token, key=key, pool=summit, groups=AGENCY_GROUPS, at=AT)
+    assert refusal.value.reason is Reason.UNKNOWN_ISSUER
 
 
 @pytest.mark.parametrize(
