@@ -11,6 +11,7 @@ CLAIM_DAYS = 30
 CLAIM_DAYS_MAX = 180  # renewals included, until an admin approves anew
 MINUTES_MAX_COUNSELOR = CLAIM_DAYS * 24 * 60
 MINUTES_MAX_OPERATOR = 60
+_LEAST_TIME = timedelta(microseconds=1)
 REQUEST_LAPSES_HOURS = 24
 REQUESTS_OPEN_MAX = 20  # asked for and not ended, for each person in an agency
 KEY_DAYS_MIN = 1
@@ -60,9 +61,9 @@ class AccessGrant:
     subject: global id of the application or consumer that it opens, under whose root a counselor's
     grant lives; None opens all of the agency, for operators alone. minutes: how long it was asked
     for. renewable_until: of a claim, which the queue's rule gives without an approval, until when
-    it can be renewed or made anew; None for what an admin has to approve. approved_by: the admin,
-    or of a claim that was handed over the counselor who did. expires_at: of a request, when it
-    lapses.
+    it can be renewed or made anew, which is before its end where an admin took it back; None for
+    what an admin has to approve. approved_by: the admin, or of a claim that was handed over the
+    counselor who did. expires_at: of a request, when it lapses.
     """
 
     id: str
@@ -86,16 +87,20 @@ class AccessGrant:
 
     @property
     def taken_back(self) -> bool:
-        """Say whether it is a claim that an admin ended."""
-        limit = self.renewable_until
-        return limit is not None and self.revoked_at is not None and limit <= self.revoked_at
+        """Say whether it is a claim that an admin ended, or barred when it had ended."""
+        return self.renewable_until is not None and self.renewable_until < self.expires_at
 
     def revoked(self, at: datetime, *, by_admin: bool) -> "AccessGrant":
         """Return the grant ended; a claim that an admin ends is not made anew by itself."""
+        ended = replace(self, revoked_at=at)
+        return ended.barred(at) if by_admin else ended
+
+    def barred(self, at: datetime) -> "AccessGrant":
+        """Return a claim that is not made anew by itself from then on; what is none, as it is."""
         limit = self.renewable_until
-        if by_admin and limit is not None:
-            limit = min(limit, at)
-        return replace(self, revoked_at=at, renewable_until=limit)
+        if limit is None or self.taken_back:
+            return self
+        return replace(self, renewable_until=min(limit, at, self.expires_at - _LEAST_TIME))
 
     @property
     def ended_at(self) -> datetime:

@@ -52,8 +52,15 @@ async def applications(
     Consumers: their own. Counselors and operators: those they hold a live grant for. Machines, and
     operators whose grant is over the whole agency: all.
     """
-    window = read_window(first, after, last, before)
-    wanted = given(where) or ApplicationFilter()
+    page = await _within_reach(context, read_window(first, after, last, before), given(where))
+    await _note_reach(context, page)
+    return page
+
+
+async def _within_reach(
+    context: RequestContext, window: Window, where: ApplicationFilter | None
+) -> Listing[Application]:
+    wanted = where or ApplicationFilter()
     keep = _keeps(wanted)
     if (granted := await context.guard.application_ids()) is not None:
         return await _granted(context, granted, window, keep)
@@ -75,8 +82,18 @@ async def applications_of(
     """Return the consumer's applications that the principal may read, newest first."""
     window = read_forward(first, after)
     if (granted := await context.guard.application_ids()) is not None:
-        return await _granted(context, granted, window, lambda one: one.consumer_id == consumer.id)
-    return await _of_consumer(context, consumer.id, window, lambda one: True)  # noqa: ARG005
+        page = await _granted(context, granted, window, lambda one: one.consumer_id == consumer.id)
+    else:
+        page = await _of_consumer(context, consumer.id, window, lambda one: True)  # noqa: ARG005
+    await _note_reach(context, page)
+    return page
+
+
+async def _note_reach(context: RequestContext, page: Listing[Application]) -> None:
+    """Have the guard note by which grant each of them is read."""
+    if context.principal.kind in (PrincipalKind.COUNSELOR, PrincipalKind.OPERATOR):
+        for application in page.items:
+            await context.guard.reaches(application)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,8 +65,7 @@ async def assign(
     """
     counselor = to or context.principal.actor
     limit = await _limit(context, application, counselor, handed_on)
-    if limit <= context.request.at:
-        raise _limit_reached()
+    check_limit(context, limit)
     return new_assignment(context, application.id, to=to, reason=reason, limit=limit)
 
 
@@ -94,27 +93,46 @@ async def claim_of(context: RequestContext, assignment: Assignment) -> AccessGra
     return grant
 
 
+def check_limit(context: RequestContext, limit: datetime) -> None:
+    """Raise InvalidTransition where the limit has been reached."""
+    if limit <= context.request.at:
+        raise _limit_reached()
+
+
+async def limit_over(
+    context: RequestContext,
+    consumer_id: str,
+    counselor: Actor,
+    *others: AccessGrant,
+    approved_over: str | None = None,
+) -> datetime:
+    """Return until when the counselor may have an application, by all that they had before.
+
+    Claims count over every application of the consumer, whose data each of them opens; an approval
+    counts for the application that it is over. others: claims of other people that count too.
+    """
+    store = store_of(context)
+    applications = await applications_of(store, consumer_id)
+    grants = await store.children_many(AccessGrant, [one.id for one in applications])
+    held = [
+        grant
+        for over in grants.values()
+        for grant in over
+        if grant.grantee.id == counselor.id and (grant.claimed or grant.subject == approved_over)
+    ]
+    return claim_limit([*held, *others], context.request.at)
+
+
 async def _limit(
     context: RequestContext,
     application: Application,
     counselor: Actor,
     handed_on: AccessGrant | None = None,
 ) -> datetime:
-    """Return until when the counselor may have the application, by all that they had before.
-
-    Claims count over every application of the consumer, whose data each of them opens; an approval
-    counts for the application that it is over.
-    """
-    store = store_of(context)
-    applications = await applications_of(store, application.consumer_id)
-    grants = await store.children_many(AccessGrant, [one.id for one in applications])
-    held = [
-        grant
-        for over in grants.values()
-        for grant in over
-        if grant.grantee.id == counselor.id and (grant.claimed or grant.subject == application.id)
-    ]
-    return claim_limit([*held, *([handed_on] if handed_on else [])], context.request.at)
+    others = () if handed_on is None else (handed_on,)
+    return await limit_over(
+        context, application.consumer_id, counselor, *others, approved_over=application.id
+    )
 
 
 def _limit_reached() -> InvalidTransition:

@@ -107,8 +107,9 @@ async def approve_access(context: RequestContext, id: str) -> AccessGrant:
 async def revoke_access(context: RequestContext, id: str) -> AccessGrant:
     """End a grant or a request at once: admins any, everybody else their own.
 
-    What somebody works on under it goes back to the queue; from whom an admin took it back, does
-    not claim it again without an approval. What has ended stays as it is: a repetition is harmless.
+    What somebody works on under it goes back to the queue. A claim that an admin takes back, even
+    one that had ended, is not made again without an approval. All else that has ended stays as it
+    is: a repetition is harmless.
     Whatever is written beside it, ending is tried again, so that it does not lose. Raises NotFound.
     """
 
@@ -124,9 +125,12 @@ async def revoke_access(context: RequestContext, id: str) -> AccessGrant:
 async def _revoke(context: RequestContext, id: str, attempt: Attempt) -> AccessGrant:
     grant = await _named(context, id)
     at = context.request.at
-    if at >= grant.ended_at:
-        return grant
     by_admin = context.principal.kind is PrincipalKind.ADMIN
+    if at >= grant.ended_at:
+        barred = grant.barred(at) if by_admin else grant
+        if barred == grant:
+            return grant
+        return await _write(context, barred, "revokeAccess", EventName.ACCESS_REVOKED, attempt)
     revoked, freed = grant.revoked(at, by_admin=by_admin), await _freed(context, grant)
     return await _write(context, revoked, "revokeAccess", EventName.ACCESS_REVOKED, attempt, *freed)
 

@@ -70,8 +70,6 @@ class Guard:
                 self._live = tuple(
                     grant for over in held.values() for grant in over if grant.is_live(self._at)
                 )
-                for grant in self._live:
-                    self.reads.grant(grant)
             return self._live
 
     async def grants(self, scope: Scope = Scope.APPLICATIONS_READ) -> Grants:
@@ -81,6 +79,8 @@ class Guard:
             live = [grant for grant in await self.live_grants() if self._opens(grant, scope)]
             live.sort(key=lambda grant: grant.expires_at)
             opened = self._opened[scope] = {grant.subject: grant for grant in live}
+            for grant in opened.values():
+                self.reads.open(grant.subject, grant)
         return opened
 
     async def grant_over(self, application: Application, scope: Scope) -> AccessGrant | None:
@@ -94,7 +94,7 @@ class Guard:
             if grant.is_live(self._at) and self._opens(grant, scope)
         )
         if longest is not None:
-            self.reads.grant(longest)
+            self.reads.open(application.id, longest)
         return longest
 
     async def grant_over_consumer(self, consumer: Consumer, scope: Scope) -> AccessGrant | None:
@@ -165,12 +165,24 @@ class Guard:
         consumer = await self._loaders.consumers.load(global_id)
         if consumer is None:
             return None
-        within = await self.consumer_ids(scope)
-        if within is not None and consumer.id not in within:
+        if not await self.reaches_consumer(consumer, scope):
             self.reads.refuse(None, consumer.id)
             return None
         self.reads.consumer(consumer)
         return consumer
+
+    async def reaches_consumer(
+        self, consumer: Consumer, scope: Scope = Scope.CONSUMERS_READ
+    ) -> bool:
+        """Say whether the consumer is within reach, for what `scope` is about."""
+        within = await self.consumer_ids(scope)
+        if within is not None and consumer.id not in within:
+            return False
+        opened = self._opened.get(scope, {})
+        grant = opened.get(consumer.id) or opened.get(None)
+        if grant is not None:
+            self.reads.open(consumer.id, grant)
+        return True
 
     async def consumer_ids(self, scope: Scope = Scope.CONSUMERS_READ) -> frozenset[str] | None:
         """Return the global ids of the consumers within reach; None means all of the agency."""

@@ -20,7 +20,7 @@ from domain.validation import (
     clean_optional_text,
 )
 from resolvers.applications import application_named, status_after_edit
-from resolvers.assignments import new_assignment
+from resolvers.assignments import check_limit, limit_over, new_assignment
 from resolvers.consumers import consumer_named
 from resolvers.context import RequestContext
 from resolvers.inputs import (
@@ -194,12 +194,17 @@ async def _reach_ends(
 ) -> tuple[datetime | None, datetime | None]:
     """Return when the counselor's reach over a consumer ends, and until when it can be renewed.
 
-    Starting another application for somebody must not prolong either.
+    Starting another application for somebody must not prolong either. Raises InvalidTransition
+    where an admin took one of the consumer's applications back.
     """
     grant = await context.guard.grant_over_consumer(consumer, Scope.APPLICATIONS_WRITE)
     if grant is None:
         return None, None
-    return grant.expires_at, grant.renewable_until or grant.expires_at
+    if grant.renewable_until is None:
+        return grant.expires_at, grant.expires_at
+    limit = await limit_over(context, consumer.id, context.principal.actor)
+    check_limit(context, limit)
+    return grant.expires_at, min(limit, grant.renewable_until)
 
 
 async def _known_consumer(context: RequestContext, input: StartApplicationInput) -> Consumer | None:

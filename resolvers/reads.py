@@ -115,7 +115,7 @@ class Reads:
     def __init__(self) -> None:
         self._asked: dict[str, None] = {}
         self._consumers: dict[str, str] = {}
-        self._reasons: dict[str | None, str] = {}
+        self._reasons: dict[str | None, dict[str, None]] = {}
         self._fields: dict[str, int] = {}
         self._covered: set[str] = set()
         self.passed: set[int] = set()
@@ -127,13 +127,14 @@ class Reads:
         """Note that a root field is asked for."""
         self._asked[root_field] = None
 
-    def grant(self, grant: AccessGrant) -> None:
-        """Learn why the principal may read what the grant is over; None is the whole agency.
+    def open(self, owner: str | None, grant: AccessGrant) -> None:
+        """Note by which grant the owner's data is reached; None is the whole agency's.
 
         A claim's reason is ours. One that somebody typed is sealed, and the ledger never is: in its
         place stands the grant.
         """
-        self._reasons[grant.subject] = grant.reason if grant.claimed else grant.id
+        reason = grant.reason if grant.claimed else grant.id
+        self._reasons.setdefault(owner, {})[reason] = None
 
     def application(self, application: Application) -> None:
         """Note that an application is handed out."""
@@ -205,28 +206,35 @@ class Reads:
         What a change's own audit line covers is left out, unless more was read than what was done.
         """
         fields_of: dict[str, int] = {}
-        first: dict[str, str] = {}
+        owners_of: dict[str, list[str]] = {}
         known = self._consumers
         for owner, fields in self._fields.items():
             whose = known.get(owner, owner)
             if whose in fields_of:
                 fields_of[whose] |= fields
+                owners_of[whose].append(owner)
             else:
-                fields_of[whose], first[whose] = fields, owner
+                fields_of[whose], owners_of[whose] = fields, [owner]
         groups: dict[tuple[int, str | None], list[str]] = {}
         for whose, fields in fields_of.items():
             if fields & personal or whose not in self._covered:
-                purpose = self._purpose(first[whose]) if self._reasons else None
-                groups.setdefault((fields, purpose), []).append(first[whose])
+                purpose = self._purpose(owners_of[whose]) if self._reasons else None
+                groups.setdefault((fields, purpose), []).append(owners_of[whose][0])
         return groups
 
-    def _purpose(self, owner: str) -> str | None:
-        """Return the reason of the grant that opens the owner's data; a consumer's opens with any.
+    def _purpose(self, owners: Iterable[str]) -> str | None:
+        """Return the reasons of all grants that open these owners' data.
 
         None where there is none: consumers read their own, machines within their scopes.
         """
-        reason = self._reasons.get(owner, self._reasons.get(None))
-        if reason is None and owner.startswith("con_"):
-            through = (one for one, whose in self._consumers.items() if whose == owner)
-            reason = next((self._reasons[one] for one in through if one in self._reasons), None)
-        return reason
+        reasons = dict.fromkeys(one for owner in owners for one in self._reasons_of(owner))
+        return ", ".join(reasons) or None
+
+    def _reasons_of(self, owner: str) -> Iterable[str]:
+        """Return why the owner's data is read: by a grant over it, or else over what holds it."""
+        through = (one for one, whose in self._consumers.items() if whose == owner)
+        for over in (owner, self._consumers.get(owner), *through, None):
+            found = self._reasons.get(over)
+            if found is not None:
+                return found
+        return ()

@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 class Operation:
     """One operation of a checked document: what the client wants done.
 
-    sights: how often it has been asked for. steering: what decides between its plans, once that is
-    known. coercing: how its variables are coerced. price: what it may come to.
+    steering: what decides between its plans, once that is known. combinations: how often each of
+    these has been seen. coercing: how its variables are coerced. price: what it may come to.
     plans: kept by `plans.py`.
     """
 
     document: DocumentNode
     node: OperationDefinitionNode
-    sights: int = 0
     steering: "Steering | None" = None
     coercing: "VariablesOf | None" = None
     price: CostFormula | None = None
+    combinations: dict[Any, int] = field(default_factory=dict)
     plans: dict[Any, "Plan"] = field(default_factory=dict)
 
     @property
@@ -63,7 +63,6 @@ class _Checked:
             refuse_subscription(self.document, name)
             node = choose_operation(self.document, name)
             operation = self.operations[name] = Operation(self.document, node)
-        operation.sights += 1
         return operation
 
 

@@ -42,8 +42,9 @@ class Abnormal(Exception):
 
 _KNOWN = (Abnormal, bool, float, int, is_awaitable, isinstance, list, str, tuple)
 """What generated code knows beside its own names."""
-_STRUCT_BYTES = 2_500
-_FIELD_BYTES = 400
+_STRUCT_BYTES = 4_500
+_FIELD_BYTES = 700
+_BYTES_PER_CHARACTER = 8
 _INT_CHECK = "{v}.__class__ is not int or not -2147483648 <= {v} <= 2147483647"
 _FAST_CHECKS: dict[object, str] = {
     GraphQLString: "{v}.__class__ is not str",
@@ -139,7 +140,7 @@ class _Writer:
     def function(self) -> Emit:
         """Return the function that was written."""
         source = "\n".join(self._lines)
-        self.weight += 4 * len(source)
+        self.weight += _BYTES_PER_CHARACTER * len(source)
         namespace = {**self._names, "__builtins__": {}}
         exec(compile(source, "<operation plan>", "exec"), namespace)  # noqa: S102  # nosec B102 -- written above, of the schema's own names
         emit: Emit = namespace["emit"]

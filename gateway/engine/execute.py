@@ -14,8 +14,9 @@ from graphql import GraphQLError, GraphQLSchema
 from gateway.config import Limits
 from gateway.engine.documents import Documents, Operation
 from gateway.engine.encoding import encode
-from gateway.engine.executing import Execution, Means, Outcome
+from gateway.engine.executing import Execution, Outcome
 from gateway.engine.faults import document_entry, field_errors
+from gateway.engine.plans import Means
 from gateway.engine.variables import variable_faults
 from gateway.errors import VALIDATION_FAILED, DocumentRefused, entry_of
 from resolvers.context import RequestContext

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, TypeGuard, cast
 
 from graphql import GraphQLError, GraphQLSchema, execute
@@ -12,21 +11,12 @@ from strawberry.execution import optimized_is_awaitable
 
 from gateway.engine.arguments import VariablesOf
 from gateway.engine.documents import Operation
-from gateway.engine.plans import Plans
+from gateway.engine.plans import SIGHTS_BEFORE_PLAN, Means, Plans
 from gateway.engine.run import Run
 from gateway.engine.running import run_plan
 
 # Strawberry declares it as a plain test, which is what graphql-core calls it as.
 _IS_AWAITABLE = cast("Callable[[object], TypeGuard[Awaitable[object]]]", optimized_is_awaitable)
-SIGHTS_BEFORE_PLAN = 2
-
-
-class Means(StrEnum):
-    """By what an operation was executed."""
-
-    PLAN = "plan"
-    FIRST_SIGHT = "first_sight"
-    FALLBACK = "fallback"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +52,15 @@ class Execution:
 
         executor: graphql-core's, for what has no plan. errors_max: of coercing variables. hide: no
         suggestions in errors. plan_bytes, plans_max: what is kept. sights: on which one an
-        operation is compiled.
+        operation is compiled, for each way of being steered.
         """
         self._schema = schema
         self._executor = executor
         self._errors_max = errors_max
         self._hide = hide
-        self._sights = sights
-        self.plans = Plans(schema, bytes_max=plan_bytes, plans_max=plans_max, hide=hide)
+        self.plans = Plans(
+            schema, bytes_max=plan_bytes, plans_max=plans_max, hide=hide, sights=sights
+        )
 
     async def run(
         self,
@@ -79,8 +70,6 @@ class Execution:
         root: object = None,
     ) -> Outcome:
         """Execute an operation; `root` is the value that the root fields are read of."""
-        if operation.sights < self._sights:
-            return await self._by_core(operation, variables, context, root, Means.FIRST_SIGHT)
         coercing = operation.coercing
         if coercing is None:
             coercing = operation.coercing = VariablesOf(
@@ -90,8 +79,8 @@ class Execution:
         if not isinstance(coerced, VariableValues):
             return Outcome(None, coerced, Means.PLAN)
         plan = self.plans.find(operation, coerced.coerced, context)
-        if plan is None:
-            return await self._by_core(operation, variables, context, root, Means.FALLBACK)
+        if isinstance(plan, Means):
+            return await self._by_core(operation, variables, context, root, plan)
 
         def build() -> Executor[Any]:
             return self._built(operation, variables, context, root)

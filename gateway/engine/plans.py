@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any
 
 from graphql import GraphQLError, GraphQLSchema
@@ -12,23 +13,42 @@ from gateway.engine.levels import NotPlanned
 from resolvers.context import RequestContext
 
 _Key = tuple[tuple[Any, ...], int]
+SIGHTS_BEFORE_PLAN = 2
+COMBINATIONS_MAX = 16
+"""Of steering variables and refused rules, for which one operation has plans."""
+
+
+class Means(StrEnum):
+    """By what an operation was executed."""
+
+    PLAN = "plan"
+    FIRST_SIGHT = "first_sight"
+    FALLBACK = "fallback"
 
 
 class Plans:
     """Plans by operation, by the values of the variables that steer it, and by refused rules.
 
-    No plan is shared by two callers of whom one is refused what the other is not. They are kept
-    with their operations, and bounded over all by number and by memory: where there is no room, the
-    oldest is forgotten that has not been used since it was last looked at.
+    No plan is shared by two callers of whom one is refused what the other is not. Each combination
+    is compiled when it is seen again, and a few of an operation at most: clients choose them. Plans
+    are kept with their operations, and bounded over all by number and by memory: where there is no
+    room, the oldest is forgotten that has not been used since it was last looked at.
     """
 
     def __init__(
-        self, schema: GraphQLSchema, *, bytes_max: int, plans_max: int, hide: bool
+        self,
+        schema: GraphQLSchema,
+        *,
+        bytes_max: int,
+        plans_max: int,
+        hide: bool,
+        sights: int = SIGHTS_BEFORE_PLAN,
     ) -> None:
         self._schema = schema
         self._hide = hide
         self._bytes_max = bytes_max
         self._plans_max = plans_max
+        self._sights = sights
         self._kept: deque[tuple[Operation, _Key]] = deque()
         self.bytes = 0
 
@@ -38,28 +58,43 @@ class Plans:
 
     def find(
         self, operation: Operation, variables: Mapping[str, Any], context: object
-    ) -> Plan | None:
-        """Return the plan for this caller; None where graphql-core has to execute the operation."""
+    ) -> Plan | Means:
+        """Return the plan for this caller, or why graphql-core has to execute the operation."""
         steering = operation.steering
         if steering is None:
             steering = operation.steering = self._steering(operation)
         if not steering.covered:
-            return None
+            return Means.FALLBACK
         steered = tuple([variables.get(name) for name in steering.variables])
         key = (steered, _refused(steering, context))
         plan = operation.plans.get(key)
         if plan is not None:
             plan.used = True
             return plan
-        plan = self._compiled(operation, steering, *key)
-        if plan is not None:
-            self._keep(operation, key, plan)
-        return plan
+        seen = operation.combinations.get(key, 0) + 1
+        if seen > 1 or len(operation.combinations) < COMBINATIONS_MAX:
+            operation.combinations[key] = seen
+            if seen < self._sights:
+                return Means.FIRST_SIGHT
+            plan = self._compiled(operation, steering, *key)
+            if plan is not None:
+                self._keep(operation, key, plan)
+                return plan
+        return Means.FALLBACK
 
     def _keep(self, operation: Operation, key: _Key, plan: Plan) -> None:
         operation.plans[key] = plan
         self._kept.append((operation, key))
         self.bytes += plan.weight
+        plan.kept = True
+        self._make_room()
+
+    def _grown(self, plan: Plan, weight: int) -> None:
+        if plan.kept:
+            self.bytes += weight
+            self._make_room()
+
+    def _make_room(self) -> None:
         while self.bytes > self._bytes_max or len(self._kept) > self._plans_max:
             self._forget_one()
 
@@ -70,6 +105,7 @@ class Plans:
             plan = operation.plans[key]
             if not plan.used:
                 del operation.plans[key]
+                plan.kept = False
                 self.bytes -= plan.weight
                 return
             plan.used = False
@@ -93,6 +129,7 @@ class Plans:
                 {name: value for name, value in given if value is not None},
                 [rule for bit, rule in enumerate(steering.rules) if refused >> bit & 1],
                 hide=self._hide,
+                grown=self._grown,
             )
         except NotPlanned:
             operation.steering = Steering(covered=False)

@@ -83,9 +83,13 @@ def test_an_admin_ends_a_claim_for_good() -> None:
     assert given_back == replace(claim, revoked_at=later)
     assert not given_back.taken_back
     long_after = claim.revoked(AT + SPAN + DAY, by_admin=True)
-    assert (long_after.renewable_until, long_after.taken_back) == (AT + SPAN, True)
+    assert long_after.taken_back
+    assert given_back.barred(later).taken_back
+    assert given_back.barred(later).revoked_at == later
+    assert taken.barred(later + DAY) == taken
     approval = an_approval(AT)
     assert approval.revoked(later, by_admin=True) == replace(approval, revoked_at=later)
+    assert approval.barred(later) == approval
 
 
 def test_a_claim_lasts_thirty_days_and_never_beyond_its_limit() -> None:

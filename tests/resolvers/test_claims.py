@@ -213,6 +213,48 @@ async def test_an_admins_approval_begins_a_new_span(world: World, submitted: App
     assert await claim(world, counselor, submitted) == "INVALID_TRANSITION"
 
 
+@pytest.mark.parametrize("ended", ["given back", "lapsed"])
+async def test_a_claim_that_has_ended_can_still_be_barred(
+    world: World, submitted: Application, ended: str
+) -> None:
+    """Who gives back before an admin takes it back has it no sooner than who does not."""
+    counselor, admin = world.person(Group.COUNSELORS), world.person(Group.ADMINS)
+    assert await claim(world, counselor, submitted) is None
+    stored = await world.store.get(Application, submitted.id)
+    assert stored is not None
+    assert stored.assignment is not None
+    if ended == "lapsed":
+        world.later(days=CLAIM_DAYS)
+    else:
+        assert not (await world.ask(counselor, RELEASE, {"id": submitted.id})).errors
+    world.later(minutes=1)
+    for _ in range(2):
+        assert not (await world.ask(admin, REVOKE, {"id": stored.assignment.grant_id})).errors
+    world.later(minutes=1)
+    assert await claim(world, counselor, submitted) == "INVALID_TRANSITION"
+    await granted(world, counselor, submitted.id, scope="applications:write")
+    assert await claim(world, counselor, submitted) is None
+
+
+async def test_who_is_barred_starts_no_other_application(
+    world: World, submitted: Application
+) -> None:
+    """Another claim of the same consumer's does not open a way round what an admin took back."""
+    counselor, admin = world.person(Group.COUNSELORS), world.person(Group.ADMINS)
+    consumer = await world.store.get(Consumer, submitted.consumer_id)
+    assert consumer is not None
+    other = await world.add_application(consumer, ApplicationStatus.SUBMITTED)
+    for one in (submitted, other):
+        assert await claim(world, counselor, one) is None
+    stored = await world.store.get(Application, submitted.id)
+    assert stored is not None
+    assert stored.assignment is not None
+    world.later(minutes=1)
+    assert not (await world.ask(admin, REVOKE, {"id": stored.assignment.grant_id})).errors
+    answer = await world.ask(counselor, START, {"input": {"consumerId": consumer.id}})
+    assert answer.code == "INVALID_TRANSITION"
+
+
 async def test_an_application_that_somebody_else_works_on_stays_theirs(
     world: World, submitted: Application
 ) -> None:

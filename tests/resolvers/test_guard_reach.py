@@ -178,6 +178,7 @@ async def test_the_longest_of_several_grants_counts(world: World, longer: str) -
             end = minutes(world, min(count, ends[name]))
             held[name, count] = await give(world, counselor, subject, expires_at=end)
     guard = guard_of(world, counselor)
+    assert {one.id for one in await guard.live_grants()} == {one.id for one in held.values()}
     grants = await guard.grants()
     assert {subject: grant.id for subject, grant in grants.items()} == {
         application.id: held["application", 50].id,
@@ -353,7 +354,10 @@ async def test_what_is_remembered_opens_no_more_than_what_holds(world: World) ->
     assert await reached() == [True, False]
     world.backend.calls.clear()
     assert await reached() == [True, False]
+    world.now += timedelta(minutes=5, seconds=7, microseconds=9)
+    assert await reached() == [True, False]
     assert not world.backend.reads, "nothing has changed"
+    world.now -= timedelta(minutes=5, seconds=7, microseconds=9)
     other = await give(world, counselor, second.id, expires_at=minutes(world, 90))
     assert await reached() == [True, True]
     world.later(minutes=29, seconds=59)
@@ -365,9 +369,24 @@ async def test_what_is_remembered_opens_no_more_than_what_holds(world: World) ->
     assert await reached() == [False, False]
     await world.put(replace(grant, expires_at=minutes(world, 60)))
     assert await reached() == [True, False]
+    world.backend.calls.clear()
     world.later(minutes=59, seconds=59)
     assert await reached() == [True, False]
+    assert world.backend.reads, "what ended in an earlier hour is let go"
     world.later(seconds=1)
     assert await reached() == [False, False]
     somebody = guard_of(world, world.person(Group.COUNSELORS))
     assert await somebody.live_grants() == ()
+
+
+@pytest.mark.parametrize("span", [timedelta(minutes=1), timedelta(seconds=1)])
+async def test_a_grant_that_ends_at_once_opens_until_then(world: World, span: timedelta) -> None:
+    """Just after the hour as at any time."""
+    assert world.now.minute == world.now.second == 0
+    counselor, consumer = world.person(Group.COUNSELORS), await world.add_consumer("owner")
+    application = await world.add_application(consumer)
+    moment = timedelta(milliseconds=1)
+    await give(world, counselor, application.id, expires_at=world.now + span - moment)
+    assert await guard_of(world, counselor).reaches(application)
+    world.now += span - moment
+    assert not await guard_of(world, counselor).reaches(application)

@@ -14,6 +14,7 @@ from graphql import (
     is_required_argument,
 )
 
+from domain.access import Scope
 from domain.actors import Group
 from domain.applications import Application
 from domain.audit import AuditLine, AuditOutcome
@@ -39,6 +40,7 @@ from tests.resolvers.documents import (
     UPDATE,
 )
 from tests.resolvers.test_guard import Things, things
+from tests.resolvers.test_guard_reach import acting
 from tests.resolvers.world import CORE, FIELD_NAMES, World
 
 __all__ = ["things"]
@@ -248,6 +250,27 @@ async def test_why_a_counselor_reads_is_told(world: World, things: Things) -> No
     for reader in (things.owner, world.key()):
         (line,) = await _lines_of(world, reader, READ, {"id": things.ids["Application"]})
         assert line.purpose is None
+
+
+async def test_a_line_names_the_grants_that_opened_what_it_tells(world: World) -> None:
+    """Over the file, its consumer or the agency, of several scopes: those used, and no other."""
+    consumer = await world.add_consumer("owner")
+    application = await world.add_application(consumer)
+    document = "query ($id: ID!) { application(id: $id) { state %s } }"
+    scopes = (Scope.CREDIT_READ, Scope.CONSUMERS_READ, Scope.APPLICATIONS_READ, Scope.AUDIT_READ)
+    for subject in (None, consumer.id, application.id):
+        operator = acting(world, *((scope, subject) for scope in scopes))
+        by_scope = {grant.scope: grant.id for grant in operator.grants}
+        for more, used in (
+            ("", [Scope.APPLICATIONS_READ]),
+            ("creditReports { id }", [Scope.APPLICATIONS_READ, Scope.CREDIT_READ]),
+            ("consumer { email }", [Scope.APPLICATIONS_READ, Scope.CONSUMERS_READ]),
+        ):
+            if subject == application.id and Scope.CONSUMERS_READ in used:
+                continue  # a grant over a file is none over its consumer
+            (line,) = await _lines_of(world, operator, document % more, {"id": application.id})
+            assert line.purpose is not None
+            assert line.purpose.split(", ") == [by_scope[scope] for scope in used]
 
 
 async def test_a_change_is_told_once_unless_more_is_read(world: World, things: Things) -> None:

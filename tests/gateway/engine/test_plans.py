@@ -1,5 +1,6 @@
 """Plans: compiled on second sight, one for each way of being steered, kept within bounds."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,11 @@ from graphql import (
 
 from domain.access import Scope
 from domain.actors import Group
+from gateway.engine.compiling import Plan
 from gateway.engine.documents import Operation, choose_operation
 from gateway.engine.encoding import encode
-from gateway.engine.executing import Execution, Means
-from gateway.engine.plans import Plans
+from gateway.engine.executing import Execution
+from gateway.engine.plans import COMBINATIONS_MAX, Means, Plans
 from tests.resolvers.world import CORE, World, open_world
 
 NUMBERS = GraphQLSchema(
@@ -52,10 +54,7 @@ async def test_an_operation_is_compiled_when_it_is_seen_again() -> None:
     """Once by graphql-core, and by its plan from then on, to the same bytes."""
     execution = Execution(NUMBERS)
     asked = operation("{ n1 n2 }")
-    found = []
-    for _ in range(3):
-        asked.sights += 1
-        found.append(await execution.run(asked, {}, None))
+    found = [await execution.run(asked, {}, None) for _ in range(3)]
     assert [one.means for one in found] == [Means.FIRST_SIGHT, Means.PLAN, Means.PLAN]
     assert {encode(one.data) for one in found} == {b'{"n1":1,"n2":2}'}
     assert len(execution.plans) == 1
@@ -74,7 +73,7 @@ async def test_introspection_is_left_to_graphql_core() -> None:
 
 def test_steering_variables_have_plans_of_their_own() -> None:
     """What is skipped is no part of the plan; other variables make no difference."""
-    plans = Plans(NUMBERS, bytes_max=10_000_000, plans_max=100, hide=True)
+    plans = Plans(NUMBERS, bytes_max=10_000_000, plans_max=100, hide=True, sights=1)
     asked = operation("query ($a: Boolean!, $b: Int) { n1 @skip(if: $a) n2 @include(if: $a) }")
     assert not kept_by(plans, asked, {"a": True, "b": 1})
     assert kept_by(plans, asked, {"a": True, "b": 2})
@@ -84,7 +83,7 @@ def test_steering_variables_have_plans_of_their_own() -> None:
 
 def test_the_number_of_plans_is_bounded() -> None:
     """The oldest go first, but for those that have been used since."""
-    plans = Plans(NUMBERS, bytes_max=10_000_000, plans_max=3, hide=True)
+    plans = Plans(NUMBERS, bytes_max=10_000_000, plans_max=3, hide=True, sights=1)
     first, *others = [operation(f"{{ n{n} }}") for n in range(6)]
     plans.find(first, {}, None)
     for one in others:
@@ -96,20 +95,54 @@ def test_the_number_of_plans_is_bounded() -> None:
 
 def test_the_memory_of_plans_is_bounded() -> None:
     """What all of them take stays below the bound, and is given back when they go."""
-    plans = Plans(NUMBERS, bytes_max=60_000, plans_max=1_000, hide=True)
+    plans = Plans(NUMBERS, bytes_max=100_000, plans_max=1_000, hide=True, sights=1)
     for n in range(50):
         plans.find(operation(" ".join(["{", *(f"n{m}" for m in range(n % 7 + 1)), "}"])), {}, None)
-        assert 0 < plans.bytes <= 60_000
-    small = Plans(NUMBERS, bytes_max=1, plans_max=10, hide=True)
-    assert small.find(operation("{ n1 }"), {}, None) is not None
+        assert 0 < plans.bytes <= 100_000
+    small = Plans(NUMBERS, bytes_max=1, plans_max=10, hide=True, sights=1)
+    assert isinstance(small.find(operation("{ n1 }"), {}, None), Plan)
     assert small.bytes == len(small) == 0
+
+
+async def test_each_way_of_being_steered_is_seen_before_it_is_compiled() -> None:
+    """A client that tries all values of many variables has a few plans, and graphql-core."""
+    execution = Execution(NUMBERS)
+    names = [f"v{n}" for n in range(8)]
+    fields = " ".join(f"n{n} @include(if: $v{n})" for n in range(8))
+    asked = operation(
+        f"query ({' '.join(f'${name}: Boolean!' for name in names)}) {{ {fields} n9 }}"
+    )
+    found: Counter[Means] = Counter()
+    for number in range(40):
+        variables = {name: bool(number >> bit & 1) for bit, name in enumerate(names)}
+        for _ in range(2):
+            found[(await execution.run(asked, variables, None)).means] += 1
+    assert len(execution.plans) == found[Means.PLAN] == COMBINATIONS_MAX
+    assert found[Means.FALLBACK] == 80 - 2 * COMBINATIONS_MAX
+
+
+async def test_levels_of_runtime_types_count(agency: World) -> None:
+    """What an abstract type's plan takes on when it is used is part of what is bounded."""
+    consumer = await agency.add_consumer("subject")
+    application = await agency.add_application(consumer)
+    execution = Execution(CORE, sights=0, plan_bytes=100_000)
+    text = f'{{ node(id: "{application.id}") {{ ... on Application {{ id incomes {{ id }} }} }} }}'
+    asked = operation(text)
+    context = agency.context(agency.person(Group.COUNSELORS))
+    plan = execution.plans.find(asked, {}, context)
+    assert isinstance(plan, Plan)
+    before = execution.plans.bytes
+    await execution.run(asked, {}, agency.context(agency.key()))
+    await execution.run(asked, {}, agency.context(agency.key()))
+    assert execution.plans.bytes > before + 10_000
+    assert execution.plans.bytes == sum(one.weight for one in asked.plans.values())
 
 
 async def test_what_one_caller_is_refused_is_in_no_plan_of_another(agency: World) -> None:
     """Callers of whom one may not read a field have plans apart; those alike share one."""
     consumer = await agency.add_consumer("subject")
     application = await agency.add_application(consumer)
-    plans = Plans(CORE, bytes_max=10_000_000, plans_max=100, hide=True)
+    plans = Plans(CORE, bytes_max=10_000_000, plans_max=100, hide=True, sights=1)
     asked = operation(f'{{ application(id: "{application.id}") {{ id notes {{ text }} }} }}')
     callers = [
         agency.person(Group.COUNSELORS),
