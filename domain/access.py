@@ -144,9 +144,15 @@ def claim_limit(held: Iterable[AccessGrant], at: datetime) -> datetime:
         if approved is None or grant.requested_at > approved or grant.taken_back
         else approved + span
         for grant in grants
-        if grant.renewable_until is not None and (approved is None or grant.ended_at > approved)
+        if grant.renewable_until is not None and (approved is None or _counts(grant, approved))
     ]
     return min(limits, default=at + span)
+
+
+def _counts(grant: AccessGrant, approved: datetime) -> bool:
+    """Say whether a claim still counts after an approval: not ended or taken back before it."""
+    end = grant.renewable_until if grant.taken_back else grant.ended_at
+    return end is not None and end > approved
 
 
 def _is_fresh_start(grant: AccessGrant) -> bool:

@@ -202,7 +202,8 @@ async def _reach_ends(
         return None, None
     if grant.renewable_until is None:
         return grant.expires_at, grant.expires_at
-    limit = await limit_over(context, consumer.id, context.principal.actor)
+    actor = context.principal.actor
+    limit = await limit_over(context, consumer.id, actor, approved_over=grant.subject)
     check_limit(context, limit)
     return grant.expires_at, min(limit, grant.renewable_until)
 

@@ -14,6 +14,7 @@ from domain.consumers import Consumer
 from domain.ids import GlobalId, parse_global_id
 
 NAMES_KEPT_MAX = 1024
+REASONS_NAMED_MAX = 8
 # A line has a greatest length, and reading must not run into it: many names become several lines.
 NAMES_CHARACTERS_PER_LINE_MAX = 900
 _CHARACTERS_BESIDE_NAME = 5  # quotes, escaped within a bundle, and a comma
@@ -227,7 +228,9 @@ class Reads:
 
         None where there is none: consumers read their own, machines within their scopes.
         """
-        reasons = dict.fromkeys(one for owner in owners for one in self._reasons_of(owner))
+        reasons = list(dict.fromkeys(one for owner in owners for one in self._reasons_of(owner)))
+        if len(reasons) > REASONS_NAMED_MAX:
+            reasons[REASONS_NAMED_MAX:] = [f"{len(reasons) - REASONS_NAMED_MAX} more"]
         return ", ".join(reasons) or None
 
     def _reasons_of(self, owner: str) -> Iterable[str]:

@@ -187,8 +187,11 @@ class Replayed(Exception):
 class StoreBackend(Protocol):
     """One agency's rows. All methods may raise domain.errors.StoreUnavailable."""
 
-    def epoch(self) -> int:
-        """Return a number that is another one as soon as anybody has committed anything."""
+    def epoch(self) -> int | None:
+        """Return a number that is another one as soon as anybody has committed anything.
+
+        None where that cannot be told at once.
+        """
         ...
 
     async def get(self, key: Key) -> Row | None:

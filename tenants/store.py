@@ -223,12 +223,13 @@ class AgencyStore:
         """Return what `read` gives of the store, kept until anybody commits anything to it."""
         epoch = self._backend.epoch()
         held = self._remembered.get(key)
-        if held is not None and held[0] == epoch:
+        if epoch is not None and held is not None and held[0] == epoch:
             return held[1]  # type: ignore[no-any-return]  # what was read under this key
         value = await read()
-        self._remembered[key] = (epoch, value)
-        if len(self._remembered) > DECODED_RECORDS_MAX:
-            del self._remembered[next(iter(self._remembered))]
+        if epoch is not None:
+            self._remembered[key] = (epoch, value)
+            if len(self._remembered) > DECODED_RECORDS_MAX:
+                del self._remembered[next(iter(self._remembered))]
         return value
 
     async def count(self, index: str, part: str) -> int:

@@ -1,6 +1,9 @@
 """Arguments and variables, coerced as graphql-core does, and only as often as they can differ."""
 
 from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from enum import Enum
 from typing import Any, cast
 
 from graphql import (
@@ -31,6 +34,8 @@ _PLAIN_CLASSES: dict[object, type] = {
     GraphQLBoolean: bool,
 }
 _INT_MAX = 2**31
+_UNCHANGING = (str, int, float, Enum, Decimal, date, type(None))
+"""What a resolver cannot change under the next one's hands."""
 
 
 class ArgumentsOf:
@@ -39,7 +44,7 @@ class ArgumentsOf:
     __slots__ = ("_always", "_constant", "_definition", "_direct", "_hide", "_node")
 
     def __init__(self, definition: GraphQLField, node: FieldNode, *, hide: bool) -> None:
-        """Take the field; what no variable steers is coerced once, when it is first asked for."""
+        """Take the field; what no variable steers and nobody can change is coerced once."""
         self._definition = definition
         self._node = node
         self._hide = hide
@@ -66,7 +71,7 @@ class ArgumentsOf:
         values = get_argument_values(
             self._definition, self._node, variables, None, hide_suggestions=self._hide
         )
-        if self._constant:
+        if self._constant and all(isinstance(one, _UNCHANGING) for one in values.values()):
             self._always = values
         return values
 

@@ -388,15 +388,3 @@ def _definitions(schema: GraphQLSchema, parent: Any, name: str) -> list[GraphQLF
     else:
         kinds = [parent]
     return [kind.fields[name] for kind in kinds if name in kind.fields]
-
-
-def _enter(
-    waiting: list[tuple[SelectionSetNode, Any]],
-    met: set[tuple[int, str]],
-    selections: SelectionSetNode,
-    kind: Any,
-) -> None:
-    """Go into a selection set, once for each type that it is on."""
-    if (id(selections), kind.name) not in met:
-        met.add((id(selections), kind.name))
-        waiting.append((selections, kind))

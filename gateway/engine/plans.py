@@ -71,16 +71,38 @@ class Plans:
         if plan is not None:
             plan.used = True
             return plan
-        seen = operation.combinations.get(key, 0) + 1
-        if seen > 1 or len(operation.combinations) < COMBINATIONS_MAX:
-            operation.combinations[key] = seen
-            if seen < self._sights:
-                return Means.FIRST_SIGHT
-            plan = self._compiled(operation, steering, *key)
-            if plan is not None:
-                self._keep(operation, key, plan)
-                return plan
-        return Means.FALLBACK
+        if not self._is_admitted(operation, key):
+            return Means.FALLBACK
+        operation.combinations[key] = seen = operation.combinations.get(key, 0) + 1
+        if seen < self._sights:
+            return Means.FIRST_SIGHT
+        plan = self._compiled(operation, steering, *key)
+        if plan is None:
+            return Means.FALLBACK
+        self._keep(operation, key, plan)
+        return plan
+
+    def _is_admitted(self, operation: Operation, key: _Key) -> bool:
+        """Say whether there is room for the combination; the oldest out of use makes it."""
+        known, plans = operation.combinations, operation.plans
+        if key in known or len(known) < COMBINATIONS_MAX:
+            return True
+        idle = (one for one in known if one not in plans or not plans[one].used)
+        oldest = next(idle, None)
+        if oldest is None:
+            for plan in plans.values():
+                plan.used = False
+            return False
+        del known[oldest]
+        if oldest in plans:
+            self._kept.remove((operation, oldest))
+            self._drop(operation, oldest)
+        return True
+
+    def _drop(self, operation: Operation, key: _Key) -> None:
+        plan = operation.plans.pop(key)
+        plan.kept = False
+        self.bytes -= plan.weight
 
     def _keep(self, operation: Operation, key: _Key, plan: Plan) -> None:
         operation.plans[key] = plan
@@ -104,9 +126,7 @@ class Plans:
             operation, key = self._kept.popleft()
             plan = operation.plans[key]
             if not plan.used:
-                del operation.plans[key]
-                plan.kept = False
-                self.bytes -= plan.weight
+                self._drop(operation, key)
                 return
             plan.used = False
             self._kept.append((operation, key))

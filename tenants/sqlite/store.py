@@ -87,12 +87,14 @@ class SqliteBackend:
         self._waiting: deque[_Waiting] = deque()
         self._closed = False
 
-    def epoch(self) -> int:
+    def epoch(self) -> int | None:
         """Return a number that is another one as soon as any other connection has committed."""
         self._check_open()
         try:
             version: int = self._reader.execute("PRAGMA data_version").fetchall()[0][0]
         except DatabaseError as error:
+            if is_busy(error):
+                return None
             raise translate(error) from error
         return version
 

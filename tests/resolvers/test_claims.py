@@ -236,6 +236,24 @@ async def test_a_claim_that_has_ended_can_still_be_barred(
     assert await claim(world, counselor, submitted) is None
 
 
+async def test_barring_counts_from_when_it_is_said(world: World, submitted: Application) -> None:
+    """An approval that has lapsed by then does not outlast it; one that comes after does."""
+    counselor, admin = world.person(Group.COUNSELORS), world.person(Group.ADMINS)
+    assert await claim(world, counselor, submitted) is None
+    stored = await world.store.get(Application, submitted.id)
+    assert stored is not None
+    assert stored.assignment is not None
+    assert not (await world.ask(counselor, RELEASE, {"id": submitted.id})).errors
+    await granted(world, counselor, submitted.id, scope="applications:write")
+    world.later(days=2)
+    assert not (await world.ask(admin, REVOKE, {"id": stored.assignment.grant_id})).errors
+    assert await claim(world, counselor, submitted) == "INVALID_TRANSITION"
+    await granted(world, counselor, submitted.id, scope="applications:write")
+    assert await claim(world, counselor, submitted) is None
+    started = {"input": {"consumerId": submitted.consumer_id}}
+    assert not (await world.ask(counselor, START, started)).errors
+
+
 async def test_who_is_barred_starts_no_other_application(
     world: World, submitted: Application
 ) -> None:

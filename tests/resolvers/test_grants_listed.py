@@ -44,6 +44,11 @@ async def test_grants_are_listed_newest_first_page_by_page(
         wanted = [grant for grant in own if filtered in (None, grant in live)]
         for size in (1, 2, 4, 100):
             assert await _walk(world, reader, size, filtered) == wanted, (size, filtered)
+        hint = HARBOR if reader is operator else None
+        for size, more in ((len(wanted), False), (len(wanted) - 1, True)):
+            variables = {"first": size, "live": filtered}
+            page = (await world.ask(reader, GRANTS, variables, hint=hint))["accessGrants"]
+            assert page["pageInfo"]["hasNextPage"] is more, (size, filtered)
 
 
 async def _walk(world: World, reader: Principal, size: int, live: bool | None) -> list[str]:
@@ -53,8 +58,11 @@ async def _walk(world: World, reader: Principal, size: int, live: bool | None) -
     while True:
         variables = {"first": size, "after": after, "live": live}
         page = (await world.ask(reader, GRANTS, variables, hint=hint))["accessGrants"]
-        ids += [one["id"] for one in nodes(page)]
+        told = [one["id"] for one in nodes(page)]
+        assert not set(told) & set(ids), "each is told once"
+        ids += told
         info = page["pageInfo"]
+        assert not info["hasNextPage"] or info["endCursor"] not in (None, after)
         assert info["hasPreviousPage"] is (after is not None)
         if not info["hasNextPage"]:
             return ids

@@ -1,10 +1,19 @@
 """What each step with a grant leaves behind: the grant itself, its event, and what it frees."""
 
+import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from domain.access import CLAIM_DAYS_MAX, AccessGrant, Principal, Scope
+from domain.access import (
+    CLAIM_DAYS_MAX,
+    REQUESTS_OPEN_MAX,
+    AccessGrant,
+    GrantStatus,
+    Principal,
+    Scope,
+)
 from domain.actors import Actor, Group
 from domain.applications import Application
 from domain.consumers import Consumer
@@ -210,6 +219,9 @@ async def test_ending_a_grant_frees_only_what_is_worked_on_under_it(
     freed = await world.store.get(Application, application.id)
     assert freed is not None
     assert freed.updated_at == world.now
+    given_back = await claimed_by(world, world.person(Group.COUNSELORS), application)
+    await world.put(replace(freed, version=freed.version + 1))
+    assert (await world.ask(admin, REVOKE, {"id": given_back.id})).code is None
     again = await claimed_by(world, helper, application)
     staff = await world.add_staff(world.person(Group.COUNSELORS, subject="third"))
     handed = {"id": application.id, "to": staff.id}
@@ -275,3 +287,70 @@ async def test_counselors_see_no_operators_grants(world: World, application: App
     listed = nodes((await world.ask(first, GRANTS, hint=HARBOR))["accessGrants"])
     assert [one["id"] for one in listed] == grants[:1]
     assert (await world.ask(first, NODE, {"id": grants[1]}, hint=HARBOR))["node"] is None
+
+
+async def test_one_request_too_many_leaves_nothing(world: World, application: Application) -> None:
+    """It is refused before it is written: no grant, no event, no line of its own."""
+    counselor = world.person(Group.COUNSELORS)
+    for _ in range(REQUESTS_OPEN_MAX):
+        await asked(world, counselor, application.id)
+    told = len(await events(world))
+    assert (await world.ask(counselor, REQUEST, wish(application.id))).code == "TOO_LARGE"
+    assert len(await events(world)) == told
+    assert len(await world.store.children(AccessGrant, application.id)) == REQUESTS_OPEN_MAX
+
+
+async def test_what_has_lapsed_counts_no_more(world: World, application: Application) -> None:
+    """After a day whoever had as many requests open as may be asks anew, for a minute even."""
+    counselor = world.person(Group.COUNSELORS)
+    for _ in range(REQUESTS_OPEN_MAX):
+        await asked(world, counselor, application.id)
+    world.later(hours=24, seconds=-1)
+    assert (await world.ask(counselor, REQUEST, wish(application.id))).code == "TOO_LARGE"
+    world.later(seconds=2)
+    grant = await granted(world, counselor, application.id, minutes=1)
+    assert (await stored(world, grant)).expires_at == world.now + timedelta(minutes=1)
+
+
+async def test_of_two_at_once_with_room_for_one_none_is_too_many(
+    world: World, application: Application
+) -> None:
+    """Whoever is told that it is too many has nothing open, and what was written is ended."""
+    counselor = world.person(Group.COUNSELORS)
+    for _ in range(REQUESTS_OPEN_MAX - 1):
+        last = await asked(world, counselor, application.id)
+    answers = await asyncio.gather(
+        *(
+            world.ask(counselor, REQUEST, wish(application.id), idempotency_key=key)
+            for key in ("one", "two")
+        )
+    )
+    codes = [answer.code for answer in answers]
+    assert set(codes) <= {None, "TOO_LARGE"}
+    held = await world.store.children(AccessGrant, application.id)
+    waiting = [one for one in held if one.status_at(world.now) is GrantStatus.REQUESTED]
+    assert len(waiting) == REQUESTS_OPEN_MAX - 1 + codes.count(None)
+    assert (await world.ask(counselor, REVOKE, {"id": last})).code is None
+    ended = [
+        one for one in await world.store.children(AccessGrant, application.id) if one.revoked_at
+    ]
+    assert len(ended) == 1 + len(held) - len(waiting)
+
+
+async def test_one_key_serves_each_step_once(world: World, application: Application) -> None:
+    """A key is of one person and one step: the same one approves, revokes, and asks anew."""
+    counselor, admin = world.person(Group.COUNSELORS), world.person(Group.ADMINS)
+    answer = await world.ask(counselor, REQUEST, wish(application.id), idempotency_key="k")
+    grant = answer["requestAccess"]["id"]
+    for document, status in ((APPROVE, "LIVE"), (REVOKE, "REVOKED")):
+        answer = await world.ask(admin, document, {"id": grant}, idempotency_key="k")
+        assert answer.data is not None
+        assert next(iter(answer.data.values()))["status"] == status
+    other = world.person(Group.COUNSELORS)
+    answer = await world.ask(other, REQUEST, wish(application.id), idempotency_key="k")
+    second = answer["requestAccess"]["id"]
+    assert second != grant
+    for document in (APPROVE, REVOKE):
+        answer = await world.ask(admin, document, {"id": second}, idempotency_key="k")
+        assert answer.code == "IDEMPOTENCY_MISMATCH", "the key was for another grant"
+    assert (await stored(world, second)).status_at(world.now) is GrantStatus.REQUESTED

@@ -105,20 +105,40 @@ def test_the_memory_of_plans_is_bounded() -> None:
 
 
 async def test_each_way_of_being_steered_is_seen_before_it_is_compiled() -> None:
-    """A client that tries all values of many variables has a few plans, and graphql-core."""
+    """A client that tries many has a few plans at a time; one that is in use keeps its own."""
     execution = Execution(NUMBERS)
     names = [f"v{n}" for n in range(8)]
+    declared = " ".join(f"${name}: Boolean!" for name in names)
     fields = " ".join(f"n{n} @include(if: $v{n})" for n in range(8))
-    asked = operation(
-        f"query ({' '.join(f'${name}: Boolean!' for name in names)}) {{ {fields} n9 }}"
-    )
+    asked = operation(f"query ({declared}) {{ {fields} n9 }}")
+    usual = dict.fromkeys(names, True)
     found: Counter[Means] = Counter()
-    for number in range(40):
+    for number in range(60):
         variables = {name: bool(number >> bit & 1) for bit, name in enumerate(names)}
         for _ in range(2):
             found[(await execution.run(asked, variables, None)).means] += 1
-    assert len(execution.plans) == found[Means.PLAN] == COMBINATIONS_MAX
-    assert found[Means.FALLBACK] == 80 - 2 * COMBINATIONS_MAX
+            latest = (await execution.run(asked, usual, None)).means
+    assert latest is Means.PLAN
+    assert len(asked.plans) == len(execution.plans) == COMBINATIONS_MAX
+    assert found[Means.FIRST_SIGHT] >= 60
+    assert found[Means.FALLBACK] == 0
+
+
+async def test_where_all_ways_are_in_use_a_new_one_waits() -> None:
+    """It is answered by graphql-core, and has a plan once another is out of use."""
+    execution = Execution(NUMBERS, sights=1)
+    names = [f"v{n}" for n in range(5)]
+    declared = " ".join(f"${name}: Boolean!" for name in names)
+    fields = " ".join(f"n{n} @include(if: $v{n})" for n in range(5))
+    asked = operation(f"query ({declared}) {{ {fields} n9 }}")
+    ways = [
+        {name: bool(number >> bit & 1) for bit, name in enumerate(names)}
+        for number in range(COMBINATIONS_MAX + 1)
+    ]
+    for way in [*ways[:-1], *ways[:-1]]:
+        assert (await execution.run(asked, way, None)).means is Means.PLAN
+    assert (await execution.run(asked, ways[-1], None)).means is Means.FALLBACK
+    assert (await execution.run(asked, ways[-1], None)).means is Means.PLAN
 
 
 async def test_levels_of_runtime_types_count(agency: World) -> None:
