@@ -20,15 +20,17 @@ import msgspec
 from graphql import GraphQLSchema
 
 from domain.ids import new_ulid
-from tests.isolation.canaries import EVERYBODYS
+from tests.isolation.canaries import EVERYBODYS, Canary
 from tests.isolation.documents import AFTER, Form, forms
 from tests.isolation.gateway_run import Answer, Running
+from tests.isolation.people import AGENCIES, NOWHERE, OPERATOR, ROLES, Session
 from tests.isolation.planting import (
     ADMIN,
     AGENCY_KEY,
     ANALYST,
     CONSUMER_ROLE,
     COUNSELOR,
+    GRANTED,
     KEY,
     MEMBERS,
     OTHER_CONSUMER,
@@ -36,17 +38,8 @@ from tests.isolation.planting import (
     SHARING_CONSUMER,
 )
 from tests.isolation.surfaces import Finding, deep_findings, quick_findings
-from tests.isolation.world import (
-    AGENCIES,
-    OPERATOR,
-    OPERATOR_HINT,
-    QUEUED,
-    ROLES,
-    TARGETS,
-    TWIN,
-    Session,
-    World,
-)
+from tests.isolation.targets import QUEUED, SHARED, TARGETS, TWIN
+from tests.isolation.world import World
 from tests.tenants.record_samples import AT
 
 DRAWS_AT_ONCE = 6
@@ -58,6 +51,9 @@ WRONG_BY = frozenset({CONSUMER_ROLE, COUNSELOR, KEY, OPERATOR, ADMIN})
 
 ENDING_REACH = frozenset({"revokeAccess"})
 """What an admin may do without reaching anything, and others then reach less."""
+
+APPROVAL = "approveAccess"
+"""What an admin may do, and an operator then reaches more."""
 
 _WITHOUT_REACH = {
     TWIN: frozenset(
@@ -91,14 +87,14 @@ class Score:
     findings: list[Finding] = field(default_factory=list)
     executed: Counter[str] = field(default_factory=Counter)
 
-    def unseen(self, world: World) -> list[str]:
+    def unseen(self, world: World) -> list[tuple[str, Canary]]:
         """Return who has not seen what they have to see: of them the run has proved nothing."""
-        return sorted(
-            f"{role} never saw {canary}"
+        return [
+            (role, canary)
             for canary in world.canaries
-            for role in canary.must
+            for role in sorted(canary.must)
             if not self.sightings[role, canary.value]
-        )
+        ]
 
     def unexecuted(self, draws: list[Draw]) -> list[str]:
         """Return the forms that nobody got an answer to but that of their being refused."""
@@ -122,15 +118,27 @@ def deck(schema: GraphQLSchema) -> list[Draw]:
 def _is_fair(draw: Draw) -> bool:
     """Say whether a draw leaves what others have to see as it is, and asks anything of its own."""
     form, role, target = draw.form, draw.role, draw.target
-    if form.typed and form.name == "startApplication" and role in (CONSUMER_ROLE, OTHER_CONSUMER):
-        return False  # it would give another name to whom the others know by theirs
     if form.wrong:
         return role in WRONG_BY and target == TWIN
+    if form.typed and form.mutates and role in GRANTED:
+        return False  # refused by what they are, as the rows of operations.py show already
+    if form.typed and form.name == "startApplication" and role in (CONSUMER_ROLE, OTHER_CONSUMER):
+        return False  # it would give another name to whom the others know by theirs
+    return not form.mutates or target not in _WITHOUT_REACH or _may_try(form, role, target)
+
+
+def _may_try(form: Form, role: str, target: str) -> bool:
+    """Say whether a role may try to change what is planted for good."""
+    if form.name == APPROVAL and target == QUEUED:
+        return role != ADMIN
     if form.name in ENDING_REACH and target == TWIN:
         return role not in MEMBERS or role in (OTHER_CONSUMER, OTHER_COUNSELOR)
-    if form.mutates and target in _WITHOUT_REACH:
-        return role in _WITHOUT_REACH[target] or role not in MEMBERS
-    return True
+    return role in _WITHOUT_REACH[target] or role not in MEMBERS
+
+
+def requests_in(draws: Sequence[Draw]) -> int:
+    """Return how many requests it takes to make every draw once."""
+    return sum(1 if draw.role in NOWHERE else len(AGENCIES) for draw in draws)
 
 
 def order_of(draws: Sequence[Draw], seed: int) -> Iterator[Draw]:
@@ -167,19 +175,37 @@ class Campaign:
         return self.stop_at_first and bool(self.score.findings)
 
     async def run(self, requests: int) -> Score:
-        """Draw until so many requests have been answered; look everywhere after each turn."""
+        """Draw until so many requests have been answered; look everywhere after each turn.
+
+        Where that was every draw, those who have not seen what is theirs are asked for once more.
+        """
         drawing = order_of(self.draws, self.seed)
         turns = 0
         while self.score.requests < requests and not self.is_over:
-            self.world.sign_in()
+            await self.world.begin_turn(self.running.parts.directory)
             await self._take_turn([next(drawing) for _ in range(self.draws_per_turn)])
             self.score.findings += quick_findings(self.world, self.running)
             turns += 1
             if turns % self.turns_per_search == 0 and not self.is_over:
                 self.score.findings += await deep_findings(self.world, self.running)
         if not self.is_over:
+            if self.score.requests >= requests_in(self.draws):
+                await self._make_up()
             self.score.findings += await deep_findings(self.world, self.running)
         return self.score
+
+    async def _make_up(self) -> None:
+        """Ask again for who has not seen what is theirs.
+
+        Their agency was suspended when they asked for it, or they asked with a foreign cursor.
+        """
+        late = {role for role, _ in self.score.unseen(self.world)}
+        await self.world.reopen(self.running.parts.directory)
+        await self.world.begin_turn(self.running.parts.directory)
+        for draw in self.draws:
+            if draw.role in late and draw.form.deep and not draw.form.mutates:
+                await self._ask_everywhere(draw, by_foreign_cursors=False)
+        self.score.findings += quick_findings(self.world, self.running)
 
     async def _take_turn(self, draws: list[Draw]) -> None:
         waiting = deque(draws)
@@ -189,22 +215,32 @@ class Campaign:
             while waiting and not self.is_over:
                 draw = waiting.popleft()
                 if len(waiting) == middle:
-                    parts = self.running.parts
-                    await self.world.take_turn(parts.directory, parts.stores.lease)
+                    await self._change_things()
                 await self._ask_everywhere(draw)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(DRAWS_AT_ONCE):
                 group.create_task(work())
 
-    async def _ask_everywhere(self, draw: Draw) -> None:
+    async def _change_things(self) -> None:
+        """Change what changes from turn to turn; what visitors ask for is granted every other."""
+        await self.world.take_turn(self.running.parts.directory, self.running.stores.lease)
+        if self.world.turn % 2 == 0:
+            for draw in self.draws:
+                if (draw.form.name, draw.role, draw.target) == (APPROVAL, ADMIN, SHARED):
+                    await self._ask_everywhere(draw)
+
+    async def _ask_everywhere(self, draw: Draw, *, by_foreign_cursors: bool = True) -> None:
         self._asked += 1
         chance = random.Random(f"{self.seed} {self._asked}")
         agencies = list(AGENCIES)
         chance.shuffle(agencies)
-        if draw.role in (OPERATOR, OPERATOR_HINT):
+        if draw.role in NOWHERE:
             agencies = agencies[:1]
-        requests = [self._request(draw, slug, chance) for slug in agencies]
+        requests = [
+            self._request(draw, slug, chance, by_foreign_cursors=by_foreign_cursors)
+            for slug in agencies
+        ]
         if chance.randrange(ONE_BY_ONE_IN) == 0:  # what one leaves behind, the next may find
             for request in requests:
                 await self._ask(request)
@@ -213,7 +249,9 @@ class Campaign:
             for request in requests:
                 group.create_task(self._ask(request))
 
-    def _request(self, draw: Draw, slug: str, chance: random.Random) -> "_Request":
+    def _request(
+        self, draw: Draw, slug: str, chance: random.Random, *, by_foreign_cursors: bool
+    ) -> "_Request":
         house = self.world.houses[slug]
         form, session = draw.form, self.world.session(draw.role, slug)
         variables = form.variables(house.ids[draw.target], house.typed)
@@ -222,7 +260,7 @@ class Campaign:
             variables = {
                 name: _spoilt(value, house.typed.text) for name, value in variables.items()
             }
-        elif form.paged and chance.random() < 0.5:
+        elif form.paged and by_foreign_cursors and chance.random() < 0.5:
             others = [one for one in AGENCIES if one != slug and self._cursors[one]]
             if others:
                 cursor = chance.choice(self._cursors[chance.choice(others)])
@@ -253,16 +291,22 @@ class Campaign:
             request.body, request.headers, query_string=request.query_string
         )
         settled = changes == house.changes and changes % 2 == 0
-        belongs = request.session.agency is not None
-        self._judge(request, answer, refused=refused or (belongs and settled and suspended))
+        closed = request.session.agency is not None and settled and suspended
+        self._judge(
+            request,
+            answer,
+            refused=refused or (closed and not request.session.outside),
+            blind=refused or closed,
+        )
 
-    def _judge(self, request: "_Request", answer: Answer, *, refused: bool) -> None:
+    def _judge(self, request: "_Request", answer: Answer, *, refused: bool, blind: bool) -> None:
+        """Judge an answer. refused: it has to be a refusal. blind: nothing of anybody is in it."""
         self.score.requests += 1
         self.score.answered[answer.status] += 1
         text = answer.body.decode()
         headers = "\n".join(f"{name.decode()}: {value.decode()}" for name, value in answer.headers)
         found = [
-            *self._seen(request, text, refused=refused),
+            *self._seen(request, text, blind=blind),
             *(f"in a header, {canary}" for canary in self.world.canaries.found_in(headers)),
             *self._errors(request, text),
             *self._strangers(request, text),
@@ -282,11 +326,11 @@ class Campaign:
         if not request.foreign_cursor:
             self._cursors[request.slug].extend(_CURSOR.findall(text)[:3])
 
-    def _seen(self, request: "_Request", text: str, *, refused: bool) -> Iterator[str]:
+    def _seen(self, request: "_Request", text: str, *, blind: bool) -> Iterator[str]:
         role = request.draw.role
         for canary in self.world.canaries.found_in(text):
             own = canary.agency in (request.session.agency, EVERYBODYS)
-            if refused or not own or role not in canary.may:
+            if blind or not own or role not in canary.may:
                 yield str(canary)
             else:
                 self.score.sightings[role, canary.value] += 1

@@ -10,7 +10,8 @@ from schema.build import core_schema, create_schema
 from tests.e2e.conftest import dev
 from tests.isolation.campaign import Draw, deck
 from tests.isolation.key_sets import KeySetServer
-from tests.isolation.world import AGENCIES, OPERATORS, World, build_world
+from tests.isolation.people import AGENCIES, OPERATORS
+from tests.isolation.world import World, build_world
 
 __all__ = ["dev"]
 

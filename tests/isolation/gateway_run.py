@@ -25,12 +25,13 @@ from starlette.applications import Starlette
 from domain.agencies import Agency
 from domain.credit import CreditBureau, CreditReport, CreditSubject, PulledFile, PullKind
 from domain.errors import UpstreamTimeout
-from gateway.app import Parts, create_app, open_parts
+from gateway.app import LeasesStores, Parts, create_app, open_parts
 from gateway.config import Config, load_config
 from gateway.logs import configure_logs
 from gateway.metrics import Metrics, new_metrics
 from resolvers.loaders import Batcher
-from tests.isolation.world import World, shared_record
+from tests.isolation.targets import shared_record
+from tests.isolation.world import World
 
 Rewire = Callable[[Parts], Parts]
 LIMITS = {
@@ -100,10 +101,11 @@ class Answer:
 
 @dataclass(slots=True, kw_only=True)
 class Running:
-    """A running gateway with all that it lets out."""
+    """A running gateway with all that it lets out. stores: as they are without a leak."""
 
     app: Starlette
     parts: Parts
+    stores: LeasesStores
     metrics: Metrics
     log: io.StringIO
     spans: InMemorySpanExporter
@@ -168,11 +170,13 @@ async def running(
         {"ALMONER_HOME": str(world.home)}, {**LIMITS, "server_timing": True}, command="serve"
     )
     outbound = Outbound()
+    honest: list[Parts] = []
     opened: list[Parts] = []
 
     @asynccontextmanager
     async def campaign_parts(config: Config, metrics: Metrics) -> AsyncIterator[Parts]:
         async with open_parts(config, metrics) as parts:
+            honest.append(parts)
             opened.append(rewire(replace(parts, bureaus=CampaignBureaus(world, outbound))))
             yield opened[0]
 
@@ -190,6 +194,7 @@ async def running(
             yield Running(
                 app=app,
                 parts=opened[0],
+                stores=honest[0].stores,
                 metrics=metrics,
                 log=log,
                 spans=exporter,

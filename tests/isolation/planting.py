@@ -25,10 +25,13 @@ STALE_COUNSELOR = "counselor, signed in long ago"
 ADMIN, ANALYST = "admin", "analyst"
 KEY, AGENCY_KEY, WRITING_KEY = "key", "key for agency:read", "key for writing"
 ENDING = "counselor whose sign-in is revoked"
+FILE_OPERATOR = "operator with grants over an application"
+AGENCY_OPERATOR = "operator with grants over the agency"
+VISITOR = "operator with grants in another agency"
 
 COUNSELORS = frozenset({COUNSELOR, STALE_COUNSELOR, ENDING})
 """Three sign-ins of one counselor."""
-LOOSE = frozenset({ENDING})
+LOOSE = frozenset({ENDING, VISITOR})
 """Roles that come and go, and need not have seen anything."""
 MEMBERS = frozenset(
     {
@@ -36,6 +39,8 @@ MEMBERS = frozenset(
         OTHER_COUNSELOR, ADMIN, ANALYST, KEY, AGENCY_KEY, WRITING_KEY, ENDING,
     }
 )  # fmt: skip
+GRANTED = frozenset({FILE_OPERATOR, AGENCY_OPERATOR, VISITOR})
+"""Operators whose requests name the agency, and who have or may get a grant there."""
 NOBODY: frozenset[str] = frozenset()
 
 
@@ -44,16 +49,18 @@ class Cast:
     """Who is allowed to see what hangs on one consumer.
 
     owner: the consumer's own role, None where they have no sign-in. counselors: those who hold a
-    grant. strict: all of them have to see it in a whole run; else they may.
+    grant. operators: those who hold grants over the application, each with the kinds that these
+    open. strict: all of them have to see it in a whole run; else they may.
     """
 
     owner: str | None
     counselors: frozenset[str] = NOBODY
+    operators: Mapping[str, frozenset[str]] = field(default_factory=dict)
     strict: bool = True
 
 
-# Who may see a kind's texts: the owner, counselors with a grant, the agency's machine. `nobody` is
-# for what no operation shows.
+# Who may see a kind's texts: the owner, counselors with a grant, the agency's machine and operators
+# with grants to read all of the agency. `nobody` is for what no operation shows.
 _OWNER, _COUNSELORS, _MACHINE, _ADMINS = "owner", "counselors", "machine", "admins"
 AUDIENCES: Mapping[str, frozenset[str]] = {
     "consumer": frozenset({_OWNER, _COUNSELORS, _MACHINE}),
@@ -122,9 +129,10 @@ class Planter:
         return replace(filled, version=0, **fixed)
 
     def plant(self, path: str, value: str, *, subject: str, may: frozenset[str]) -> str:
-        """Keep a value that this agency has; those who may see it have to."""
+        """Keep a value that this agency has; those who may see it, and stay, have to."""
+        must = may - LOOSE
         return self.canaries.add(
-            Canary(value=value, agency=self.agency, path=path, subject=subject, may=may, must=may)
+            Canary(value=value, agency=self.agency, path=path, subject=subject, may=may, must=must)
         )
 
     def _filled(self, value: T, path: str, plan: "_Plan") -> T:
@@ -213,7 +221,8 @@ class _Plan:
             may -= {STALE_COUNSELOR}
         else:
             may |= {ADMIN} if _ADMINS in parties else NOBODY
-            may |= {KEY} if _MACHINE in parties else NOBODY
+            may |= {KEY, AGENCY_OPERATOR} if _MACHINE in parties else NOBODY
+            may |= {role for role, kinds in self.cast.operators.items() if self.kind in kinds}
             may |= {self.cast.owner} if self.cast.owner and _OWNER in parties else NOBODY
         if path in NEVER_SHOWN:
             may = NOBODY

@@ -10,14 +10,16 @@ import strawberry
 from schema.build import core_schema
 from tenants.records.kinds import KINDS
 from tests.conftest import ISOLATION
-from tests.isolation.campaign import Campaign, Draw, order_of
+from tests.isolation.campaign import Campaign, Draw, order_of, requests_in
 from tests.isolation.gateway_run import running
 from tests.isolation.operations import MUTATIONS, QUERIES
-from tests.isolation.planting import AUDIENCES, NEVER_SHOWN, NOT_PLANTED
-from tests.isolation.world import AGENCIES, World
+from tests.isolation.people import AGENCIES
+from tests.isolation.planting import AUDIENCES, GRANTED, MEMBERS, NEVER_SHOWN, NOT_PLANTED
+from tests.isolation.world import World
 from tests.tenants.record_samples import SAMPLES
 
 pytestmark = pytest.mark.slow
+WHOLE_RUN_REQUESTS = 30_000
 
 
 def test_every_operation_and_every_record_kind_takes_part(
@@ -79,9 +81,19 @@ async def test_the_real_wiring_lets_nothing_out(
     )
     assert not score.findings, "\n".join(sorted({str(one) for one in score.findings})[:40])
     assert score.requests >= isolation_requests
-    if len(draws) * len(AGENCIES) <= score.requests:
+    if requests_in(draws) <= score.requests:
         assert not score.unexecuted(draws), score.unexecuted(draws)
-        assert not score.unseen(world), score.unseen(world)[:40]
+        unseen = {f"{role} never saw {canary}" for role, canary in score.unseen(world)}
+        assert not unseen, "\n".join(sorted(unseen)[:40])
+        assert {role for role, _ in score.sightings} == MEMBERS | GRANTED
+
+
+def test_a_whole_run_makes_every_draw(draws: list[Draw]) -> None:
+    """CI's run asks everything there is, so that it can tell who saw what they have to see.
+
+    Where this fails, CI has to ask more (scripts/run_tests.py).
+    """
+    assert requests_in(draws) <= WHOLE_RUN_REQUESTS
 
 
 def test_the_seed_alone_decides_what_is_asked_when(draws: list[Draw]) -> None:

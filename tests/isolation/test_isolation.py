@@ -15,11 +15,24 @@ from domain.ids import new_ulid
 from schema.build import create_schema
 from tests.e2e.platform_process import Running, data_of
 from tests.isolation.operations import MUTATIONS, QUERIES, Ids, Operation
+from tests.isolation.operators import AGENCY_SCOPES
 
 pytestmark = pytest.mark.slow
 
-KINDS = ("consumer", "counselor", "admin", "analyst", "operator", "operator+hint", "key")
+KINDS = (
+    "consumer",
+    "counselor",
+    "admin",
+    "analyst",
+    "operator",
+    "operator+hint",
+    "operator+grant",
+    "key",
+)
 ALL_SCOPES = [part for scope in Scope for part in ("--scope", scope.value)]
+REQUEST = """mutation ($scope: String!) {
+  requestAccess(input: { scope: $scope, reason: "isolation" }) { id } }"""
+APPROVE = "mutation ($id: ID!) { approveAccess(id: $id) { id } }"
 
 
 @dataclass(frozen=True)
@@ -150,17 +163,25 @@ def planted(dev: Running) -> Planted:
 
 @pytest.fixture(scope="module")
 def credentials(dev: Running) -> dict[str, dict[str, Any]]:
-    """Return how each kind of principal of the agency "harbor" signs its requests."""
+    """Return how each kind of principal of the agency "harbor" signs its requests.
+
+    An operator with grants has to read all of that agency, by its admin's approval.
+    """
     key = dev.command_output("key", "create", "harbor", *ALL_SCOPES, "--reason", "isolation")
-    people = {
+    people: dict[str, dict[str, Any]] = {
         kind: {"token": dev.token(f"{kind}@harbor.test")}
         for kind in ("consumer", "counselor", "admin", "analyst")
     }
     operator = dev.token("operator@almoner.test")
+    granted: dict[str, Any] = {"token": operator, "headers": {"x-agency": "harbor"}}
+    for scope in sorted(AGENCY_SCOPES):
+        request = data_of(dev.ask(REQUEST, {"scope": scope.value}, **granted))["requestAccess"]
+        data_of(dev.ask(APPROVE, {"id": request["id"]}, **people["admin"]))
     return {
         **people,
         "operator": {"token": operator},
         "operator+hint": {"token": operator, "headers": {"x-agency": "summit"}},
+        "operator+grant": granted,
         "key": {"key": key},
     }
 
@@ -204,8 +225,10 @@ def answer_to(
 
 
 def headers_of(response: httpx.Response) -> str:
-    """Return the headers, without those that tell time or number requests."""
-    moving = {"date", "x-amzn-requestid", "server-timing", "content-length", "traceparent"}
+    """Return the headers, without those that tell time, number requests or count down."""
+    moving = {
+        "date", "x-amzn-requestid", "server-timing", "content-length", "traceparent", "ratelimit",
+    }  # fmt: skip
     return "\n".join(
         f"{name}: {value}" for name, value in response.headers.items() if name not in moving
     )

@@ -9,7 +9,7 @@ import strawberry
 from tests.conftest import CAUGHT, LEAK
 from tests.isolation.campaign import Campaign, Draw
 from tests.isolation.gateway_run import running
-from tests.isolation.leaks import LEAKS
+from tests.isolation.leaks.table import LEAKS
 from tests.isolation.world import World
 
 pytestmark = pytest.mark.slow

@@ -1,6 +1,6 @@
 """Does one change of a directory again and again, killed before its 1st, 2nd, 3rd … statement.
 
-Run as a program by test_directory_processes.py: forking wants a process without threads.
+Run as a program by test_processes.py: forking wants a process without threads.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Adds API keys to a directory as fast as it can; run twice at once by test_directory_processes.py.
+"""Adds API keys to a directory as fast as it can; run twice at once by test_processes.py.
 
 Prints the epoch that each of its own changes was followed by.
 """

@@ -58,6 +58,7 @@ def test_a_missing_keyring_is_said_and_not_made(path: Path) -> None:
     """Without `create` a missing file is refused, and none is made."""
     with pytest.raises(StoreUnavailable, match="no keyring"):
         LocalKeyring.from_file(path, create=False)
+    assert not is_locked(path)
     assert not path.parent.exists()
 
 
@@ -91,6 +92,8 @@ def test_a_keyring_that_others_can_use_is_refused(path: Path, mode: int) -> None
         b'{"version":1,"key":"***"}',
         b'{"version":1,"key":5}',
         b'{"version":1,"key":"' + b"A" * 5000,
+        b'{"version":1,"key":"%s*"}' % base64.b64encode(KEY),
+        b'{"filling":"%s","version":1,"key":"%s"}' % (b"A" * 4096, base64.b64encode(KEY)),
         b"\xff\x00",
     ],
 )
@@ -100,9 +103,11 @@ def test_a_file_that_is_no_keyring_is_said(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     path.chmod(0o600)
     for create in (False, True):
-        with pytest.raises(StoreUnavailable, match="not a keyring"):
+        with pytest.raises(StoreUnavailable, match="not a keyring") as refusal:
             LocalKeyring.from_file(path, create=create)
+        assert str(path) in refusal.value.message
     assert path.read_bytes() == content
+    assert not is_locked(path)
 
 
 def test_a_newer_keyring_is_said(path: Path) -> None:
@@ -139,9 +144,12 @@ def test_a_passphrase_locks_the_file(path: Path) -> None:
     assert base64.b64encode(made.export_key()) not in content
     assert set(json.loads(content)) == {"version", "scrypt_n", "salt", "sealed"}
     assert json.loads(content)["scrypt_n"] >= 2**17
+    assert len(base64.b64decode(json.loads(content)["salt"])) == 16
+    assert len(base64.b64decode(json.loads(content)["sealed"])) == 12 + 32 + 16
     assert is_locked(path)
-    with pytest.raises(StoreUnavailable, match="does not open"):
+    with pytest.raises(StoreUnavailable, match="does not open") as refusal:
         LocalKeyring.from_file(path, create=False, passphrase=PASSPHRASE.upper())
+    assert str(path) in refusal.value.message
     with pytest.raises(StoreUnavailable, match="ALMONER_KEYRING_PASSPHRASE_FILE"):
         LocalKeyring.from_file(path, create=True)
     assert path.read_bytes() == content
@@ -165,6 +173,8 @@ def test_a_passphrase_is_set_changed_and_removed_in_place(path: Path) -> None:
         replace_key(path, key, passphrase)
         opened = LocalKeyring.from_file(path, create=False, passphrase=passphrase)
         assert opened.export_key() == key
+        assert is_locked(path) is (passphrase is not None)
+        assert (base64.b64encode(key) in path.read_bytes()) is (passphrase is None)
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert [entry.name for entry in path.parent.iterdir()] == [path.name]
 
@@ -291,6 +301,10 @@ async def test_a_new_agency_s_keys_are_wrapped_as_they_are_made() -> None:
     assert await unwrap_agency_keys(KEYRING, AGENCY_ID, wrapped) == keys
     assert keys.data_key_created == {keys.current_data_key: AT}
     assert [key.purpose for key in wrapped] == ["store", "index", "data"]
+    assert [key.key_id for key in wrapped] == ["1", "1", keys.current_data_key]
+    assert keys.current_data_key.startswith("0001-")
+    plain = (keys.store_key, keys.index_key, *keys.data_keys.values())
+    assert {len(key) for key in plain} == {32}
     others, _ = await new_agency_keys(KEYRING, AGENCY_ID, AT)
     assert {keys.store_key, keys.index_key}.isdisjoint({others.store_key, others.index_key})
 
@@ -309,6 +323,16 @@ async def test_a_new_data_key_is_the_current_one() -> None:
     assert rotated.data_key_created[keys.current_data_key] == AT
     assert rotated.data_keys.items() >= keys.data_keys.items()
     assert len(set(rotated.data_keys.values())) == 11
+    assert (await new_data_key(KEYRING, AGENCY_ID, wrapped[:2], later)).key_id.startswith("0001-")
+
+
+async def test_the_current_data_key_is_the_newest_by_its_number() -> None:
+    """Beyond 9999 too, where the text of a greater number comes before that of a smaller one."""
+    named = {"9999-a": b"a" * 32, "10000-a": b"b" * 32}
+    keys = replace(random_agency_keys(), data_keys=named, current_data_key="10000-a")
+    wrapped = await wrap_agency_keys(KEYRING, AGENCY_ID, keys, at=AT)
+    assert (await unwrap_agency_keys(KEYRING, AGENCY_ID, wrapped)).current_data_key == "10000-a"
+    assert (await new_data_key(KEYRING, AGENCY_ID, wrapped, AT)).key_id.startswith("10001-")
 
 
 async def test_another_agency_s_keys_do_not_unwrap() -> None:
@@ -327,7 +351,9 @@ async def test_a_missing_key_is_said() -> None:
     wrapped = await wrap_agency_keys(KEYRING, AGENCY_ID, random_agency_keys())
     for purpose in ("store", "index", "data"):
         rest = [key for key in wrapped if key.purpose != purpose]
-        with pytest.raises(StoreUnavailable, match="does not hold all"):
+        with pytest.raises(
+            StoreUnavailable, match=r"^The directory does not hold all of this agency's keys\.$"
+        ):
             await unwrap_agency_keys(KEYRING, AGENCY_ID, rest)
 
 

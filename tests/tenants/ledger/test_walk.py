@@ -1,5 +1,7 @@
 """Walking a ledger: every line between two indices, once and in order, however many pages."""
 
+from typing import Any
+
 import pytest
 
 from tenants.backend import StoreBackend
@@ -21,7 +23,7 @@ LINES = LINES_PER_PAGE_MAX + 200
     ],
 )
 async def test_a_walk_is_every_line_both_ways(
-    backend: StoreBackend, bounds: dict[str, int], expected: range
+    backend: StoreBackend, bounds: dict[str, Any], expected: range
 ) -> None:
     """From the oldest and from the newest on, over the bounds of pages, no line twice."""
     ledger = await fill(backend, LINES)

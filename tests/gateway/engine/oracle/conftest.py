@@ -1,0 +1,23 @@
+"""The nasty schema, built once, and how many documents are compared over it."""
+
+import pytest
+
+from tests.gateway.engine.oracle.documents import Shapes
+from tests.gateway.engine.oracle.executors import Oracle
+from tests.gateway.engine.oracle.synthetic import synthetic_schema
+
+DOCUMENTS, SEED = 5_000, 2026
+OF_OURS = 5
+"""One in so many of the documents is over our own schema, all others over the nasty one."""
+
+
+@pytest.fixture(scope="session")
+def shapes() -> Shapes:
+    """Build the nasty schema, and find out what documents over it are made of."""
+    return Shapes(synthetic_schema())
+
+
+@pytest.fixture(scope="session")
+def oracle(shapes: Shapes) -> Oracle:
+    """Put our executor beside graphql-core's, over the nasty schema."""
+    return Oracle(shapes.schema)

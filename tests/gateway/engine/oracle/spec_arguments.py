@@ -1,0 +1,225 @@
+"""The rules of the specification about fields and their arguments, a row a case."""
+# ruff: noqa: E501 -- a document is one text, and so is an error
+
+from tests.gateway.engine.oracle.spec import Row, echo, gives, obj
+
+E = "type Query { echo(a: Int, b: Int = 2, c: Int = null): Any }"
+N = "type Query { echo(a: Int!, b: Int! = 2): Any }"
+L = "enum Color { RED GREEN } input In { a: Int! b: Int = 3 c: Int } input One @oneOf { a: Int b: String } type Query { echo(l: [Int], m: [[Int!]], c: Color, in: In, one: One, s: String, f: Float, i: ID, t: Boolean, x: Any): Any }"
+ECHO = obj(echo=echo)
+
+ARGUMENTS = (
+    Row(
+        rule="ExecuteField: the alias does not matter to the resolver",
+        sdl="type Query { a: Int b: Int }",
+        document="{ b: a }",
+        root=obj(a=1, b=2),
+        data={"b": 1},
+    ),
+    Row(
+        rule="ExecuteField: the first of the field set is executed",
+        sdl=E,
+        document="{ echo(a: 1) ... { echo(a: 1) } }",
+        root=ECHO,
+        data={"echo": {"a": 1, "b": 2, "c": None}},
+    ),
+    Row(
+        rule="CoerceArgumentValues: no value, no default",
+        sdl=E,
+        document="{ echo(b: 1, c: 1) }",
+        root=ECHO,
+        data={"echo": {"b": 1, "c": 1}},
+    ),
+    Row(
+        rule="CoerceArgumentValues: no value, a default",
+        sdl=E,
+        document="{ echo(a: 1) }",
+        root=ECHO,
+        data={"echo": {"a": 1, "b": 2, "c": None}},
+    ),
+    Row(
+        rule="CoerceArgumentValues: a literal null in place of a default",
+        sdl=E,
+        document="{ echo(a: null, b: null) }",
+        root=ECHO,
+        data={"echo": {"a": None, "b": None, "c": None}},
+    ),
+    Row(
+        rule="CoerceArgumentValues: a variable without a value, a default",
+        sdl=E,
+        document="query ($v: Int) { echo(b: $v, c: $v) }",
+        root=ECHO,
+        data={"echo": {"b": 2, "c": None}},
+    ),
+    Row(
+        rule="CoerceArgumentValues: a variable without a value, no default",
+        sdl=E,
+        document="query ($v: Int) { echo(a: $v) }",
+        root=ECHO,
+        data={"echo": {"b": 2, "c": None}},
+    ),
+    Row(
+        rule="CoerceArgumentValues: a variable that is null",
+        sdl=E,
+        document="query ($v: Int) { echo(a: $v, b: $v) }",
+        root=ECHO,
+        variables={"v": None},
+        data={"echo": {"a": None, "b": None, "c": None}},
+    ),
+    Row(
+        rule="CoerceArgumentValues: a variable with a value",
+        sdl=E,
+        document="query ($v: Int) { echo(a: $v, b: $v) }",
+        root=ECHO,
+        variables={"v": 9},
+        data={"echo": {"a": 9, "b": 9, "c": None}},
+    ),
+    Row(
+        rule="CoerceArgumentValues: one variable in two fields",
+        sdl=E,
+        document="query ($v: Int) { x: echo(a: $v) y: echo(b: $v) }",
+        root=ECHO,
+        variables={"v": 9},
+        data={"x": {"a": 9, "b": 2, "c": None}, "y": {"b": 9, "c": None}},
+    ),
+    Row(
+        rule="CoerceArgumentValues: a non-null argument with a default, a variable without a value",
+        sdl=N,
+        document="query ($v: Int, $w: Int!) { echo(a: $w, b: $v) }",
+        root=ECHO,
+        variables={"w": 1},
+        data={"echo": {"a": 1, "b": 2}},
+    ),
+    Row(
+        rule="CoerceArgumentValues: a non-null argument with a default, a variable that is null",
+        sdl=N,
+        document="query ($v: Int, $w: Int!) { echo(a: $w, b: $v) }",
+        root=ECHO,
+        variables={"w": 1, "v": None},
+        data={"echo": None},
+        errors=(
+            "echo at 1:44: Argument 'b' has invalid value: Expected variable '$v' provided to non-null type 'Int!' not to be None.",
+        ),
+    ),
+    Row(
+        rule="CoerceArgumentValues: the variable's default stands in for a non-null argument",
+        sdl=N,
+        document="query ($v: Int = 4) { echo(a: $v) }",
+        root=ECHO,
+        data={"echo": {"a": 4, "b": 2}},
+    ),
+    Row(
+        rule="CoerceArgumentValues: the variable is null where its default would have stood",
+        sdl=N,
+        document="query ($v: Int = 4) { echo(a: $v) }",
+        root=ECHO,
+        variables={"v": None},
+        data={"echo": None},
+        errors=(
+            "echo at 1:31: Argument 'a' has invalid value: Expected variable '$v' provided to non-null type 'Int!' not to be None.",
+        ),
+    ),
+    Row(
+        rule="CoerceArgumentValues: the error of an argument is the field's, its siblings stay",
+        sdl="type Query { o: O a: Int } type O { echo(a: Int! = 1): Int! }",
+        document="query ($v: Int) { o { echo(a: $v) } a }",
+        root=obj(o=obj(echo=gives(1)), a=1),
+        variables={"v": None},
+        data={"o": None, "a": 1},
+        errors=(
+            "o.echo at 1:31: Argument 'a' has invalid value: Expected variable '$v' provided to non-null type 'Int!' not to be None.",
+        ),
+    ),
+    Row(
+        rule="CoerceArgumentValues: the error of an argument, for each object of a list",
+        sdl="type Query { l: [O] } type O { echo(a: Int! = 1): Int }",
+        document="query ($v: Int) { l { echo(a: $v) } }",
+        root=obj(l=[obj(echo=gives(1)), obj(echo=gives(2))]),
+        variables={"v": None},
+        data={"l": [{"echo": None}, {"echo": None}]},
+        errors=(
+            "l.0.echo at 1:31: Argument 'a' has invalid value: Expected variable '$v' provided to non-null type 'Int!' not to be None.",
+            "l.1.echo at 1:31: Argument 'a' has invalid value: Expected variable '$v' provided to non-null type 'Int!' not to be None.",
+        ),
+    ),
+    Row(
+        rule="CoerceArgumentValues: literals of every kind",
+        sdl=L,
+        document='{ echo(l: [1, null], m: [[1], null], c: GREEN, in: {a: 1}, one: {b: "x"}, s: "s", f: 1, i: 7, t: true, x: {a: [1, "b"]}) }',
+        root=ECHO,
+        data={
+            "echo": {
+                "l": [1, None],
+                "m": [[1], None],
+                "c": "GREEN",
+                "in": {"a": 1, "b": 3},
+                "one": {"b": "x"},
+                "s": "s",
+                "f": 1.0,
+                "i": "7",
+                "t": True,
+                "x": {"a": [1, "b"]},
+            }
+        },
+    ),
+    Row(
+        rule="CoerceArgumentValues: one item stands for a list",
+        sdl=L,
+        document="{ echo(l: 1, m: 2) }",
+        root=ECHO,
+        data={"echo": {"l": [1], "m": [[2]]}},
+    ),
+    Row(
+        rule="CoerceArgumentValues: block strings",
+        sdl=L,
+        document='{ echo(s: """\n    a\n      b\n    """) }',
+        root=ECHO,
+        data={"echo": {"s": "a\n  b"}},
+    ),
+    Row(
+        rule="CoerceArgumentValues: a variable within a list",
+        sdl=L,
+        document="query ($v: Int) { echo(l: [1, $v]) }",
+        root=ECHO,
+        variables={"v": 2},
+        data={"echo": {"l": [1, 2]}},
+    ),
+    Row(
+        rule="CoerceArgumentValues: a variable without a value within a list is null",
+        sdl=L,
+        document="query ($v: Int) { echo(l: [1, $v]) }",
+        root=ECHO,
+        data={"echo": {"l": [1, None]}},
+    ),
+    Row(
+        rule="CoerceArgumentValues: a variable within an object",
+        sdl=L,
+        document="query ($v: Int, $w: Int!) { echo(in: {a: $w, b: $v, c: $v}) }",
+        root=ECHO,
+        variables={"v": 5, "w": 6},
+        data={"echo": {"in": {"a": 6, "b": 5, "c": 5}}},
+    ),
+    Row(
+        rule="CoerceArgumentValues: a variable without a value within an object leaves the field out",
+        sdl=L,
+        document="query ($v: Int) { echo(in: {a: 1, b: $v, c: $v}) }",
+        root=ECHO,
+        data={"echo": {"in": {"a": 1, "b": 3}}},
+    ),
+    Row(
+        rule="CoerceArgumentValues: a variable in a oneOf object",
+        sdl=L,
+        document="query ($v: Int!) { echo(one: {a: $v}) }",
+        root=ECHO,
+        variables={"v": 5},
+        data={"echo": {"one": {"a": 5}}},
+    ),
+    Row(
+        rule="CoerceArgumentValues: a oneOf object in a variable",
+        sdl=L,
+        document="query ($v: One) { echo(one: $v) }",
+        root=ECHO,
+        variables={"v": {"b": "x"}},
+        data={"echo": {"one": {"b": "x"}}},
+    ),
+)
