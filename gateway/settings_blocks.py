@@ -66,6 +66,12 @@ class Limits:
         at_least=1000,
         at_most=1_000_000,
     )
+    checking_percent: int = setting(
+        20,
+        "Of a processor, what checking new documents may take while others are answered.",
+        at_least=1,
+        at_most=100,
+    )
     errors: int = setting(20, "Faults of one document that are reported.", at_least=1, at_most=100)
     deadline_seconds: int = setting(
         30, "From a request's arrival to its answer.", at_least=1, at_most=300

@@ -48,7 +48,6 @@ from gateway.limits import check_document, check_length, check_text
 
 WAITING_MAX = 256
 GIVES_WAY_AFTER_SECONDS = 0.0001
-RESTS = 4.0  # for each second of work
 MESSAGE_CHARACTERS_MAX = 500
 PRINTED_CHARACTERS_MAX = 4_000
 
@@ -75,6 +74,7 @@ class Checks:
         self._suggestions = suggestions
         self._rules = validation_rules(limits.validation_steps, introspection=introspection)
         self._waiting_max = waiting_max
+        self._rests = 100 / limits.checking_percent - 1  # for each second of work
         self._waiting: dict[str, _Waiting] = {}
         self._rested_at = 0.0
         self._thread = ThreadPoolExecutor(
@@ -145,7 +145,7 @@ class Checks:
             with _collected_young():
                 return self._verdict(text)
         finally:
-            self._rested_at = time.monotonic() + RESTS * (time.thread_time() - began)
+            self._rested_at = time.monotonic() + self._rests * (time.thread_time() - began)
 
 
 class _Waiting:

@@ -158,6 +158,17 @@ def test_a_claim_that_an_admin_took_back_bars_whoever_held_it() -> None:
     assert claim_limit((taken, approval, anew), AT + 4 * DAY) == AT + 4 * DAY + SPAN
 
 
+def test_a_bar_counts_from_when_it_is_said() -> None:
+    """On a claim that was given back before too: only an approval after it lets another be made."""
+    given_back = a_claim(AT, AT + SPAN).revoked(AT + DAY, by_admin=False)
+    barred = given_back.barred(AT + 3 * DAY)
+    assert (barred.revoked_at, barred.renewable_until) == (AT + DAY, AT + 3 * DAY)
+    for day, expected in ((2, AT + 3 * DAY), (4, AT + 5 * DAY + SPAN)):
+        assert claim_limit((barred, an_approval(AT + day * DAY)), AT + 5 * DAY) == expected
+    assert barred.barred(AT + 9 * DAY) == barred
+    assert a_request().barred(AT) == a_request()
+
+
 def test_a_key_authenticates_until_its_end_or_its_revocation() -> None:
     """To the second; a revoked one not even before its end."""
     key = ApiKey(

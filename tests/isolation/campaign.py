@@ -45,6 +45,7 @@ from tests.tenants.record_samples import AT
 DRAWS_AT_ONCE = 6
 ONE_BY_ONE_IN = 2
 BY_GET_ONE_IN = 10
+FOREIGN_CURSOR_ONE_IN = 4
 CURSORS_KEPT = 40
 WRONG_BY = frozenset({CONSUMER_ROLE, COUNSELOR, KEY, OPERATOR, ADMIN})
 """Who sends what is wrongly typed: it is refused before it matters who they are."""
@@ -260,7 +261,7 @@ class Campaign:
             variables = {
                 name: _spoilt(value, house.typed.text) for name, value in variables.items()
             }
-        elif form.paged and by_foreign_cursors and chance.random() < 0.5:
+        elif form.paged and by_foreign_cursors and chance.randrange(FOREIGN_CURSOR_ONE_IN) == 0:
             others = [one for one in AGENCIES if one != slug and self._cursors[one]]
             if others:
                 cursor = chance.choice(self._cursors[chance.choice(others)])

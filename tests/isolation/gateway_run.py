@@ -41,6 +41,7 @@ LIMITS = {
     "limits.aliases": 1000,
     "limits.document_characters": 1_048_576,
     "limits.validation_steps": 1_000_000,
+    "limits.checking_percent": 100,
 }
 """The campaign selects all there is, which no client may."""
 

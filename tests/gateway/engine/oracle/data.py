@@ -54,6 +54,14 @@ PROFILES = (
 )
 """How many of a hundred values are odd, and how many are wrong."""
 
+SPOILT = (
+    (),
+    ("Int", "Color"),
+    ("Float", "Any"),
+    ("String", "Odd"),
+    ("Boolean", "ID"),
+)
+"""Leaf types of which a case may have many odd and wrong values."""
 _LIST_MAX = 4
 
 
@@ -108,6 +116,7 @@ class DataDraws:
         self._odd = 0
         self._wrong = 0
         self._once = False
+        self._spoilt = draws.pick(SPOILT) if self._odd_percent or self._wrong_percent else ()
 
     def draw(self, document: Document) -> Data:
         """Return what is had of each object for the fields that the document selects."""
@@ -203,8 +212,20 @@ class DataDraws:
                 draws.pick(sorted(self._shapes.possible(kind.name)))
             ]
         if isinstance(kind, GraphQLScalarType) or is_enum_type(kind):
-            return _same(draws.pick(ODD[kind.name] if self._strange() else PLAIN[kind.name]))
+            return _same(self._leaf(kind.name))
         return _object(draws.pick(_NUMBERS[kind.name]))
+
+    def _leaf(self, name: str) -> Any:
+        """Return a value of a leaf type; of a type that is spoilt, many are odd and wrong."""
+        draws = self._draws
+        spoilt = name in self._spoilt and draws.chance(40)
+        if spoilt and self._wrong_percent and WRONG[name]:
+            self._wrong += 1
+            return draws.pick(WRONG[name])
+        if spoilt or self._strange():
+            self._odd += 1
+            return draws.pick(ODD[name])
+        return draws.pick(PLAIN[name])
 
     def _wrong_value(self, kind: Any) -> Recipe:
         draws = self._draws

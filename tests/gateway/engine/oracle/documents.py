@@ -214,19 +214,19 @@ class Documents:
         """Return the name of a field to select on the type."""
         draws = self.draws
         if parent in TABLED:
-            return self._tabled(deep=deep)
+            return self._tabled(deep=deep, at_root=parent != "Thing")
         names: Sequence[str] = tuple(self.shapes.fields.get(parent, ()))
         if deep:
             names = [name for name in names if not self._is_composite(parent, name)]
         return draws.pick(names) if names else "__typename"
 
-    def _tabled(self, *, deep: bool) -> str:
+    def _tabled(self, *, deep: bool, at_root: bool) -> str:
         draws = self.draws
         if draws.chance(8):
             way, kind = draws.pick(FETCHED), draws.pick(tuple(ECHOES))
             return field_name(way, kind, draws.pick(("", "N")))
-        way = draws.pick(WAYS)
-        composite = not deep and draws.chance(50)
+        way = draws.pick(WAYS if at_root else _MOSTLY_READ)
+        composite = not deep and draws.chance(70 if at_root else 40)
         kind = draws.pick(_OBJECT_KINDS if composite else tuple(LEAVES))
         return field_name(way, kind, draws.pick(CODES))
 
@@ -234,6 +234,7 @@ class Documents:
         return is_composite_type(get_named_type(self.shapes.fields[parent][name].type))
 
 
+_MOSTLY_READ = ("read", "read", "dig", *WAYS)
 _OBJECT_KINDS = ("thing", "thing", "thing", *OBJECTS)
 assert set(PET_WAYS) <= set(_POOLED)
 

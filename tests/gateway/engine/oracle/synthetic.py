@@ -85,7 +85,7 @@ interface Beast implements Pet {{ {PET.format(friend="friend: Pet")} teeth: [Int
 union Some = Thing | Cat | Dog
 type Cat implements Pet & Beast {{ {PET.format(friend="friend: Cat")} teeth: [Int!]! cat: Cat! }}
 type Dog implements Pet {{ {PET.format(friend="friend: Pet")} barks: [Any] }}
-type Bird {{ name: String }}
+type Bird {{ {PET.format(friend="friend: Pet")} }}
 """
 PET_WAYS = {
     "Cat": {
@@ -107,7 +107,7 @@ PET_WAYS = {
         "home": "batch",
         "barks": "read",
     },
-    "Bird": {"name": "plain"},
+    "Bird": dict.fromkeys(("name", "age", "nick", "friend", "kin", "home"), "plain"),
 }
 
 
