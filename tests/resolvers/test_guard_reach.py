@@ -10,7 +10,6 @@ from domain.access import AccessGrant, Principal, Scope
 from domain.actors import Group
 from domain.applications import Application, Note
 from domain.consents import Consent
-from domain.consumers import Consumer
 from domain.credit import CreditReport
 from domain.ids import new_child_id, new_ulid
 from resolvers.guard import Guard
@@ -328,17 +327,6 @@ async def test_each_kind_is_reached_in_its_own_way_alone(world: World, things: T
         guard = guard_of(world, who)
         assert await guard.live_grants() == ()
         assert await guard.application(things.ids["Application"]) is None
-
-
-async def test_the_grant_that_opens_says_why(world: World) -> None:
-    """The reads know by which grant a consumer is reached, also through an application."""
-    counselor, consumer = world.person(Group.COUNSELORS), await world.add_consumer("owner")
-    application = await world.add_application(consumer)
-    grant = await give(world, counselor, application.id)
-    guard = guard_of(world, counselor)
-    found = await guard.consumer(consumer.id)
-    assert isinstance(found, Consumer)
-    assert list(guard.reads.alike(0)) == [(0, grant.id)]
 
 
 async def test_what_is_remembered_opens_no_more_than_what_holds(world: World) -> None:

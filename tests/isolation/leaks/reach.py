@@ -33,7 +33,7 @@ def _node_without_guard(patch: Patch) -> None:
 
 @leak("consumers found by what is known of them, whoever looks")
 def _match_without_reach(patch: Patch) -> None:
-    async def all_of_them(_self: Guard) -> None:
+    async def all_of_them(*_: object) -> None:
         return None
 
     patch.setattr(Guard, "consumer_ids", all_of_them)
