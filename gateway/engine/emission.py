@@ -141,7 +141,7 @@ class _Writer:
         """Return the function that was written."""
         source = "\n".join(self._lines)
         self.weight += _BYTES_PER_CHARACTER * len(source)
-        namespace = {**self._names, "__builtins__": {}}
+        namespace = dict(self._names)
         exec(compile(source, "<operation plan>", "exec"), namespace)  # noqa: S102  # nosec B102 -- written above, of the schema's own names
         emit: Emit = namespace["emit"]
         return emit

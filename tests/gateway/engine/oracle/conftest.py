@@ -1,5 +1,9 @@
 """The nasty schema, built once, and how many documents are compared over it."""
 
+import gc
+import warnings
+from collections.abc import Iterator
+
 import pytest
 
 from tests.gateway.engine.oracle.documents import Shapes
@@ -21,3 +25,12 @@ def shapes() -> Shapes:
 def oracle(shapes: Shapes) -> Oracle:
     """Put our executor beside graphql-core's, over the nasty schema."""
     return Oracle(shapes.schema)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def swept() -> Iterator[None]:
+    """Collect what graphql-core left unawaited beside what failed, before another test does."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        gc.collect()

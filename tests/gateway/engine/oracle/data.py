@@ -23,6 +23,7 @@ from graphql import (
 
 from tests.gateway.engine.oracle.documents import Document, Shapes
 from tests.gateway.engine.oracle.draws import Draws
+from tests.gateway.engine.oracle.placing import put_read, put_script, put_value
 from tests.gateway.engine.oracle.synthetic import FETCHED, attribute_of, way_of
 from tests.gateway.engine.oracle.things import (
     BROKEN,
@@ -152,17 +153,17 @@ class DataDraws:
         definition = self._shapes.fields[type_name][name]
         way = "plain" if name == "bird" else way_of(type_name, name)
         if "(" in str(definition) or way in FETCHED:
-            yield functools.partial(_put_script, name, self._script(definition, way))
+            yield functools.partial(put_script, name, self._script(definition, way))
             return
         attribute = attribute_of(way, name)
         self._once = False  # what can be iterated over once is made anew for each who reads it
         script = self._script(definition, way)
         inner = way == "dig"
         if script.raises or script.awaits or self._once:
-            yield functools.partial(_put_read, attribute, script, inner=inner)
+            yield functools.partial(put_read, attribute, script, inner=inner)
         else:
             called = way == "plain" and self._strange()
-            yield functools.partial(_put_value, attribute, script.make, inner=inner, called=called)
+            yield functools.partial(put_value, attribute, script.make, inner=inner, called=called)
 
     def _script(self, definition: GraphQLField, way: str) -> Script:
         draws = self._draws
@@ -342,47 +343,3 @@ _TELLS: tuple[Callable[[], Any], ...] = (
 
 def _tell(tell: Callable[[], Any], thing: Thing, _objects: Sequence[Thing]) -> None:
     thing.told = tell
-
-
-def _put_script(name: str, script: Script, thing: Thing, _objects: Sequence[Thing]) -> None:
-    thing.scripts[name] = script
-
-
-def _put_read(
-    name: str, script: Script, thing: Thing, objects: Sequence[Thing], *, inner: bool
-) -> None:
-    """Let an attribute raise, or give something to await."""
-
-    def read() -> Any:
-        def make() -> Any:
-            value = script.make(objects)
-            if script.raises:
-                raise value
-            return value
-
-        return Later(script.turns, make) if script.awaits else make()
-
-    _within(thing, inner=inner).read[name] = read
-
-
-def _put_value(
-    name: str,
-    make: Recipe,
-    thing: Thing,
-    objects: Sequence[Thing],
-    *,
-    inner: bool,
-    called: bool,
-) -> None:
-    value = make(objects)
-    if called:  # by the default resolver
-        setattr(thing, name, lambda _info, **_arguments: value)
-    else:
-        setattr(_within(thing, inner=inner), name, value)
-
-
-def _within(thing: Thing, *, inner: bool) -> Thing:
-    if not inner:
-        return thing
-    found: Thing = thing.__dict__.setdefault("inner", Thing("inner"))
-    return found
