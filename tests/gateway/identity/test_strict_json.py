@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from domain.errors import Unauthenticated
-from gateway.identity.refusals import Reason, Refusal, reason_of, refused
+from gateway.identity.refusals import Reason, Refusal
 from gateway.identity.strict_json import DEPTH_MAX, read_object
 
 
@@ -101,15 +100,3 @@ def test_depth_is_looked_at_before_anything_else() -> None:
     assert why_not(b"[" * 1_000_000) is Reason.TOO_DEEP
     assert why_not(b'{"a":"' + b"[" * 1000) is Reason.MALFORMED_JSON
     assert why_not(b'"' + b'\\"' * 1000 + b"[" * 1000) is Reason.MALFORMED_JSON
-
-
-def test_the_reason_is_for_the_log_alone() -> None:
-    """It is told of the cause; an error that has another cause, or none, has no such reason."""
-    error = refused(Reason.EXPIRED)
-    assert type(error) is Unauthenticated
-    assert "expired" not in error.message
-    assert reason_of(error) is Reason.EXPIRED
-    other = Unauthenticated()
-    assert reason_of(other) is None
-    other.__cause__ = ValueError("whatever it was")
-    assert reason_of(other) is None

@@ -37,7 +37,7 @@ def put_value(
     inner: bool,
     called: bool,
 ) -> None:
-    """Put a value into an attribute, or a method that gives it, for the default resolver to call."""
+    """Put a value into an attribute; called: a method that gives it, as default resolvers call."""
     value = make(objects)
     if called:  # by the default resolver
         setattr(thing, name, lambda _info, **_arguments: value)
