@@ -99,7 +99,9 @@ def test_a_worker_that_dies_is_started_again(two: tuple[Served, str]) -> None:
 
     assert health["workers"] == 2
     assert before[1] in running.workers()
-    assert '"event": "worker ended"' in running.log.read_text()
+    while '"event": "worker ended"' not in running.log.read_text():
+        assert time.monotonic() < ends, running.log.read_text()
+        time.sleep(0.1)
 
 
 def test_sigterm_under_load_drops_no_request(two: tuple[Served, str]) -> None:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from tests.gateway.engine.oracle.cases import Drawn, Seeds, seeds
 from tests.gateway.engine.oracle.documents import Shapes
-from tests.gateway.engine.oracle.executors import Case, Oracle, Verdict, parsed
+from tests.gateway.engine.oracle.executors import Case, Oracle, Verdict, parsed, sweep
 from tests.gateway.engine.oracle.reducing import reduced
 
 
@@ -84,6 +84,9 @@ _OF_EXECUTIONS = frozenset(
 )
 
 
+SWEPT_EACH = 200
+
+
 def run_campaign(shapes: Shapes, oracle: Oracle, *, documents: int, seed_of_all: int) -> Tally:
     """Compare so many documents; raises Different with the simplest case that differs."""
     tally = Tally()
@@ -108,6 +111,8 @@ def run_campaign(shapes: Shapes, oracle: Oracle, *, documents: int, seed_of_all:
                     raise Different(drawn_seeds, case)
                 verdicts.append(verdict)
             tally.note(drawn, verdicts)
+            if tally.documents % SWEPT_EACH == 0:
+                sweep()
 
         compare()
     return tally

@@ -230,3 +230,10 @@ def _overlap(run: Run) -> bool:
     """Say whether something was called beneath one root field after the next one had begun."""
     roots = [root for root, _ in itertools.groupby(place[0] for place in run.nested)]
     return len(set(roots)) != len(roots)
+
+
+def sweep() -> None:
+    """Collect what graphql-core left unawaited beside what failed, and warn of nothing."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        gc.collect()
