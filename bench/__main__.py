@@ -17,7 +17,7 @@ from bench.figures import short
 from bench.full_path import FULL_PATH, full_path
 from bench.machine import can_measure, end_cleanly, load_average, machine_name
 from bench.open_loop import allow_descriptors
-from bench.peers import ALMONER, ALMONER_PROTOCOL, MERCURIUS, STARLETTE, STRAWBERRY, PeerFailed
+from bench.peers import ALMONER, ALMONER_DIRECT, MERCURIUS, STARLETTE, STRAWBERRY, PeerFailed
 from bench.report import Bar, Section, table, verdict
 from bench.rounds import DEFAULT, QUICK, Pace
 from bench.sections import CORE, ENGINE, Bench, Measured
@@ -31,9 +31,9 @@ BUSY_LOAD = 0.5
 BARS = (
     Bar(peer=CORE, ours=ENGINE, wanted=(40, 50, 40)),
     Bar(peer=STARLETTE, ours=ALMONER, wanted=(1.0, 1.1, 0.9)),
-    Bar(peer=STARLETTE, ours=ALMONER_PROTOCOL, wanted=(2, 2, 1)),
+    Bar(peer=STARLETTE, ours=ALMONER_DIRECT, wanted=(2, 2, 1)),
     Bar(peer=MERCURIUS, ours=ALMONER, wanted=(0.9, 1.25, 1.3)),
-    Bar(peer=MERCURIUS, ours=ALMONER_PROTOCOL, wanted=(1.5, 2, 1.5)),
+    Bar(peer=MERCURIUS, ours=ALMONER_DIRECT, wanted=(1.5, 2, 1.5)),
     Bar(peer=STRAWBERRY, ours=ALMONER, wanted=(50, 80, 50)),
 )
 FULL_MEDIUM_US_MAX = 60

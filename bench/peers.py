@@ -22,7 +22,7 @@ NODE_MODULES = VENV / "node" / "node_modules"
 START_SECONDS_MAX = 30.0
 
 ALMONER = "Almoner on ASGI"
-ALMONER_PROTOCOL = "Almoner on its own protocol"
+ALMONER_DIRECT = "Almoner, directly"
 STARLETTE = "Starlette, written by hand"
 STRAWBERRY = "Strawberry, stock view"
 MERCURIUS = "Mercurius with JIT"
@@ -63,6 +63,12 @@ OWN = Path(sys.executable)
 THEIRS = VENV / "bin" / "python"
 PEERS = (
     Peer(name=ALMONER, program="bench.servers.almoner_peer", python=OWN),
+    Peer(
+        name=ALMONER_DIRECT,
+        program="bench.servers.almoner_peer",
+        python=OWN,
+        arguments=("direct",),
+    ),
     Peer(
         name=STARLETTE,
         program="bench.servers.starlette_peer",

@@ -12,11 +12,11 @@ HEADER = (
     "",
     *(f"{name}, CPU µs" for name in COLUMNS),
     "× ours",
-    "× ours, own protocol",
+    "× ours, directly",
     *(f"{name}, p50 / p99 ms" for name in COLUMNS),
     "RSS MB",
 )
-PROTOCOL = HEADER.index("× ours, own protocol")
+PROTOCOL = HEADER.index("× ours, directly")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +39,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """Rows that are compared with one or two of them: ours, and ours on its own protocol."""
+    """Rows that are compared with one or two of them: ours, and ours past ASGI."""
 
     name: str
     lines: Sequence[Line]
     ours: str | None = None
-    ours_on_protocol: str | None = None
+    ours_directly: str | None = None
 
     def line(self, name: str | None) -> Line | None:
         """Return the row of that name."""
@@ -66,7 +66,7 @@ def table(sections: Sequence[Section]) -> str:
     for section in sections:
         rows.append((f"**{section.name}**", *("" for _ in HEADER[1:])))
         rows += [_cells(section, line) for line in section.lines]
-    if not any(section.line(section.ours_on_protocol) for section in sections):
+    if not any(section.line(section.ours_directly) for section in sections):
         rows = [(*row[:PROTOCOL], *row[PROTOCOL + 1 :]) for row in rows]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
@@ -104,7 +104,7 @@ def _cells(section: Section, line: Line) -> tuple[str, ...]:
         line.name,
         *(short(median(cpu)) if (cpu := line.cpu_us(name)) else "" for name in COLUMNS),
         _against(section.line(section.ours), line),
-        _against(section.line(section.ours_on_protocol), line),
+        _against(section.line(section.ours_directly), line),
         *(_latency(line.windows.get(name, ())) for name in COLUMNS),
         " + ".join(f"{one:.0f}" for one in line.memory_mb),
     )

@@ -14,7 +14,7 @@ from bench.load import Window
 from bench.open_loop import Flow
 from bench.peers import (
     ALMONER,
-    ALMONER_PROTOCOL,
+    ALMONER_DIRECT,
     MERCURIUS,
     OWN,
     PEERS,
@@ -35,7 +35,7 @@ CORE = "graphql-core, execute"
 ENGINE = "Almoner's engine, to the bytes"
 EVERYTHING = "the same, one application with all around it"
 RATES = (1_500, 5_000)
-BESIDE_IN_FLOWS = (ALMONER, ALMONER_PROTOCOL, STARLETTE, MERCURIUS)
+BESIDE_IN_FLOWS = (ALMONER, ALMONER_DIRECT, STARLETTE, MERCURIUS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +118,7 @@ class Bench:
             name=f"Over HTTP, data in memory, no identity: {_extent(leaves, sizes)}",
             lines=[*lines, *missing],
             ours=ALMONER,
-            ours_on_protocol=ALMONER_PROTOCOL,
+            ours_directly=ALMONER_DIRECT,
         )
 
     def full(self, path: FullPath) -> Section:

@@ -5,7 +5,12 @@ application's lifespan and closed at its end.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    nullcontext,
+)
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Protocol
@@ -16,10 +21,9 @@ from graphql import OperationType
 from opentelemetry.trace import TracerProvider
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from domain.access import Principal
 from domain.agencies import Agency
@@ -36,14 +40,14 @@ from gateway.engine.cost import Prices
 from gateway.engine.documents import Operation
 from gateway.engine.execute import Engine, Result
 from gateway.errors import DocumentRefused, Refused, kind_of, malformed, status_of_answer
-from gateway.front import Front
+from gateway.front import Front, Gateway
 from gateway.health import Drain, health_routes
 from gateway.http import Asked, idempotency_key, read_request
 from gateway.identity.authenticator import Authenticator
 from gateway.identity.credentials import Credential, read_credential
 from gateway.identity.jwks import KeySets
 from gateway.identity.sightings import Sightings
-from gateway.metrics import Metrics, measuring_backlog, new_metrics
+from gateway.metrics import Metrics, handing_on, measuring_backlog, new_metrics
 from gateway.negotiation import MediaType
 from gateway.replies import Reply, refusal
 from gateway.secret_ages import measuring_ages
@@ -115,71 +119,60 @@ async def answer(served: Served, parts: Parts, exchange: Exchange) -> Reply:
     config, clock, headers = served.config, exchange.clock, exchange.headers
 
     # 1 limits    Request → Asked            bytes, JSON and members; before anybody asks who it is
-    with clock.stage("limits"):
-        asked = await read_request(exchange.scope, exchange.receive, headers, config.limits)
-        exchange.work.listening.set()
-        meta = exchange.meta = meta_of(exchange, config)
+    clock.begin("limits")
+    asked = await read_request(exchange.request, config.limits)
+    meta = exchange.meta = meta_of(exchange, config)
 
     # 2 identity  credential → Principal
-    with clock.stage("identity"):
-        credential = read_credential(headers)
-        if credential is None:
-            raise Unauthenticated
-        principal = exchange.principal = await parts.authenticator.authenticate(credential)
+    clock.begin("identity")
+    credential = read_credential(headers)
+    if credential is None:
+        raise Unauthenticated
+    principal = exchange.principal = await parts.authenticator.authenticate(credential)
 
     # 3 agency    Principal → Agency         issuer, key and grant must agree
-    with clock.stage("agency"):
-        settled = await settle_agency(
-            principal, credential.agency_hint, parts.directory, at=exchange.at, only=config.agency
-        )
-        principal, agency = settled.principal, settled.agency
-        exchange.agency = None if agency is None else agency.slug
+    clock.begin("agency")
+    settled = await settle_agency(
+        principal, credential.agency_hint, parts.directory, at=exchange.at, only=config.agency
+    )
+    principal, agency = settled.principal, settled.agency
+    exchange.agency = None if agency is None else agency.slug
 
-    async with AsyncExitStack() as leases:
-        # 4 store     Agency → AgencyStore       from here on, the store is the agency
-        with clock.stage("store"):
-            store, credit = await open_store(agency, parts, leases)
-            directory = settled.directory_in(parts.directory)
+    # 4 store     Agency → AgencyStore       from here on, the store is the agency
+    clock.begin("store")
+    async with parts.stores.lease(agency) if agency is not None else nullcontext() as store:
+        credit = None if agency is None else parts.bureaus.of(agency)
+        directory = settled.directory_in(parts.directory)
 
         # 5 context   all of the above → RequestContext, frozen
-        with clock.stage("context"):
-            await parts.sightings.arrived(principal, meta, store, parts.directory)
-            context = open_context(principal, agency, store, directory, credit, meta)
+        clock.begin("context")
+        await parts.sightings.arrived(principal, meta, store, parts.directory)
+        context = open_context(principal, agency, store, directory, credit, meta)
 
         # 6 document  text or hash → Operation   trusted; tokens, depth, aliases, validation
-        with clock.stage("document"):
-            text = parts.trusted.text_of(asked, exchange.agency)
-            operation = exchange.operation = await served.engine.find(text, asked.operation_name)
-            permit(operation, by_get=asked.by_get)
+        clock.begin("document")
+        text = parts.trusted.text_of(asked, exchange.agency)
+        operation = exchange.operation = await served.engine.find(text, asked.operation_name)
+        permit(operation, by_get=exchange.request.method == "GET")
 
         # 7 budget    Operation → Charge         what it may come to, before any of it is done
-        with clock.stage("budget"):
-            cost = served.prices.of(operation, asked.variables)
-            charge = await parts.budgets.charge(agency, principal, cost)
+        clock.begin("budget")
+        cost = served.prices.of(operation, asked.variables)
+        charge = await parts.budgets.charge(agency, principal, cost)
 
         # 8 execute   Operation → Result         resolvers and adapters run in here
-        with clock.stage("execute"):
-            changes = exchange.work.shielded = operation.kind is OperationType.MUTATION
-            result = await execute(served.engine, parts.budgets, charge, operation, asked, context)
-            exchange.failures = result.failures
+        clock.begin("execute")
+        changes = exchange.shielded = operation.kind is OperationType.MUTATION
+        result = await execute(served.engine, parts.budgets, charge, operation, asked, context)
+        exchange.failures = result.failures
 
         # 9 audit     Reads → lines              an answer that leaves no line does not leave
-        with clock.stage("audit"):
-            await leave_lines(context, served.engine.field_names, parts.directory, changes=changes)
+        clock.begin("audit")
+        await leave_lines(context, served.engine.field_names, parts.directory, changes=changes)
 
     # 10 response Result → Reply             status by what was answered
-    with clock.stage("response"):
-        return reply_to(result, operation, exchange.media_type, charge)
-
-
-async def open_store(
-    agency: Agency | None, parts: Parts, leases: AsyncExitStack
-) -> tuple[AgencyStore | None, CreditBureau | None]:
-    """Return an agency's store, leased until `leases` ends, and its bureau; neither without one."""
-    if agency is None:
-        return None, None
-    store = await leases.enter_async_context(parts.stores.lease(agency))
-    return store, parts.bureaus.of(agency)
+    clock.begin("response")
+    return reply_to(result, operation, exchange.media_type, charge)
 
 
 async def execute(
@@ -209,7 +202,7 @@ def meta_of(exchange: Exchange, config: Config) -> RequestMeta:
     return RequestMeta(
         id=exchange.id,
         at=exchange.at,
-        source_ip=exchange.source_ip,
+        source_ip=exchange.request.client,
         idempotency_key=idempotency_key(exchange.headers),
         allow_test_ssn=config.allow_test_ssn,
     )
@@ -253,7 +246,7 @@ def create_app(
     drain: Drain | None = None,
     parts: OpenParts | None = None,
     routes: Sequence[BaseRoute] = (),
-) -> Starlette:
+) -> Gateway:
     """Return the gateway as an ASGI application; nothing is opened before its lifespan begins.
 
     Each keyword stands in for a part that is otherwise made from the configuration. routes: more
@@ -278,7 +271,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with (parts or open_parts)(config, counters) as opened:
+        async with (parts or open_parts)(config, counters) as opened, handing_on(counters):
             app.state.parts = opened
             yield
             await endpoint.in_flight.drain(config.drain_seconds)
@@ -286,9 +279,9 @@ def create_app(
 
     tracer = tracer_provider.get_tracer(TRACER_NAME) if tracer_provider is not None else None
     endpoint = GraphQLEndpoint(run_stages, config, counters, tracer=tracer)
-    app = Starlette(
-        routes=[Route("/graphql", endpoint), *health_routes(stopping, reachable), *routes],
-        middleware=[Middleware(Front, limits=config.limits, cors=cors_policy(config))],
+    app = Gateway(
+        Front(endpoint, limits=config.limits, cors=cors_policy(config)),
+        routes=[*health_routes(stopping, reachable), *routes],
         exception_handlers={HTTPException: _unknown_path},
         lifespan=lifespan,
     )

@@ -101,6 +101,11 @@ class Config:
     keep_alive_seconds: int = setting(
         75, "How long an idle connection stays open.", at_least=1, at_most=3600
     )
+    http_protocol: str = setting(
+        "asgi",
+        "How GraphQL requests reach the gateway: by asgi, or direct, past that layer.",
+        choices=("asgi", "direct"),
+    )
     cors_origins: tuple[str, ...] = setting(
         (), "Origins of web pages that may call the gateway (`almoner dev` adds loopback ones)."
     )

@@ -4,11 +4,12 @@ No cookie is ever read, so credentials are not allowed; a token travels in a hea
 sets itself.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from gateway.config import is_loopback
+from gateway.headers import HeaderFields
 
 ALLOWED_METHODS = "GET, POST"
 EXPOSED_HEADERS = (
@@ -51,18 +52,18 @@ def answer_headers(policy: CorsPolicy, origin: str | None) -> Headers:
     ]
 
 
-def preflight_headers(policy: CorsPolicy, request: Mapping[str, str]) -> Headers | None:
+def preflight_headers(policy: CorsPolicy, request: HeaderFields) -> Headers | None:
     """Return the headers of the answer to a preflight; None where the request is not one.
 
     A preflight from a foreign origin gets an answer that allows nothing: the browser refuses.
     """
-    origin = request.get("origin")
-    if origin is None or "access-control-request-method" not in request:
+    origin = request.get(b"origin")
+    if origin is None or b"access-control-request-method" not in request:
         return None
     headers: Headers = [(b"vary", b"Origin, Access-Control-Request-Headers")]
     if not policy.allows(origin):
         return headers
-    asked = request.get("access-control-request-headers", "")
+    asked = request.get(b"access-control-request-headers")
     headers += [
         (b"access-control-allow-origin", origin.encode("latin-1")),
         (b"access-control-allow-methods", ALLOWED_METHODS.encode()),

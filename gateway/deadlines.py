@@ -5,11 +5,9 @@ is kept track of, and awaited when the gateway stops.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
-from typing import Any, TypeVar
-
-from starlette.types import Receive
+from collections.abc import Callable
+from itertools import takewhile
+from typing import Any, Generic, Protocol, TypeVar
 
 from domain.errors import DeadlineExceeded, OutcomeUnknown
 from gateway.http import ClientLeft
@@ -18,107 +16,189 @@ T = TypeVar("T")
 
 # Nearly every answer is ready before anybody looks whether the client is still there.
 LISTEN_AFTER_SECONDS = 0.05
+TICK_SECONDS = 0.025
 STILL_RUNNING = (
     "The deadline came before the outcome. The change may still be made: read the object again, or "
     "repeat with the same idempotency key."
 )
 
 
-class Work:
-    """What a request is about to do, as far as it matters for ending it early.
+class Supervised(Protocol[T]):
+    """What an attempt is made for: what it runs, and who is told of it.
 
-    listening: the body has been read, so that the client can be watched. shielded: a mutation has
-    begun.
+    shielded: a mutation has begun.
     """
 
-    __slots__ = ("listening", "shielded")
+    shielded: bool
 
-    def __init__(self) -> None:
-        self.listening = asyncio.Event()
-        self.shielded = False
+    async def run(self) -> T:
+        """Do the work."""
+        ...
+
+    async def gone(self) -> None:
+        """Wait until the client has gone."""
+        ...
+
+    def settled(self, outcome: T | Exception) -> None:
+        """Hear once what came of it.
+
+        That is what the work has given; or DeadlineExceeded where it took too long, OutcomeUnknown
+        where a mutation did, and ClientLeft where the client went away first, or the process ends.
+        """
+        ...
+
+    def unheard(self, outcome: T) -> None:
+        """Hear what work has given after all, for which nobody waited any more."""
+        ...
+
+    def abandoned(self) -> None:
+        """Hear that the request was given up before anything was settled."""
+        ...
 
 
 class InFlight:
-    """All tasks that work for requests; none is forgotten before it has ended."""
+    """All attempts that are being made; none is forgotten before its task has ended."""
 
     def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._attempts: dict[Attempt[Any], None] = {}  # the oldest first
+        self._ticking = False
 
     def __len__(self) -> int:
-        """Return how many tasks are running."""
-        return len(self._tasks)
+        """Return how many there are."""
+        return len(self._attempts)
 
-    def start(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Start a task that is kept until it ends."""
-        task = asyncio.create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+    def add(self, attempt: "Attempt[Any]") -> None:
+        """Keep an attempt; it is told once it takes longer than nearly all do."""
+        self._attempts[attempt] = None
+        if not self._ticking:
+            self._ticking = True
+            asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick)
+
+    def discard(self, attempt: "Attempt[Any]") -> None:
+        """Forget an attempt whose task has ended."""
+        del self._attempts[attempt]
 
     async def drain(self, seconds: float) -> int:
         """Wait for the tasks to end, and return how many had to be cancelled."""
-        if not self._tasks:
+        if not self._attempts:
             return 0
-        _, late = await asyncio.wait(set(self._tasks), timeout=seconds)
+        _, late = await asyncio.wait({one.task for one in self._attempts}, timeout=seconds)
         for task in late:
             task.cancel()
         if late:
             await asyncio.wait(late, timeout=1.0)
         return len(late)
 
+    def _tick(self) -> None:
+        """Tell those that take long. One timer for all costs a request less than one of its own."""
+        loop = asyncio.get_running_loop()
+        early = loop.time() - LISTEN_AFTER_SECONDS
+        for attempt in list(takewhile(lambda one: one.began <= early, self._attempts)):
+            attempt.takes_long()
+        self._ticking = bool(self._attempts)
+        if self._ticking:
+            loop.call_later(TICK_SECONDS, self._tick)
 
-async def answer_within(
-    seconds: float,
-    coroutine: Coroutine[Any, Any, T],
-    *,
-    work: Work,
-    receive: Receive,
-    in_flight: InFlight,
-    unheard: Callable[[asyncio.Task[T]], None],
-) -> T:
-    """Return what the coroutine returns.
 
-    Raises DeadlineExceeded where it takes too long, OutcomeUnknown where a mutation does, and
-    ClientLeft where the client goes away first. `unheard` is then called when it has ended.
+class Attempt(Generic[T]):
+    """The work on one request, in a task of its own, and what ends it early.
+
+    Whatever the work raises is its own task's: it is to give errors as what came of it.
     """
-    ends = asyncio.get_running_loop().time() + seconds
-    task = in_flight.start(coroutine)
+
+    __slots__ = (
+        "_for",
+        "_in_flight",
+        "_listener",
+        "_seconds",
+        "_settled",
+        "_timer",
+        "began",
+        "task",
+    )
+
+    def __init__(
+        self,
+        supervised: Supervised[T],
+        in_flight: InFlight,
+        *,
+        seconds: float,
+    ) -> None:
+        """Begin; it may take so many seconds."""
+        loop = asyncio.get_running_loop()
+        self._for = supervised
+        self._in_flight = in_flight
+        self._seconds = seconds
+        self._settled = False
+        self._listener: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self.began = loop.time()
+        in_flight.add(self)
+        self.task = loop.create_task(self._run())
+
+    def abandon(self) -> None:
+        """Give the request up: nothing is settled any more, and a query ends."""
+        if not self._settled:
+            self._stop_waiting()
+            self._end_task()
+            self._for.abandoned()
+
+    def takes_long(self) -> None:
+        """Wait for the deadline, and meanwhile for the client to leave."""
+        if self._timer is None and not self._settled:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_at(self.began + self._seconds, self._late)
+            self._listener = loop.create_task(self._listen())
+
+    async def _run(self) -> None:
+        try:
+            outcome = await self._for.run()
+        except asyncio.CancelledError:
+            self._give_up(ClientLeft())
+            raise
+        finally:
+            self._in_flight.discard(self)
+        if self._settled:
+            self._for.unheard(outcome)
+        else:
+            self._stop_waiting()
+            self._for.settled(outcome)
+
+    def _late(self) -> None:
+        shielded = self._for.shielded
+        self._give_up(OutcomeUnknown(STILL_RUNNING) if shielded else DeadlineExceeded())
+
+    async def _listen(self) -> None:
+        await self._for.gone()
+        self._listener = None
+        self._give_up(ClientLeft())
+
+    def _give_up(self, error: Exception) -> None:
+        if self._settled:
+            return
+        self._stop_waiting()
+        self._end_task()
+        self._for.settled(error)
+
+    def _stop_waiting(self) -> None:
+        self._settled = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._listener is not None:
+            self._listener.cancel()
+
+    def _end_task(self) -> None:
+        if not self._for.shielded:
+            self.task.cancel()
+
+
+async def awaited(begin: Callable[[Callable[[T], None]], Attempt[T] | None]) -> T:
+    """Return what `begin` has told; where the caller is cancelled, the attempt is abandoned."""
+    told: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+    attempt = begin(told.set_result)
     try:
-        await asyncio.wait((task,), timeout=min(LISTEN_AFTER_SECONDS, seconds))
-        if task.done():
-            return task.result()
-        left = await _client_left(task, ends, work, receive)
+        return await told
     except asyncio.CancelledError:
-        _end(task, work, unheard)
+        if attempt is not None:
+            attempt.abandon()
         raise
-    if task.done():
-        return task.result()
-    _end(task, work, unheard)
-    if left:
-        raise ClientLeft
-    raise OutcomeUnknown(STILL_RUNNING) if work.shielded else DeadlineExceeded
-
-
-async def _client_left(task: asyncio.Task[Any], ends: float, work: Work, receive: Receive) -> bool:
-    """Wait until the task is done, the client has left or the deadline has come; say if it left."""
-    watcher = asyncio.create_task(_watch(work, receive))
-    try:
-        remaining = max(0.0, ends - asyncio.get_running_loop().time())
-        await asyncio.wait((task, watcher), timeout=remaining, return_when=asyncio.FIRST_COMPLETED)
-        return watcher.done()
-    finally:
-        watcher.cancel()
-        with suppress(asyncio.CancelledError, Exception):
-            await watcher
-
-
-async def _watch(work: Work, receive: Receive) -> None:
-    await work.listening.wait()
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-def _end(task: asyncio.Task[T], work: Work, unheard: Callable[[asyncio.Task[T]], None]) -> None:
-    task.add_done_callback(unheard)
-    if not work.shielded:
-        task.cancel()

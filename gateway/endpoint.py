@@ -1,78 +1,95 @@
-"""The GraphQL endpoint as an ASGI application: one request in, one reply out, whatever happens.
+"""The GraphQL endpoint: one request in, one reply out, whatever happens.
 
 The stages themselves are in gateway/app.py. Here are the things around them: the deadline, the
 client that leaves, the mapping of errors to replies, and the one log line.
 """
 
-import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 import structlog
 from opentelemetry.trace import Tracer
-from starlette.datastructures import Headers
-from starlette.types import Receive, Scope, Send
 
 from domain.access import Principal
 from domain.errors import DeadlineExceeded, GatewayError
 from gateway.config import Config
-from gateway.deadlines import InFlight, Work, answer_within
+from gateway.deadlines import Attempt, InFlight
 from gateway.engine.documents import Operation
 from gateway.errors import INTERNAL, KINDS, DocumentRefused, Refused, malformed, masked, stack_of
-from gateway.http import ALLOWED, ClientLeft
+from gateway.headers import HeaderFields
+from gateway.http import ClientLeft, Request
 from gateway.identity.refusals import reason_of
 from gateway.logs import request_line
 from gateway.metrics import Metrics
 from gateway.negotiation import MediaType, choose
 from gateway.replies import (
+    CLIENT_LEFT,
     Reply,
     document_refusal,
     error_refusal,
     refusal,
-    send_reply,
+    with_headers,
 )
-from gateway.telemetry import StageClock, describe_span, request_span
+from gateway.telemetry import StageClock, describe_span, request_span, stage_clock, trace_id_of
 from resolvers.context import RequestMeta
 
 OPERATION_NAME_LOGGED_MAX = 64
-CLIENT_LEFT = 499  # never sent: there is nobody to read it
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, eq=False)
 class Exchange:
     """One request on its way through the stages, with what was learned of it for the log.
 
-    The resolvers never see it: what they get is the frozen RequestContext.
+    The resolvers never see it: what they get is the frozen RequestContext. shielded: a mutation has
+    begun.
     """
 
     id: str
-    scope: Scope
-    receive: Receive
-    headers: Headers
+    request: Request
     clock: StageClock
+    endpoint: "GraphQLEndpoint"
+    tell: Callable[[Reply], None]
+    at: datetime
+    headers: HeaderFields
     media_type: MediaType = MediaType.JSON
-    at: datetime = field(default_factory=lambda: datetime.now(UTC))
-    work: Work = field(default_factory=Work)
+    shielded: bool = False
     meta: RequestMeta | None = None
     principal: Principal | None = None
     agency: str | None = None
     operation: Operation | None = None
     reason: str | None = None
+    trace_id: str | None = None
     failures: tuple[BaseException, ...] = ()
 
-    @property
-    def source_ip(self) -> str | None:
-        """Return the client's address, as far as the trusted proxies say it."""
-        client = self.scope.get("client")
-        return str(client[0]) if client else None
+    async def run(self) -> Reply:
+        """Run the stages."""
+        return await self.endpoint.reply(self)
+
+    async def gone(self) -> None:
+        """Wait until the client has gone."""
+        await self.request.gone()
+
+    def settled(self, outcome: Reply | Exception) -> None:
+        """Hear what came of it: the stages' own reply, or why it was not waited for."""
+        self.endpoint.settle(self, outcome)
+
+    def unheard(self, outcome: Reply) -> None:
+        """Log how a change ended that nobody waited for any more."""
+        log = structlog.get_logger("almoner").bind(request_id=self.id, agency=self.agency)
+        log.warning("ended after its answer", codes=sorted(set(outcome.codes)))
+        for failure in self.failures:
+            log.error("internal error", raised=stack_of(failure))
+
+    def abandoned(self) -> None:
+        """Hear that the server has given the request up."""
+        self.endpoint.abandon()
 
 
 class GraphQLEndpoint:
-    """Answers `/graphql` by running `answer` under the deadline."""
+    """Answers requests by running `answer` under the deadline."""
 
     def __init__(
         self,
@@ -86,70 +103,83 @@ class GraphQLEndpoint:
         self._config = config
         self._metrics = metrics
         self._tracer = tracer
+        self._seconds = config.limits.deadline_seconds
         self.in_flight = InFlight()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        headers = Headers(raw=scope["headers"])
-        if scope["method"] == "OPTIONS":
-            reply = Reply(status=HTTPStatus.NO_CONTENT, headers=((b"allow", ALLOWED.encode()),))
-            await send_reply(reply, receive, send)
-            return
+    def begin(
+        self, request: Request, request_id: str, tell: Callable[[Reply], None]
+    ) -> Attempt[Reply]:
+        """Begin to answer a request; `tell` hears the reply once, and not before this returns."""
         exchange = Exchange(
-            id=scope["request_id"],
-            scope=scope,
-            receive=receive,
-            headers=headers,
-            clock=StageClock(self._metrics.stage_ended, self._tracer),
+            request_id,
+            request,
+            stage_clock(self._tracer),
+            self,
+            tell,
+            datetime.now(UTC),
+            request.headers,
         )
-        self._metrics.in_flight.inc()
-        try:
-            with request_span(self._tracer, headers) as trace_id:
-                reply = await self._reply(exchange)
-                self._observe(exchange, reply, trace_id)
-        finally:
-            self._metrics.in_flight.dec()
-        if reply.status == CLIENT_LEFT:
-            return
-        await send_reply(self._timed(exchange, reply), receive, send)
+        self._metrics.in_flight.now += 1
+        return Attempt(exchange, self.in_flight, seconds=self._seconds)
+
+    async def reply(self, exchange: Exchange) -> Reply:
+        """Return the answer, made under a span that continues the caller's trace."""
+        if self._tracer is None:
+            return await self._reply(exchange)
+        with request_span(self._tracer, exchange.headers.get(b"traceparent")) as trace_id:
+            exchange.trace_id = trace_id
+            reply = await self._reply(exchange)
+            outcome = {"almoner.outcome": outcome_of(reply)}
+            describe_span({**outcome, "http.response.status_code": reply.status})
+            return reply
 
     async def _reply(self, exchange: Exchange) -> Reply:
         """Return the answer, whatever came of the stages."""
-        accepted = choose(", ".join(exchange.headers.getlist("accept")))
+        given = exchange.headers.every(b"accept")
+        accepted = choose(given[0] if len(given) == 1 else ", ".join(given))
         if accepted is None:
             message = f"Accept names none of {', '.join(MediaType)}."
             return refusal(malformed(message, HTTPStatus.NOT_ACCEPTABLE), exchange.media_type)
         exchange.media_type = accepted
         try:
-            return await answer_within(
-                self._config.limits.deadline_seconds,
-                self._answer(exchange),
-                work=exchange.work,
-                receive=exchange.receive,
-                in_flight=self.in_flight,
-                unheard=partial(_log_unheard, exchange),
-            )
+            return await self._answer(exchange)
         except Exception as error:  # noqa: BLE001 - what is not known is masked, and logged
             return _reply_to_error(exchange, error)
+        finally:
+            exchange.clock.stop()
 
-    def _timed(self, exchange: Exchange, reply: Reply) -> Reply:
-        if not self._config.server_timing:
-            return reply
-        timing = (b"server-timing", exchange.clock.server_timing().encode())
-        return replace(reply, headers=(*reply.headers, timing))
+    def settle(self, exchange: Exchange, outcome: Reply | Exception) -> None:
+        """Count the request, and tell its reply: the stages' own, or why it was not waited for."""
+        self._metrics.in_flight.now -= 1
+        exchange.clock.stop_timing()
+        reply = _reply_to_error(exchange, outcome) if isinstance(outcome, Exception) else outcome
+        self._observe(exchange, reply)
+        if self._config.server_timing:
+            timing = (b"server-timing", exchange.clock.server_timing().encode())
+            reply = with_headers(reply, (timing,))
+        exchange.tell(reply)
 
-    def _observe(self, exchange: Exchange, reply: Reply, trace_id: str | None) -> None:
+    def abandon(self) -> None:
+        """Count a request that the server has given up as no longer being answered."""
+        self._metrics.in_flight.now -= 1
+
+    def _observe(self, exchange: Exchange, reply: Reply) -> None:
         """Count the request; write its line if it was refused, failed or slow."""
         seconds = exchange.clock.elapsed()
         outcome = outcome_of(reply)
         self._metrics.request_ended(
-            outcome=outcome, seconds=seconds, agency=exchange.agency, codes=reply.codes
+            outcome=outcome,
+            seconds=seconds,
+            agency=exchange.agency,
+            codes=reply.codes,
+            stages=exchange.clock.seconds,
         )
         slow = seconds * 1000 >= self._config.slow_request_ms
-        if not (reply.codes or slow or self._tracer):
+        if not (reply.codes or slow):
             return
         operation = exchange.operation
         name = operation.name if operation is not None else None
+        trace_id = exchange.trace_id or trace_id_of(exchange.headers.get(b"traceparent"))
         facts: dict[str, object] = {
             "request_id": exchange.id,
             "trace_id": trace_id,
@@ -163,10 +193,8 @@ class GraphQLEndpoint:
             "agency": exchange.agency,
             "stages_ms": {n: round(s * 1000, 2) for n, s in exchange.clock.seconds} or None,
         }
-        describe_span({"almoner.outcome": outcome, "http.response.status_code": reply.status})
-        if reply.codes or slow:
-            failed = outcome == "failed"
-            request_line("error" if failed else "warning" if slow else "info", facts)
+        failed = outcome == "failed"
+        request_line("error" if failed else "warning" if slow else "info", facts)
         for failure in exchange.failures:
             structlog.get_logger("almoner").error(
                 "internal error",
@@ -196,7 +224,7 @@ def _reply_to_error(exchange: Exchange, error: Exception) -> Reply:
             return refusal(error, exchange.media_type)
         case DocumentRefused():
             return document_refusal(error, exchange.media_type)
-        case DeadlineExceeded() if not exchange.work.listening.is_set():
+        case DeadlineExceeded() if not exchange.request.is_whole:
             late = malformed("The request took too long to arrive.", HTTPStatus.REQUEST_TIMEOUT)
             late.headers["connection"] = "close"
             return refusal(late, exchange.media_type)
@@ -207,17 +235,3 @@ def _reply_to_error(exchange: Exchange, error: Exception) -> Reply:
         case _:
             exchange.failures = (error,)
             return error_refusal(masked(exchange.id), exchange.media_type)
-
-
-def _log_unheard(exchange: Exchange, task: asyncio.Task[Reply]) -> None:
-    """Log how a change ended that nobody waited for any more."""
-    if task.cancelled():
-        return
-    error = task.exception()
-    failures = exchange.failures if error is None else (error,)
-    codes = task.result().codes if error is None else (getattr(error, "code", INTERNAL),)
-    log = structlog.get_logger("almoner").bind(request_id=exchange.id, agency=exchange.agency)
-    log.warning("ended after its answer", codes=sorted(set(codes)))
-    for failure in failures:
-        if not isinstance(failure, GatewayError):
-            log.error("internal error", raised=stack_of(failure))

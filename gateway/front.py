@@ -1,43 +1,77 @@
 """The outermost layer of HTTP: request ids, limits on headers, CORS, and a last net for errors.
 
-Everything that is answered passes here, health checks and unknown paths too.
+Everything that is answered passes here, health checks and unknown paths too. GraphQL requests go to
+their endpoint from here, whichever way they came in: by ASGI, or by the direct protocol.
 """
 
+import random
 import uuid
+from collections.abc import Callable
 from http import HTTPStatus
+from itertools import count
+from typing import Any
 
 import structlog
-from starlette.datastructures import Headers
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.config import Limits
 from gateway.cors import CorsPolicy, answer_headers, preflight_headers
+from gateway.deadlines import Attempt, awaited
+from gateway.endpoint import GraphQLEndpoint
 from gateway.errors import Refused, malformed, masked, stack_of
+from gateway.http import ALLOWED, AsgiRequest, Request
 from gateway.negotiation import MediaType
-from gateway.replies import Reply, error_refusal, refusal, send_reply
+from gateway.replies import CLIENT_LEFT, Reply, error_refusal, refusal, send_reply, with_headers
 
-HEADER_OVERHEAD_BYTES = 4  # ": " and the line's end
+PATH = "/graphql"
+
+_PROCESS = str(uuid.uuid4())[:23]
+_numbers = count(random.getrandbits(40))  # nosec B311 -- nobody gains by guessing one
+
+Headers = tuple[tuple[bytes, bytes], ...]
 
 
 class Front:
-    """Wraps an ASGI application."""
+    """Answers GraphQL requests by their endpoint, and others by an ASGI application."""
 
-    def __init__(self, app: ASGIApp, *, limits: Limits, cors: CorsPolicy) -> None:
-        self._app = app
+    def __init__(self, endpoint: GraphQLEndpoint, *, limits: Limits, cors: CorsPolicy) -> None:
+        self._endpoint = endpoint
         self._limits = limits
         self._cors = cors
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, and see its answer out."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        request_id = scope["request_id"] = str(uuid.uuid4())
-        headers = Headers(raw=scope["headers"])
-        added = [
-            (b"x-amzn-requestid", request_id.encode()),
-            *answer_headers(self._cors, headers.get("origin")),
-        ]
+    def begin(self, request: Request, tell: Callable[[Reply], None]) -> Attempt[Reply] | None:
+        """Begin to answer a GraphQL request; `tell` hears the reply once, with all its headers.
+
+        Return the attempt that goes on, None where the reply has been told already.
+        """
+        request_id = new_request_id()
+        request.answer_headers = self._added(request, request_id)
+        try:
+            check_headers(request, self._limits)
+            if request.method == "OPTIONS":
+                tell(self._options(request))
+                return None
+            return self._endpoint.begin(request, request_id, tell)
+        except Refused as refused:
+            tell(refusal(refused, MediaType.JSON))
+        except Exception as error:  # noqa: BLE001 - the last net
+            tell(_unexpected(error, request_id))
+        return None
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a GraphQL request that came by ASGI."""
+        request = AsgiRequest(scope, receive)
+        reply = await awaited(lambda tell: self.begin(request, tell))
+        if reply.status != CLIENT_LEFT:
+            await send_reply(with_headers(reply, request.answer_headers), receive, send)
+
+    async def pass_on(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass another request on to an application, and see its answer out."""
+        request = AsgiRequest(scope, receive)
+        request_id = new_request_id()
+        added = self._added(request, request_id)
         began = False
 
         async def send_on(message: Message) -> None:
@@ -48,45 +82,103 @@ class Front:
             await send(message)
 
         try:
-            check_headers(scope, headers, self._limits)
-            preflight = preflight_headers(self._cors, headers)
-            if scope["method"] == "OPTIONS" and preflight is not None:
-                added = added[:1]
-                reply = Reply(status=HTTPStatus.NO_CONTENT, headers=tuple(preflight))
-                await send_reply(reply, receive, send_on)
+            check_headers(request, self._limits)
+            if request.method == "OPTIONS" and (preflight := self._preflight(request)) is not None:
+                await send_reply(with_headers(preflight, added[:1]), receive, send)
                 return
-            await self._app(scope, receive, send_on)
+            await app(scope, receive, send_on)
         except Refused as refused:
             await send_reply(refusal(refused, MediaType.JSON), receive, send_on)
         except Exception as error:
-            structlog.get_logger("almoner").error(
-                "internal error", request_id=request_id, raised=stack_of(error)
-            )
+            reply = _unexpected(error, request_id)
             if began:
                 raise
-            reply = error_refusal(masked(request_id), MediaType.JSON)
             await send_reply(reply, receive, send_on)
 
+    def _added(self, request: Request, request_id: str) -> Headers:
+        """Return what every answer is sent with: the request's id first."""
+        return (
+            (b"x-amzn-requestid", request_id.encode()),
+            *answer_headers(self._cors, request.headers.get(b"origin")),
+        )
 
-def check_headers(scope: Scope, headers: Headers, limits: Limits) -> None:
+    def _options(self, request: Request) -> Reply:
+        preflight = self._preflight(request)
+        if preflight is not None:
+            request.answer_headers = request.answer_headers[:1]
+            return preflight
+        return Reply(status=HTTPStatus.NO_CONTENT, headers=((b"allow", ALLOWED.encode()),))
+
+    def _preflight(self, request: Request) -> Reply | None:
+        headers = preflight_headers(self._cors, request.headers)
+        if headers is None:
+            return None
+        return Reply(status=HTTPStatus.NO_CONTENT, headers=tuple(headers))
+
+
+class Others:
+    """The front before all other requests, as a middleware of the application's."""
+
+    def __init__(self, app: ASGIApp, *, front: Front) -> None:
+        self._app = app
+        self._front = front
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        if scope["type"] == "http":
+            await self._front.pass_on(self._app, scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+class Gateway(Starlette):
+    """The gateway as an ASGI application; GraphQL requests do not pass its routes."""
+
+    def __init__(self, front: Front, **given: Any) -> None:
+        """Take the front, and what Starlette takes."""
+        super().__init__(middleware=[Middleware(Others, front=front)], **given)
+        self.front = front
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or begin and end the lifespan."""
+        if scope["type"] == "http" and scope["path"] == PATH:
+            await self.front.answer(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
+def new_request_id() -> str:
+    """Return an id that no other request has, in the form of a UUID of version 4.
+
+    Random is what is of this process; its requests are counted.
+    """
+    return f"{_PROCESS}-{next(_numbers):012x}"
+
+
+def check_headers(request: Request, limits: Limits) -> None:
     """Raise Refused for too many or too large headers, two Host headers, or too long an address.
 
     The server's parser has no bound on them, and a second Host is read differently by others.
     """
-    raw = headers.raw
-    size = sum(len(name) + len(value) + HEADER_OVERHEAD_BYTES for name, value in raw)
-    if len(raw) > limits.headers or size > limits.header_bytes:
+    headers = request.headers
+    if len(headers.raw) > limits.headers or headers.size > limits.header_bytes:
         raise _closing(
             f"At most {limits.headers} header lines and {limits.header_bytes} bytes of them.",
             HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
         )
-    if sum(1 for name, _ in raw if name == b"host") > 1:
+    if headers.repeats(b"host"):
         raise _closing("One Host header.", HTTPStatus.BAD_REQUEST)
-    address = len(scope.get("raw_path") or scope["path"]) + len(scope["query_string"])
-    if address > limits.url_bytes:
+    if request.address_bytes > limits.url_bytes:
         raise _closing(
             f"The address is longer than {limits.url_bytes} bytes.", HTTPStatus.REQUEST_URI_TOO_LONG
         )
+
+
+def _unexpected(error: Exception, request_id: str) -> Reply:
+    """Log an error that nobody foresaw, and return what is said of it."""
+    log = structlog.get_logger("almoner")
+    log.error("internal error", request_id=request_id, raised=stack_of(error))
+    return error_refusal(masked(request_id), MediaType.JSON)
 
 
 def _closing(message: str, status: int) -> Refused:

@@ -3,20 +3,21 @@
 Whatever is not a GraphQL request is refused here, before anybody asked who sent it.
 """
 
+import asyncio
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import Protocol
 from urllib.parse import parse_qsl
 
 import msgspec
-from starlette.datastructures import Headers
 from starlette.types import Receive, Scope
 
 from domain.errors import MalformedRequest
 from gateway.config import Limits
 from gateway.errors import Refused, malformed
+from gateway.headers import HeaderFields
 from gateway.limits import json_depth_exceeds, json_list_exceeds
 from gateway.negotiation import is_json_in_utf8
 
@@ -37,29 +38,147 @@ class ClientLeft(Exception):
     """The client went away before it could be answered."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Request(Protocol):
+    """A request as it came, by whatever it came.
+
+    address_bytes: how long path and query string are. client: the address that it came from, as far
+    as trusted proxies tell it. is_whole: the body has been read. answer_headers: that whatever is
+    answered is sent with, whoever made the answer.
+    """
+
+    answer_headers: tuple[tuple[bytes, bytes], ...]
+
+    @property
+    def method(self) -> str: ...  # noqa: D102 -- the class tells
+
+    @property
+    def query_string(self) -> bytes: ...  # noqa: D102
+
+    @property
+    def address_bytes(self) -> int: ...  # noqa: D102
+
+    @property
+    def headers(self) -> HeaderFields: ...  # noqa: D102
+
+    @property
+    def client(self) -> str | None: ...  # noqa: D102
+
+    @property
+    def is_whole(self) -> bool: ...  # noqa: D102
+
+    async def body(self, bytes_max: int) -> bytes:
+        """Return the body. Raises Refused as soon as it is known to be larger, and ClientLeft."""
+        ...
+
+    async def gone(self) -> None:
+        """Wait until the client has gone; what it still sends before is thrown away."""
+        ...
+
+
+class AsgiRequest:
+    """A request that an ASGI server brings."""
+
+    __slots__ = ("_receive", "_scope", "_whole", "answer_headers", "headers", "is_whole")
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        """Take what the server calls an application with."""
+        self._scope = scope
+        self._receive = receive
+        self._whole: asyncio.Event | None = None
+        self.answer_headers: tuple[tuple[bytes, bytes], ...] = ()
+        self.headers = HeaderFields(scope["headers"])
+        self.is_whole = scope["method"] != "POST"
+
+    @property
+    def method(self) -> str:
+        """Return the method."""
+        method: str = self._scope["method"]
+        return method
+
+    @property
+    def query_string(self) -> bytes:
+        """Return what comes after the path."""
+        query: bytes = self._scope["query_string"]
+        return query
+
+    @property
+    def address_bytes(self) -> int:
+        """Return how long path and query string are."""
+        scope = self._scope
+        return len(scope.get("raw_path") or scope["path"]) + len(scope["query_string"])
+
+    @property
+    def client(self) -> str | None:
+        """Return the client's address."""
+        client = self._scope.get("client")
+        return str(client[0]) if client else None
+
+    async def body(self, bytes_max: int) -> bytes:
+        """Return the body, see Request.
+
+        Content-Length is believed only where it admits to too much.
+        """
+        announced = self.headers.get(b"content-length") or ""
+        if announced.isdecimal() and int(announced[:20]) > bytes_max:
+            raise too_large(bytes_max)
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientLeft
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > bytes_max:
+                raise too_large(bytes_max)
+            chunks.append(chunk)
+            if not message.get("more_body", False):
+                self._read()
+                return b"".join(chunks)
+
+    async def gone(self) -> None:
+        """Wait until the client has gone; until the body is read, nothing is taken from it."""
+        if not self.is_whole:
+            self._whole = asyncio.Event()
+            await self._whole.wait()
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+    def _read(self) -> None:
+        self.is_whole = True
+        if self._whole is not None:
+            self._whole.set()
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What the client asks, as it came: a document and what goes with it.
 
-    document: its text, or None where document_id names it. by_get: queries alone may be asked so.
+    document: its text, or None where document_id names it.
     """
 
     document: str | None
     document_id: str | None = None
     operation_name: str | None = None
-    variables: Mapping[str, object] = field(default_factory=dict)
-    by_get: bool = False
+    variables: Mapping[str, object] = {}
 
 
-async def read_request(scope: Scope, receive: Receive, headers: Headers, limits: Limits) -> Asked:
+class _Plain(msgspec.Struct):
+    """The members of a request that brings a document."""
+
+    query: str
+    operationName: str | None = None  # noqa: N815 -- JSON's name
+    variables: dict[str, object] | None = None
+    extensions: dict[str, object] | None = None
+
+
+async def read_request(request: Request, limits: Limits) -> Asked:
     """Return what is asked. Raises Refused, and ClientLeft where the body never ends."""
-    method = scope["method"]
-    if method == "POST":
-        _check_body_headers(headers)
-        body = await read_body(receive, headers, limits.body_bytes)
-        return _read_members(_decode(body, limits), by_get=False)
-    if method == "GET":
-        return _read_members(_decode_query(scope["query_string"], limits), by_get=True)
+    if request.method == "POST":
+        _check_body_headers(request.headers)
+        body = await request.body(limits.body_bytes)
+        return _read_plain(body, limits) or _read_members(_decode(body, limits))
+    if request.method == "GET":
+        return _read_members(_decode_query(request.query_string, limits))
     raise Refused(
         MalformedRequest("Ask by POST, or by GET for queries."),
         status=HTTPStatus.METHOD_NOT_ALLOWED,
@@ -67,32 +186,9 @@ async def read_request(scope: Scope, receive: Receive, headers: Headers, limits:
     )
 
 
-async def read_body(receive: Receive, headers: Headers, bytes_max: int) -> bytes:
-    """Return a request's body, refused as soon as it is known to be beyond `bytes_max`.
-
-    Content-Length is believed only where it admits to too much.
-    """
-    announced = headers.get("content-length", "")
-    if announced.isdecimal() and int(announced[:20]) > bytes_max:
-        raise _too_large(bytes_max)
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientLeft
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size > bytes_max:
-            raise _too_large(bytes_max)
-        chunks.append(chunk)
-        if not message.get("more_body", False):
-            return b"".join(chunks)
-
-
-def idempotency_key(headers: Headers) -> str | None:
+def idempotency_key(headers: HeaderFields) -> str | None:
     """Return the Idempotency-Key header; raises Refused for one that cannot be a key."""
-    given = headers.getlist("idempotency-key")
+    given = headers.every(b"idempotency-key")
     if not given:
         return None
     key = given[0]
@@ -103,27 +199,62 @@ def idempotency_key(headers: Headers) -> str | None:
     return key
 
 
-def _check_body_headers(headers: Headers) -> None:
-    content_types = headers.getlist("content-type")
+def _check_body_headers(headers: HeaderFields) -> None:
+    content_types = headers.every(b"content-type")
     if len(content_types) != 1 or not is_json_in_utf8(content_types[0]):
         raise malformed(
             "Send application/json in UTF-8, and say so by Content-Type.",
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         )
-    if headers.get("content-encoding", "identity").strip().lower() != "identity":
+    if (headers.get(b"content-encoding") or "identity").strip().lower() != "identity":
         raise malformed(
             "Send the body uncompressed: Content-Encoding is not supported.",
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         )
 
 
-def _too_large(bytes_max: int) -> Refused:
+def too_large(bytes_max: int) -> Refused:
+    """Return the refusal of a body that is larger than `bytes_max`."""
     return Refused(
         MalformedRequest(f"The request body is larger than {bytes_max} bytes."),
         status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         headers={"connection": "close"},
         unread=True,
     )
+
+
+def _read_plain(body: bytes, limits: Limits) -> Asked | None:
+    """Return what nearly every body asks; None where it has to be read with more care.
+
+    That is wherever a limit could be reached, a member may be named twice, or is not as it should.
+    """
+    if (
+        body.count(b"{") + body.count(b"[") > min(limits.json_depth, limits.json_members)
+        or body.count(b",") >= min(limits.list_items, limits.json_members - limits.json_depth)
+        or body.count(b'"query"') > 1
+        or body.count(b'"variables"') > 1
+        or body.count(b'"operationName"') > 1
+        or body.count(b'"extensions"') > 1
+        or body.count(b'"documentId"') > 1
+        or b"\\u00" in body
+    ):
+        return None
+    try:
+        plain = _PLAIN_DECODER.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    name = plain.operationName or None
+    if name is not None and len(name) > OPERATION_NAME_CHARACTERS_MAX:
+        return None
+    if not plain.query or plain.query.isspace():
+        return None
+    return Asked(
+        document=plain.query, operation_name=name, variables=plain.variables or _NO_VARIABLES
+    )
+
+
+_PLAIN_DECODER = msgspec.json.Decoder(_Plain)
+_NO_VARIABLES: Mapping[str, object] = {}
 
 
 def _decode(body: bytes, limits: Limits) -> Mapping[str, object]:
@@ -197,7 +328,7 @@ def _decode_parameter(text: str, depth_max: int) -> object:
     return value
 
 
-def _read_members(members: Mapping[str, object], *, by_get: bool) -> Asked:
+def _read_members(members: Mapping[str, object]) -> Asked:
     name = members.get("operationName")
     if name is not None and not (
         isinstance(name, str) and len(name) <= OPERATION_NAME_CHARACTERS_MAX
@@ -220,7 +351,6 @@ def _read_members(members: Mapping[str, object], *, by_get: bool) -> Asked:
         document_id=document_id,
         operation_name=name or None,
         variables=variables,
-        by_get=by_get,
     )
 
 

@@ -4,10 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from starlette.applications import Starlette
-
 from gateway.app import create_app
 from gateway.config import CannotStart, Config
+from gateway.front import Gateway
 from gateway.health import operations_app
 from gateway.listening import bind
 from gateway.metrics import exposition
@@ -24,7 +23,7 @@ class Running:
 
 
 @asynccontextmanager
-async def run_in_process(config: Config, *, app: Starlette | None = None) -> AsyncIterator[Running]:
+async def run_in_process(config: Config, *, app: Gateway | None = None) -> AsyncIterator[Running]:
     """Run gateway and operations port on the current event loop, for `almoner dev` and tests.
 
     Both ports are bound before anything is opened. Raises CannotStart where that is not possible.

@@ -13,6 +13,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+from gateway.tallies import CounterTally, HistogramTally, Level, Tallies
 from tenants.ledger.sequencer import Backlog
 
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -20,6 +21,7 @@ METRICS_FOLDER = "metrics"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 NO_AGENCY = "none"
 BACKLOG_MEASURED_EACH_SECONDS = 5.0
+HANDED_ON_EACH_SECONDS = 1.0
 
 _STAGE_BUCKETS = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10, 30)
 _REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -41,34 +43,28 @@ class ProtectionMetrics:
 class Metrics:
     """The gateway's own counters. Build with `new_metrics`.
 
-    Looking a child up by its labels costs more than counting, so those of every request are kept.
+    What every request counts is added up first (`gateway/tallies.py`). in_flight: the requests that
+    are being answered.
     """
 
     registry: CollectorRegistry
+    tallies: Tallies
     requests: Counter
-    request_seconds: Histogram
+    request_seconds: HistogramTally
     stage_seconds: Histogram
-    in_flight: Gauge
+    in_flight: Level
     errors: Counter
     vendor_calls: Counter
     vendor_seconds: Histogram
     store_errors: Counter
     executions: Counter
     protection: ProtectionMetrics
-    _executions: dict[str, Counter] = field(default_factory=dict, repr=False)
-    _stages: dict[str, Histogram] = field(default_factory=dict, repr=False)
-    _outcomes: dict[tuple[str, str], Counter] = field(default_factory=dict, repr=False)
-
-    def stage_ended(self, stage: str, seconds: float) -> None:
-        """Note that a stage of a request has ended."""
-        child = self._stages.get(stage)
-        if child is None:
-            child = self._stages[stage] = self.stage_seconds.labels(stage)
-        child.observe(seconds)
+    _stages: dict[str, HistogramTally] = field(default_factory=dict, repr=False)
+    _counts: dict[tuple[Counter | str, ...], CounterTally] = field(default_factory=dict, repr=False)
 
     def document_seen(self, hit: bool) -> None:
         """Note that a document was asked for: checked before, or to be checked now."""
-        self.protection.documents.labels("hit" if hit else "miss").inc()
+        self._count(self.protection.documents, "hit" if hit else "miss")
 
     def document_untrusted(self, result: str, agency: str) -> None:
         """Note a document that is none of its agency's trusted ones: run, or refused."""
@@ -76,21 +72,26 @@ class Metrics:
 
     def executed(self, means: str) -> None:
         """Note by what means an operation was executed: plan, first_sight or fallback."""
-        child = self._executions.get(means)
-        if child is None:
-            child = self._executions[means] = self.executions.labels(means)
-        child.inc()
+        self._count(self.executions, means)
 
     def request_ended(
-        self, *, outcome: str, seconds: float, agency: str | None, codes: Iterable[str]
+        self,
+        *,
+        outcome: str,
+        seconds: float,
+        agency: str | None,
+        codes: Iterable[str],
+        stages: Iterable[tuple[str, float]] = (),
     ) -> None:
-        """Note that a request has ended: how, after how long, for which agency (its slug)."""
-        key = (outcome, agency or NO_AGENCY)
-        child = self._outcomes.get(key)
-        if child is None:
-            child = self._outcomes[key] = self.requests.labels(*key)
-        child.inc()
+        """Note that a request has ended: how, after how long, for which agency (its slug).
+
+        stages: the seconds that each of its stages took.
+        """
+        self._count(self.requests, outcome, agency or NO_AGENCY)
         self.request_seconds.observe(seconds)
+        tallies = self._stages
+        for stage, taken in stages:
+            (tallies.get(stage) or self._stage(stage)).observe(taken)
         for code in codes:
             self.errors.labels(code).inc()
             if code == "STORE_UNAVAILABLE":
@@ -101,10 +102,24 @@ class Metrics:
         self.vendor_calls.labels(vendor, outcome).inc()
         self.vendor_seconds.labels(vendor).observe(seconds)
 
+    def _count(self, counter: Counter, *labels: str) -> None:
+        key: tuple[Counter | str, ...] = (counter, *labels)
+        tally = self._counts.get(key)
+        if tally is None:
+            tally = self._counts[key] = CounterTally(counter, *labels)
+            self.tallies.keep(tally)
+        tally.count += 1
+
+    def _stage(self, stage: str) -> HistogramTally:
+        tally = self._stages[stage] = HistogramTally(self.stage_seconds, stage)
+        self.tallies.keep(tally)
+        return tally
+
 
 def new_metrics() -> Metrics:
     """Return counters at zero, in a registry of their own."""
     registry = CollectorRegistry()
+    tallies = Tallies(registry)
 
     def counter(name: str, about: str, *labels: str) -> Counter:
         return Counter(f"almoner_{name}", about, labels, registry=registry)
@@ -112,25 +127,32 @@ def new_metrics() -> Metrics:
     def histogram(name: str, about: str, buckets: Sequence[float], *labels: str) -> Histogram:
         return Histogram(f"almoner_{name}", about, labels, buckets=buckets, registry=registry)
 
+    request_seconds = HistogramTally(
+        histogram("request_seconds", "From a request's arrival to its answer.", _REQUEST_BUCKETS)
+    )
+    in_flight = Level(
+        Gauge(
+            "almoner_requests_in_flight",
+            "Requests that are being answered.",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+    )
+    tallies.keep(request_seconds)
+    tallies.keep(in_flight)
     return Metrics(
         registry=registry,
+        tallies=tallies,
         requests=counter(
             "requests",
             "GraphQL requests by outcome: ok, partial, refused, failed, left.",
             *("outcome", "agency"),
         ),
-        request_seconds=histogram(
-            "request_seconds", "From a request's arrival to its answer.", _REQUEST_BUCKETS
-        ),
+        request_seconds=request_seconds,
         stage_seconds=histogram(
             "stage_seconds", "Each stage of a request.", _STAGE_BUCKETS, "stage"
         ),
-        in_flight=Gauge(
-            "almoner_requests_in_flight",
-            "Requests that are being answered.",
-            registry=registry,
-            multiprocess_mode="livesum",
-        ),
+        in_flight=in_flight,
         errors=counter("errors", "Errors answered, by code.", "code"),
         vendor_calls=counter(
             "vendor_calls", "Calls to vendors: ok, or the code of the error.", "vendor", "outcome"
@@ -174,6 +196,24 @@ def _protection_metrics(counter: Callable[..., Counter]) -> ProtectionMetrics:
             "budget_fallbacks", "Charges judged here alone because Redis did not answer."
         ),
     )
+
+
+@asynccontextmanager
+async def handing_on(metrics: Metrics) -> AsyncIterator[None]:
+    """Hand on each second what is added up, for who reads the counters from another process."""
+
+    async def hand_on() -> None:
+        while True:
+            await asyncio.sleep(HANDED_ON_EACH_SECONDS)
+            metrics.tallies.hand_on()
+
+    task = asyncio.create_task(hand_on(), name="counts handed on")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        metrics.tallies.hand_on()
 
 
 @asynccontextmanager

@@ -16,7 +16,10 @@ class MediaType(StrEnum):
     @property
     def header(self) -> bytes:
         """Return the Content-Type to send."""
-        return f"{self.value}; charset=utf-8".encode()
+        return _CONTENT_TYPES[self]
+
+
+_CONTENT_TYPES = {one: f"{one.value}; charset=utf-8".encode() for one in MediaType}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,20 @@
 """uvicorn's HTTP protocol with the bounds it lacks: on headers that never end, and on silence.
 
 The parser collects a header for as long as it comes, and a connection that says nothing is never
-closed. Both are ended here, before there is a request that a stage could refuse.
+closed. Both are ended here, before there is a request that a stage could refuse. And once the
+server drains, each answer asks its client to let the connection go.
 """
 
 import asyncio
 import uuid
 from http import HTTPStatus
+from typing import TypeVar
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from gateway.config import Limits
 from gateway.errors import malformed
+from gateway.health import Drain
 from gateway.negotiation import MediaType
 from gateway.replies import refusal
 
@@ -21,6 +24,7 @@ _SLACK_BYTES = 1024  # method, version and line ends
 class BoundedProtocol(HttpToolsProtocol):
     """One connection. A request's headers come within the limits and in time, or it is closed."""
 
+    drain = Drain()
     head_bytes_max = 0
     head_seconds_max = 0.0
     _incomplete_bytes = 0
@@ -56,21 +60,41 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Begin a request."""
-        self._head_complete = False
+        self.message_begins()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Pass the request on; its body is the stages' affair."""
-        self._head_complete = True
-        self._incomplete_bytes = 0
-        self._stop_timer()
+        self.head_came()
         super().on_headers_complete()
+        if self.drain.begun:
+            self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         """Wait for the next request, or for the time that idle connections have."""
         super().on_message_complete()
+        self.request_came()
+
+    def message_begins(self) -> None:
+        """Note that a request begins."""
+        self._head_complete = False
+
+    def head_came(self) -> None:
+        """Note that the head of a request is complete."""
+        self._head_complete = True
+        self._incomplete_bytes = 0
+        self._stop_timer()
+
+    def request_came(self) -> None:
+        """Note that a request is complete."""
         self._head_complete = False
         self._ended_just_now = True
+
+    def let_go(self) -> None:
+        """Have the answers that are being made ask their client to let the connection go."""
+        for cycle in (self.cycle, *(waiting for waiting, _ in self.pipeline)):
+            if cycle is not None:
+                cycle.keep_alive = False
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP in the shape of every other refusal, and close."""
@@ -97,11 +121,14 @@ class BoundedProtocol(HttpToolsProtocol):
             self._timer = None
 
 
-def bounded_protocol(limits: Limits) -> type[BoundedProtocol]:
-    """Return the protocol with these limits."""
+P = TypeVar("P", bound=BoundedProtocol)
 
-    class Bounded(BoundedProtocol):
-        head_bytes_max = limits.header_bytes + limits.url_bytes + _SLACK_BYTES
-        head_seconds_max = limits.deadline_seconds
 
-    return Bounded
+def bounded(protocol: type[P], limits: Limits, drain: Drain) -> type[P]:
+    """Return the protocol with these limits, for a server that drains."""
+    facts = {
+        "drain": drain,
+        "head_bytes_max": limits.header_bytes + limits.url_bytes + _SLACK_BYTES,
+        "head_seconds_max": limits.deadline_seconds,
+    }
+    return type(f"Bounded{protocol.__name__}", (protocol,), facts)

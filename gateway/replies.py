@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 
 import msgspec
@@ -12,6 +11,7 @@ from domain.errors import GatewayError
 from gateway.errors import DocumentRefused, Entry, Refused, entry_of
 from gateway.negotiation import MediaType
 
+CLIENT_LEFT = 499  # never sent: there is nobody to read it
 UNREAD_BYTES_MAX = 64 * 1024 * 1024
 UNREAD_SECONDS_MAX = 5.0
 
@@ -23,8 +23,7 @@ _FIXED: tuple[tuple[bytes, bytes], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """One answer.
 
     codes: of its errors, for log and metrics. executed: an operation was run. unread: the client
@@ -98,16 +97,27 @@ def json_reply(status: int, body: object) -> Reply:
     return Reply(status=status, body=_ENCODER.encode(body))
 
 
+def with_headers(reply: Reply, headers: Sequence[tuple[bytes, bytes]]) -> Reply:
+    """Return the same answer with more headers."""
+    return msgspec.structs.replace(reply, headers=(*reply.headers, *headers))
+
+
+def header_lines(reply: Reply) -> list[tuple[bytes, bytes]]:
+    """Return all headers that an answer is sent with."""
+    headers = [*_FIXED, *reply.headers]
+    if reply.body:
+        headers.append((b"content-type", reply.media_type.header))
+    if reply.status != HTTPStatus.NO_CONTENT:
+        headers.append((b"content-length", b"%d" % len(reply.body)))
+    return headers
+
+
 async def send_reply(reply: Reply, receive: Receive, send: Send) -> None:
     """Send an answer; what the client still has on its way is read and thrown away, within bounds.
 
     A connection that is closed over unread bytes is reset, and the answer with it.
     """
-    headers = [*_FIXED, *reply.headers]
-    if reply.body:
-        headers.append((b"content-type", reply.media_type.header))
-    if reply.status != HTTPStatus.NO_CONTENT:
-        headers.append((b"content-length", str(len(reply.body)).encode()))
+    headers = header_lines(reply)
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body, "more_body": reply.unread})
     if reply.unread:

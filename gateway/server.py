@@ -13,17 +13,20 @@ from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import structlog
 import uvicorn
 from starlette.applications import Starlette
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from gateway.config import Config, Limits
+from gateway.direct import DirectProtocol
+from gateway.front import Front, Gateway
 from gateway.health import Drain
 from gateway.listening import BACKLOG, let_nobody_in
-from gateway.protocol import bounded_protocol
+from gateway.protocol import BoundedProtocol, bounded
 from gateway.settings import CannotStart
 from integrations.tls import server_tls_context
 
@@ -61,8 +64,12 @@ class Server:
         trusted_proxies: Sequence[str] = (),
         limits: Limits | None = None,
         tls: Tls | None = None,
+        front: Front | None = None,
     ) -> None:
-        """Take the application and its socket, which the server closes at its end."""
+        """Take the application and its socket, which the server closes at its end.
+
+        front: of the application, where GraphQL requests are to reach it past ASGI.
+        """
         self.drain = drain or Drain()
         self._app = app
         self._listener = listener
@@ -78,10 +85,10 @@ class Server:
             raise
         self._uvicorn = _Uvicorn(
             uvicorn.Config(
-                _closing_while_draining(app, self.drain),
+                app,
                 lifespan="off",
                 ws="none",
-                http=bounded_protocol(limits or Limits()),
+                http=_protocol(app, limits or Limits(), self.drain, front, trusted_proxies),
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -163,7 +170,24 @@ class Server:
         await asyncio.shield(self._serving)
 
 
-def gateway_server(app: Starlette, listener: socket.socket, config: Config) -> Server:
+def _protocol(
+    app: Any,
+    limits: Limits,
+    drain: Drain,
+    front: Front | None,
+    trusted_proxies: Sequence[str],
+) -> type[BoundedProtocol]:
+    """Return what speaks HTTP on each connection: by ASGI alone, or past it where it can."""
+    if front is None:
+        return bounded(BoundedProtocol, limits, drain)
+    protocol = bounded(DirectProtocol, limits, drain)
+    protocol.front = front
+    if trusted_proxies:
+        protocol.proxies = ProxyHeadersMiddleware(app, list(trusted_proxies))
+    return protocol
+
+
+def gateway_server(app: Gateway, listener: socket.socket, config: Config) -> Server:
     """Return the server of the gateway, as it is configured."""
     return Server(
         app,
@@ -175,6 +199,7 @@ def gateway_server(app: Starlette, listener: socket.socket, config: Config) -> S
         trusted_proxies=config.trusted_proxies,
         limits=config.limits,
         tls=_tls_of(config),
+        front=app.front if config.http_protocol == "direct" else None,
     )
 
 
@@ -236,6 +261,9 @@ class _Uvicorn(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Drain: ask clients to go, wait for the idle ones, close the port, finish the rest."""
         self._drain.begin()
+        for connection in self.server_state.connections:
+            assert isinstance(connection, BoundedProtocol)
+            connection.let_go()
         loop = asyncio.get_running_loop()
         ends = loop.time() + self._linger_seconds
         open_ones = self.server_state.connections
@@ -248,17 +276,3 @@ class _Uvicorn(uvicorn.Server):
         if self.server_state.connections:
             await asyncio.sleep(_SETTLE_SECONDS)  # what they sent by now is read
         await super().shutdown(sockets)
-
-
-def _closing_while_draining(app: ASGIApp, drain: Drain) -> ASGIApp:
-    """Return the application with `Connection: close` on every answer once draining has begun."""
-
-    async def closing(scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_on(message: Message) -> None:
-            if drain.begun and message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
-            await send(message)
-
-        await app(scope, receive, send_on)
-
-    return closing

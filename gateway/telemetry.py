@@ -6,15 +6,14 @@ lines carry the caller's trace id.
 
 import importlib
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from time import perf_counter
-from types import TracebackType
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.propagate import extract
-from opentelemetry.trace import SpanKind, Tracer, TracerProvider
+from opentelemetry.trace import Span, SpanKind, Tracer, TracerProvider
 
 from gateway.config import CannotStart, Config
 
@@ -25,63 +24,76 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f
 class StageClock:
     """The stages of one request with the seconds each took, in the order they ended."""
 
-    __slots__ = ("_observe", "_tracer", "seconds", "started")
+    __slots__ = ("_began", "_name", "seconds", "started")
 
-    def __init__(
-        self, observe: Callable[[str, float], None] | None = None, tracer: Tracer | None = None
-    ) -> None:
-        """Start the clock; `observe` hears of every stage that ends."""
+    def __init__(self) -> None:
+        """Start the clock."""
         self.started = perf_counter()
         self.seconds: list[tuple[str, float]] = []
-        self._observe = observe
-        self._tracer = tracer
+        self._name: str | None = None
+        self._began = 0.0
 
-    def stage(self, name: str) -> "_Stage":
-        """Return a context manager that times what happens inside it under that name."""
-        return _Stage(self, name, self._tracer)
+    def begin(self, stage: str) -> None:
+        """Begin a stage; with it the one before has ended."""
+        now = perf_counter()
+        if self._name is not None:
+            self.seconds.append((self._name, now - self._began))
+        self._name, self._began = stage, now
+
+    def stop(self) -> None:
+        """End the last stage that was begun; whoever began it says so."""
+        self.stop_timing()
+
+    def stop_timing(self) -> None:
+        """Note that the last stage that was begun has ended."""
+        if self._name is not None:
+            self.seconds.append((self._name, perf_counter() - self._began))
+            self._name = None
 
     def elapsed(self) -> float:
         """Return the seconds since the request arrived."""
         return perf_counter() - self.started
-
-    def record(self, name: str, seconds: float) -> None:
-        """Note that a stage has ended."""
-        self.seconds.append((name, seconds))
-        if self._observe is not None:
-            self._observe(name, seconds)
 
     def server_timing(self) -> str:
         """Return the stages as a Server-Timing header has them, in milliseconds."""
         return ", ".join(f"{name};dur={seconds * 1000:.2f}" for name, seconds in self.seconds)
 
 
-class _Stage:
-    __slots__ = ("_began", "_clock", "_name", "_span", "_tracer")
+class TracedClock(StageClock):
+    """A clock whose stages are spans too."""
 
-    def __init__(self, clock: StageClock, name: str, tracer: Tracer | None) -> None:
-        self._clock = clock
-        self._name = name
+    __slots__ = ("_span", "_tracer")
+
+    def __init__(self, tracer: Tracer) -> None:
+        """Start the clock; each stage becomes a span of the tracer's."""
+        super().__init__()
         self._tracer = tracer
+        self._span: AbstractContextManager[Span] | None = None
 
-    def __enter__(self) -> None:
-        self._began = perf_counter()
-        self._span = None
-        if self._tracer is not None:
-            # A message may hold personal data, so exceptions are not written into spans.
-            self._span = self._tracer.start_as_current_span(
-                self._name, record_exception=False, set_status_on_exception=False
-            )
-            self._span.__enter__()
+    def begin(self, stage: str) -> None:
+        """Begin a stage, and its span."""
+        self._end_span()
+        super().begin(stage)
+        # A message may hold personal data, so exceptions are not written into spans.
+        self._span = self._tracer.start_as_current_span(
+            stage, record_exception=False, set_status_on_exception=False
+        )
+        self._span.__enter__()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace_back: TracebackType | None,
-    ) -> None:
+    def stop(self) -> None:
+        """End the last stage, and its span."""
+        self._end_span()
+        super().stop()
+
+    def _end_span(self) -> None:
         if self._span is not None:
-            self._span.__exit__(kind, error, trace_back)
-        self._clock.record(self._name, perf_counter() - self._began)
+            self._span.__exit__(None, None, None)
+            self._span = None
+
+
+def stage_clock(tracer: Tracer | None) -> StageClock:
+    """Return the clock of one request."""
+    return StageClock() if tracer is None else TracedClock(tracer)
 
 
 def trace_id_of(traceparent: str | None) -> str | None:
@@ -93,13 +105,9 @@ def trace_id_of(traceparent: str | None) -> str | None:
 
 
 @contextmanager
-def request_span(tracer: Tracer | None, headers: Mapping[str, str]) -> Iterator[str | None]:
-    """Wrap a request in a span that continues the caller's trace; gives the trace id, if any."""
-    known = trace_id_of(headers.get("traceparent"))
-    if tracer is None:
-        yield known
-        return
-    carrier = {"traceparent": headers["traceparent"]} if known is not None else {}
+def request_span(tracer: Tracer, traceparent: str | None) -> Iterator[str]:
+    """Wrap a request in a span that continues the caller's trace; gives the trace id."""
+    carrier = {} if trace_id_of(traceparent) is None else {"traceparent": traceparent}
     parent = extract(carrier)
     token = otel_context.attach(parent)
     try:

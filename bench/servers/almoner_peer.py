@@ -1,36 +1,36 @@
 """Almoner as a peer: its engine over the synthetic schema, with data in memory and no identity.
 
-The path of a request is that of `gateway/app.py` without the stages that know who asks: headers
-within their limits, negotiation, body, document, cost, execution, answer. Served by the gateway's
-own server.
+The gateway's own way of a request (`gateway/front.py`, `gateway/endpoint.py`), with those of its
+stages that do not ask who it is: limits, document, cost, execution, answer. Served by the gateway's
+own server, by ASGI or past it.
 """
 
 import asyncio
-from typing import Any
+import sys
 
 import uvloop
-from starlette.datastructures import Headers
-from starlette.types import Receive, Scope, Send
 
 from bench.servers.arguments import KEEP_ALIVE_SECONDS, applications_given, port_given
 from bench.synthetic.engine import Anybody, create_schema
-from domain.errors import CostExceeded
-from gateway.app import permit
-from gateway.config import Limits
+from gateway.app import permit, reply_to
+from gateway.config import Config, Limits
+from gateway.cors import CorsPolicy
+from gateway.endpoint import Exchange, GraphQLEndpoint
 from gateway.engine.cost import Prices
 from gateway.engine.execute import Engine
-from gateway.errors import DocumentRefused, Refused, status_of_answer
-from gateway.front import check_headers
+from gateway.front import Front, Gateway
 from gateway.http import read_request
 from gateway.listening import bind
-from gateway.negotiation import MediaType, choose
-from gateway.replies import Reply, document_refusal, error_refusal, refusal, send_reply
+from gateway.metrics import new_metrics
+from gateway.replies import Reply
 from gateway.server import Server, spare_the_collector
 from schema.build import core_schema
 
+DIRECT = "direct"
+
 
 class Peer:
-    """The ASGI application."""
+    """The stages."""
 
     def __init__(self, limits: Limits) -> None:
         schema = create_schema(applications_given())
@@ -39,47 +39,26 @@ class Peer:
         self._limits = limits
         self._context = Anybody.now()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer(self, exchange: Exchange) -> Reply:
         """Answer one request."""
-        headers = Headers(raw=scope["headers"])
-        media_type = MediaType.JSON
-        try:
-            check_headers(scope, headers, self._limits)
-            media_type = choose(headers.get("accept")) or media_type
-            reply = await self._answer(scope, receive, headers, media_type)
-        except Refused as refused:
-            reply = refusal(refused, media_type)
-        except DocumentRefused as refused:
-            reply = document_refusal(refused, media_type)
-        await send_reply(reply, receive, send)
-
-    async def _answer(
-        self, scope: Scope, receive: Receive, headers: Headers, media_type: MediaType
-    ) -> Reply:
-        asked = await read_request(scope, receive, headers, self._limits)
+        asked = await read_request(exchange.request, self._limits)
         operation = await self._engine.find(asked.document or "", asked.operation_name)
-        permit(operation, by_get=asked.by_get)
-        try:
-            self._prices.of(operation, asked.variables)
-        except CostExceeded as error:
-            return error_refusal(error, media_type)
+        permit(operation, by_get=exchange.request.method == "GET")
+        self._prices.of(operation, asked.variables)
         result = await self._engine.execute(operation, asked.variables, self._context)
-        status = status_of_answer(result.codes, answered=result.answered, mutation=False)
-        return Reply(
-            status=status,
-            body=result.body,
-            media_type=media_type,
-            codes=result.codes,
-            executed=True,
-        )
+        return reply_to(result, operation, exchange.media_type, ((), None))
 
 
-async def _serve() -> None:
-    limits = Limits()
-    peer: Any = Peer(limits)
-    listener = bind("127.0.0.1", port_given())
+async def _serve(*, directly: bool) -> None:
+    config = Config()
+    endpoint = GraphQLEndpoint(Peer(config.limits).answer, config, new_metrics())
+    gateway = Gateway(Front(endpoint, limits=config.limits, cors=CorsPolicy()))
     async with Server(
-        peer, listener, limits=limits, keep_alive_seconds=KEEP_ALIVE_SECONDS
+        gateway,
+        bind("127.0.0.1", port_given()),
+        limits=config.limits,
+        keep_alive_seconds=KEEP_ALIVE_SECONDS,
+        front=gateway.front if directly else None,
     ) as server:
         spare_the_collector()
         await server.wait()
@@ -87,4 +66,4 @@ async def _serve() -> None:
 
 if __name__ == "__main__":
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve())
+        runner.run(_serve(directly=DIRECT in sys.argv[3:]))

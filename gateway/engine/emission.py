@@ -11,6 +11,8 @@ import keyword
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from inspect import iscoroutine
+from types import NoneType
 from typing import Any
 
 import msgspec
@@ -88,7 +90,8 @@ def slot_of(number: int) -> str:
 def leaf_writer(leaf: GraphQLLeafType) -> Callable[[Any], Any]:
     """Return how a value other than null is written; it raises where it cannot be.
 
-    The checks are those of graphql-core's completion, but that it awaits what can be awaited.
+    The checks are those of graphql-core's completion, but that it awaits what can be awaited: the
+    value, and what a scalar that takes its time gives for it.
     """
     coerce = leaf.coerce_output_value
 
@@ -98,7 +101,13 @@ def leaf_writer(leaf: GraphQLLeafType) -> Callable[[Any], Any]:
         if value is Undefined or is_awaitable(value):
             raise Abnormal
         coerced = coerce(value)
+        if coerced.__class__ is str:
+            return coerced
         if coerced is None or coerced is Undefined:
+            raise Abnormal
+        if is_awaitable(coerced):
+            if iscoroutine(coerced):  # another one will be awaited
+                coerced.close()
             raise Abnormal
         return coerced
 
@@ -116,7 +125,7 @@ def compile_emission(selection: Selection, *, at_root: bool) -> tuple[Emit, int]
     writer.line(1, "add = outs.append")
     writer.line(1, "for s in sources:")
     if not at_root:
-        writer.refuse_what_is_no_object(2, "s", selection)
+        writer.refuse_what_is_no_object(2, "s")
     value = writer.object(2, "s", selection)
     writer.line(2, f"add({value})")
     writer.line(1, "return outs")
@@ -129,7 +138,8 @@ class _Writer:
     def __init__(self) -> None:
         self._lines: list[str] = []
         self._names: dict[str, Any] = {one.__name__: one for one in _KNOWN}
-        self._names["no_objects"] = (Exception, UndefinedType)
+        self._names["no_objects"] = (Exception, UndefinedType, NoneType)
+        self._kinds: list[str] = []
         self._count = 0
         self.weight = 0
 
@@ -139,7 +149,8 @@ class _Writer:
 
     def function(self) -> Emit:
         """Return the function that was written."""
-        source = "\n".join(self._lines)
+        declared, *body = self._lines
+        source = "\n".join((declared, *(f" {kind} = None" for kind in self._kinds), *body))
         self.weight += _BYTES_PER_CHARACTER * len(source)
         namespace = dict(self._names)
         exec(compile(source, "<operation plan>", "exec"), namespace)  # noqa: S102  # nosec B102 -- written above, of the schema's own names
@@ -167,13 +178,17 @@ class _Writer:
             self.line(depth, f"reads.read({name}(reads, {source}), {noted})")
         return f"{self._struct(selection)}({', '.join(values)})"
 
-    def refuse_what_is_no_object(self, depth: int, source: str, selection: Selection) -> None:
-        """Write what raises for an exception; reading attributes raises for all others."""
-        self.line(depth, f"if isinstance({source}, no_objects):")
-        self.line(depth + 1, "raise Abnormal")
-        if not any(entry.path for entry in selection.entries):
-            self.line(depth, f"if {source} is None or is_awaitable({source}):")
-            self.line(depth + 1, "raise Abnormal")
+    def refuse_what_is_no_object(self, depth: int, source: str) -> None:
+        """Write what raises for what is no object, or has to be awaited to be one.
+
+        Its class says which it is, and objects beside one another are mostly of one class.
+        """
+        kind = self._fresh()
+        self._kinds.append(kind)
+        self.line(depth, f"if {source}.__class__ is not {kind}:")
+        self.line(depth + 1, f"if isinstance({source}, no_objects) or is_awaitable({source}):")
+        self.line(depth + 2, "raise Abnormal")
+        self.line(depth + 1, f"{kind} = {source}.__class__")
 
     def _entry(self, depth: int, source: str, entry: Entry, noted: str | None) -> str:
         if entry.constant is not None:
@@ -206,7 +221,7 @@ class _Writer:
             self._list(depth + 1, value, kind.of_type, inner, noted)
             return
         assert inner is not None, "what is no leaf has a selection"
-        self.refuse_what_is_no_object(depth + 1, value, inner)
+        self.refuse_what_is_no_object(depth + 1, value)
         made = self.object(depth + 1, value, inner, noted)
         self.line(depth + 1, f"{value} = {made}")
 

@@ -5,7 +5,6 @@ whether GET may carry it and whether it ends with its client; then `execute`, wh
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 import msgspec
 import strawberry
@@ -23,8 +22,7 @@ from resolvers.context import RequestContext
 from schema.build import core_schema, field_names
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class Result(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to an operation that was run.
 
     body: the JSON to send. codes: of its errors, one each. answered: something besides null was
@@ -36,7 +34,10 @@ class Result:
     codes: tuple[str, ...] = ()
     answered: bool = True
     retry_after: int | None = None
-    failures: tuple[BaseException, ...] = field(default=(), repr=False)
+    failures: tuple[BaseException, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Result(codes={self.codes!r})"  # neither data nor messages
 
 
 class Engine:
@@ -127,5 +128,6 @@ def _finish(outcome: Outcome, request_id: str) -> Result:
 def _answers(data: object) -> bool:
     """Say whether any root field has a value."""
     if isinstance(data, msgspec.Struct):
-        return any(getattr(data, slot) is not None for slot in data.__struct_fields__)
+        values = msgspec.structs.astuple(data)
+        return values.count(None) < len(values)
     return isinstance(data, dict) and any(value is not None for value in data.values())

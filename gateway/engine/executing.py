@@ -1,9 +1,10 @@
 """Executes operations: by their plans, and by graphql-core what has no plan, or none yet."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeGuard, cast
 
+import msgspec
 from graphql import GraphQLError, GraphQLSchema, execute
 from graphql.execution.executor import Executor
 from graphql.execution.values import VariableValues
@@ -19,8 +20,7 @@ from gateway.engine.running import run_plan
 _IS_AWAITABLE = cast("Callable[[object], TypeGuard[Awaitable[object]]]", optimized_is_awaitable)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """What came of an operation.
 
     data: to be encoded by msgspec. errors: as graphql-core words them. Where the operation could
@@ -81,10 +81,7 @@ class Execution:
         plan = self.plans.find(operation, coerced.coerced, context)
         if isinstance(plan, Means):
             return await self._by_core(operation, variables, context, root, plan)
-
-        def build() -> Executor[Any]:
-            return self._built(operation, variables, context, root)
-
+        build = partial(self._built, operation, variables, context, root)
         run = Run(self._schema, context, coerced, build, root)
         data = await run_plan(plan, run)
         return Outcome(data, run.errors, Means.PLAN, run.odd)

@@ -13,6 +13,7 @@ from gateway.engine.levels import NotPlanned
 from resolvers.context import RequestContext
 
 _Key = tuple[tuple[Any, ...], int]
+_UNSTEERED: _Key = ((), 0)
 SIGHTS_BEFORE_PLAN = 2
 COMBINATIONS_MAX = 16
 """Of steering variables and refused rules, for which one operation has plans."""
@@ -65,8 +66,10 @@ class Plans:
             steering = operation.steering = self._steering(operation)
         if not steering.covered:
             return Means.FALLBACK
-        steered = tuple([variables.get(name) for name in steering.variables])
-        key = (steered, _refused(steering, context))
+        key = _UNSTEERED
+        if steering.variables or steering.rules:
+            steered = tuple([variables.get(name) for name in steering.variables])
+            key = (steered, _refused(steering, context))
         plan = operation.plans.get(key)
         if plan is not None:
             plan.used = True

@@ -54,6 +54,8 @@ async def _all_of(waiting: list[Awaitable[None]]) -> None:
 def _begin(run: Run, group: Group, field: Fetched) -> Waiting:
     """Fetch a field for all objects of a group, and go on with what comes back."""
     fetch, sources = field.fetch, group.sources
+    if fetch.__class__ is Call and len(sources) == 1 and not field.refused:
+        return _called_once(run, group, field, fetch)
     if isinstance(fetch, Attribute) and not field.refused:
         return _settle(run, group, field, [_read(source, fetch.path) for source in sources])
     try:
@@ -67,10 +69,27 @@ def _begin(run: Run, group: Group, field: Fetched) -> Waiting:
     if isinstance(fetch, Batch):
         return _batched(run, group, field, fetch, arguments)
     call = _own_call if fetch is not None else _core_call
-    if len(sources) == 1 and isinstance(fetch, Call) and fetch.is_async:
-        return _awaited_one(run, group, field, call(run, group, field, arguments, 0))
     values = [call(run, group, field, arguments, number) for number in range(len(sources))]
     return _settle(run, group, field, values)
+
+
+def _called_once(run: Run, group: Group, field: Fetched, fetch: Call) -> Waiting:
+    """Fetch a field for the only object of a group, which most fields that are fetched are for."""
+    source = group.sources[0]
+    try:
+        arguments = _NONE if field.arguments is None else field.arguments.coerced(run.variables)
+        if field.at_root and field.gate is not None:
+            field.gate.enter(run.context, source)
+        given = arguments if fetch.arguments is None else fetch.arguments(arguments)
+        value = fetch.function(source, run, **given)
+    except Exception as error:  # noqa: BLE001 -- whatever it is, it is the field's error
+        value = error
+    else:
+        if fetch.is_async:
+            return _awaited_one(run, group, field, value)
+        if is_awaitable(value):
+            return _awaited(run, group, field, [value])
+    return _complete(run, group, field, (value,))
 
 
 def _settle(run: Run, group: Group, field: Fetched, values: list[Any]) -> Waiting:
@@ -144,12 +163,11 @@ async def _batched(
 
 
 async def _awaited_one(run: Run, group: Group, field: Fetched, value: Any) -> None:
-    """Await what our own coroutine function gives for the only object; or it failed at once."""
-    if not isinstance(value, Exception):
-        try:
-            value = await value
-        except Exception as error:  # noqa: BLE001 -- whatever it is, it is the field's error
-            value = error
+    """Await what our own coroutine function gives for the only object."""
+    try:
+        value = await value
+    except Exception as error:  # noqa: BLE001 -- whatever it is, it is the field's error
+        value = error
     waiting = _complete(run, group, field, (value,))
     if waiting is not None:
         await waiting

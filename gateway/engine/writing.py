@@ -63,6 +63,8 @@ def _write_at_once(
     run: Run, group: Group, field: Fetched, level: Level, values: Sequence[Any]
 ) -> tuple[list[Group], list[Awaitable[None]]] | None:
     """Write out objects of one level where each is as its type says; None where one may not be."""
+    if len(values) == 1 and not field.is_list:
+        return _write_one(run, group, field, level, values)
     outs, slot = group.outs, field.slot
     parents: list[int] | None = None
     items: list[int] | None = None
@@ -90,6 +92,18 @@ def _write_at_once(
     if not level.fetched or not made:
         return _NOTHING
     return [Group(level, objects, made, group, field, parents, items)], []
+
+
+def _write_one(
+    run: Run, group: Group, field: Fetched, level: Level, values: Sequence[Any]
+) -> tuple[list[Group], list[Awaitable[None]]] | None:
+    """Write out the only object; None where it may not be as its type says."""
+    try:
+        made = level.emit(values, run.reads)
+    except Exception:  # noqa: BLE001 -- it is looked for with more care what it is
+        return None
+    setattr(group.outs[0], field.slot, made[0])
+    return ([Group(level, values, made, group, field)], []) if level.fetched else _NOTHING
 
 
 def _null_error(field: Fetched) -> Exception:

@@ -5,8 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from starlette.datastructures import Headers
-
+from gateway.headers import HeaderFields
 from gateway.identity.claims import TOKEN_CHARACTERS_MAX, is_token
 from gateway.identity.refusals import Reason, refused
 from tenants.directory.api_keys import is_secret
@@ -30,7 +29,7 @@ class Credential:
     agency_hint: str | None = None
 
 
-def read_credential(headers: Headers | Mapping[str, str]) -> Credential | None:
+def read_credential(headers: HeaderFields | Mapping[str, str]) -> Credential | None:
     """Return the credential, None where none was brought.
 
     Takes a request's headers, or the object of header names that a realtime client sends; names
@@ -55,8 +54,8 @@ def read_credential(headers: Headers | Mapping[str, str]) -> Credential | None:
     return Credential(kind="api_key", value=secret, agency_hint=hint)
 
 
-def _wanted(headers: Headers | Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    if isinstance(headers, Headers):
+def _wanted(headers: HeaderFields | Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    if isinstance(headers, HeaderFields):
         for raw_name, raw_value in headers.raw:
             if raw_name in _WANTED_RAW:
                 yield _WANTED_RAW[raw_name], raw_value.decode("latin-1")

@@ -24,7 +24,7 @@ def section(*theirs: float, protocol: bool = True) -> Section:
             Line(name="absent", missing="Node is not installed"),
         ),
         ours="ours",
-        ours_on_protocol="protocol" if protocol else None,
+        ours_directly="protocol" if protocol else None,
     )
 
 
@@ -53,12 +53,12 @@ def test_every_row_is_as_wide_as_the_head() -> None:
     assert {row.count("|") for row in rows} == {len(HEADER) + 1}
 
 
-def test_what_is_not_served_on_its_own_protocol_is_not_compared_with_it() -> None:
+def test_what_is_not_served_directly_is_not_compared_with_it() -> None:
     """The column for it is there where it was measured, and only there."""
     with_it, without_it = (table([section(1, 1, 1, protocol=one)]) for one in (True, False))
 
-    assert "own protocol" in with_it
-    assert "own protocol" not in without_it
+    assert "× ours, directly" in with_it
+    assert "× ours, directly" not in without_it
     assert {row.count("|") for row in without_it.splitlines()} == {len(HEADER)}
 
 

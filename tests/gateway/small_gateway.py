@@ -11,7 +11,6 @@ from typing import Any, cast
 import httpx
 import strawberry
 from graphql import GraphQLError
-from starlette.applications import Starlette
 
 from domain.access import AccessGrant, Principal
 from domain.actors import Group, PrincipalKind
@@ -31,6 +30,7 @@ from domain.errors import (
 from gateway.app import Parts, create_app
 from gateway.budgets.opening import open_budgets
 from gateway.config import Config, load_config
+from gateway.front import Gateway
 from gateway.identity.credentials import Credential
 from gateway.metrics import Metrics
 from gateway.secrets import Secrets
@@ -307,7 +307,7 @@ def small_app(
     authenticator: FakeAuthenticator | None = None,
     schema: strawberry.Schema | None = None,
     **overrides: Any,
-) -> Starlette:
+) -> Gateway:
     """Return the gateway over the small schema, or another one; budgets and files are real."""
 
     @asynccontextmanager
@@ -337,7 +337,7 @@ def small_app(
 
 @asynccontextmanager
 async def client_of(
-    app: Starlette, token: str | None = COUNSELOR
+    app: Gateway, token: str | None = COUNSELOR
 ) -> AsyncIterator[httpx.AsyncClient]:
     """Give a client that speaks to the application without a network."""
     transport = httpx.ASGITransport(app=app, client=("192.0.2.7", 4711))

@@ -10,7 +10,6 @@ from typing import Any
 
 import httpx
 import pytest
-from starlette.applications import Starlette
 
 from domain.access import ApiKey, Scope
 from domain.actors import Actor, PrincipalKind
@@ -19,6 +18,7 @@ from domain.audit import AuditLine, AuditOutcome
 from domain.ids import new_ulid
 from gateway.app import create_app
 from gateway.config import load_config
+from gateway.front import Gateway
 from gateway.provisioning import add_agency, cli_audit
 from gateway.workspace import open_workspace
 from tenants.directory.api_keys import new_secret, secret_hash, secret_prefix
@@ -33,7 +33,7 @@ READ = "{ applications(first: 5) { edges { node { id hardshipReason } } } }"
 class Served:
     """A gateway over real files, in this process, and a client of one agency's machine."""
 
-    app: Starlette
+    app: Gateway
     client: httpx.AsyncClient
     agency: Agency
 
@@ -80,7 +80,7 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
 
 
 @asynccontextmanager
-async def _client(app: Starlette, secret: str) -> AsyncIterator[httpx.AsyncClient]:
+async def _client(app: Gateway, secret: str) -> AsyncIterator[httpx.AsyncClient]:
     async with client_of(app, None) as client:
         client.headers["x-api-key"] = secret
         yield client

@@ -3,15 +3,17 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import httpx
 import pytest
 from starlette.types import Message
 
-from gateway.deadlines import InFlight, Work, answer_within
-from gateway.http import ClientLeft
+from gateway.deadlines import Attempt, InFlight, awaited
+from gateway.http import AsgiRequest, ClientLeft
 from tests.gateway.small_gateway import World, client_of, small_app, small_config
 
 
@@ -21,17 +23,53 @@ async def until(condition: Callable[[], bool], seconds: float = 3) -> None:
             await asyncio.sleep(0.005)
 
 
-async def never() -> Message:
+async def never() -> None:
     await asyncio.Event().wait()
-    raise AssertionError
 
 
-async def disconnect() -> Message:
-    return {"type": "http.disconnect"}
-
-
-def ignore(_task: asyncio.Task[Any]) -> None:
+async def at_once() -> None:
     return
+
+
+@dataclass
+class Tried:
+    """A request whose attempt may take 5 s; what came of it is told, or heard later."""
+
+    work: Callable[[], Awaitable[Any]]
+    leaves: Callable[[], Awaitable[None]] = at_once
+    shielded: bool = False
+    in_flight: InFlight = field(default_factory=InFlight)
+    heard: list[Any] = field(default_factory=list)
+    tell: Callable[[Any], None] = print
+
+    async def run(self) -> Any:
+        """Do the work."""
+        return await self.work()
+
+    async def gone(self) -> None:
+        """Wait until the client has gone."""
+        await self.leaves()
+
+    def settled(self, outcome: Any) -> None:
+        """Tell what came of it."""
+        self.tell(outcome)
+
+    def unheard(self, outcome: Any) -> None:
+        """Hear it later."""
+        self.heard.append(outcome)
+
+    def abandoned(self) -> None:
+        """Hear that it was given up."""
+        self.heard.append("abandoned")
+
+    async def outcome(self) -> Any:
+        """Return what an attempt settles."""
+
+        def begin(tell: Callable[[Any], None]) -> Attempt[Any]:
+            self.tell = tell
+            return Attempt(self, self.in_flight, seconds=5)
+
+        return await awaited(begin)
 
 
 def code_of(response: httpx.Response) -> str:
@@ -100,111 +138,117 @@ async def test_a_late_failure_of_a_mutation_is_logged(
     assert "48-4418" not in printed
 
 
-async def test_a_query_ends_with_its_client(world: World) -> None:
+async def test_a_query_ends_with_its_client() -> None:
     """When the client goes away, its query is cancelled."""
-    in_flight, work = InFlight(), Work()
-    work.listening.set()
 
     async def query() -> None:
         await asyncio.sleep(20)
 
-    with pytest.raises(ClientLeft):
-        await answer_within(
-            5, query(), work=work, receive=disconnect, in_flight=in_flight, unheard=ignore
-        )
-    await until(lambda: len(in_flight) == 0)
+    tried = Tried(query)
+
+    assert isinstance(await tried.outcome(), ClientLeft)
+    await until(lambda: len(tried.in_flight) == 0)
+    assert tried.heard == []
 
 
 async def test_a_mutation_does_not_end_with_its_client() -> None:
-    """When the client goes away, its mutation runs to its end and is waited for."""
-    in_flight, work, done = InFlight(), Work(), list[str]()
+    """When the client goes away, its mutation runs to its end, is waited for, and is heard of."""
 
-    async def mutation() -> None:
-        work.shielded = True
-        work.listening.set()
+    async def mutation() -> str:
+        tried.shielded = True
         await asyncio.sleep(0.2)
-        done.append("done")
+        return "done"
 
-    with pytest.raises(ClientLeft):
-        await answer_within(
-            5, mutation(), work=work, receive=disconnect, in_flight=in_flight, unheard=ignore
-        )
-    assert done == []
-    assert await in_flight.drain(5) == 0
-    assert done == ["done"]
+    tried = Tried(mutation)
+
+    assert isinstance(await tried.outcome(), ClientLeft)
+    assert tried.heard == []
+    assert await tried.in_flight.drain(5) == 0
+    assert tried.heard == ["done"]
 
 
 async def test_nobody_listens_before_the_body_is_read() -> None:
     """While the body is being read, nothing else takes messages from the client."""
-    work, taken = Work(), list[str]()
+    taken: list[str] = []
 
     async def receive() -> Message:
         taken.append("message")
-        return await never()
+        return {"type": "http.disconnect"}
+
+    request = AsgiRequest({"method": "POST", "headers": []}, receive)
 
     async def reading() -> str:
         await asyncio.sleep(0.15)
         return "read"
 
-    assert (
-        await answer_within(
-            5, reading(), work=work, receive=receive, in_flight=InFlight(), unheard=ignore
-        )
-        == "read"
-    )
+    assert await Tried(reading, request.gone).outcome() == "read"
     assert taken == []
+
+
+async def test_who_leaves_is_noticed_once_the_body_is_read() -> None:
+    """After the body, the next message that says so ends the wait."""
+    messages: list[Message] = [
+        {"type": "http.request", "body": b"{}", "more_body": False},
+        {"type": "http.request"},
+        {"type": "http.disconnect"},
+    ]
+
+    async def receive() -> Message:
+        return messages.pop(0)
+
+    request = AsgiRequest({"method": "POST", "headers": []}, receive)
+
+    async def reading() -> None:
+        await asyncio.sleep(0.1)
+        assert await request.body(10) == b"{}"
+        await asyncio.sleep(20)
+
+    assert isinstance(await Tried(reading, request.gone).outcome(), ClientLeft)
+    assert messages == []
 
 
 @pytest.mark.parametrize("shielded", [False, True])
 async def test_a_request_that_is_cancelled_takes_its_query_with_it(*, shielded: bool) -> None:
     """Where the server gives a request up, its query ends and its mutation goes on."""
-    in_flight, work, ended = InFlight(), Work(), list[str]()
-    work.shielded = shielded
+    ended: list[str] = []
 
-    async def running() -> None:
+    async def running() -> str:
         try:
             await asyncio.sleep(0.3)
             ended.append("done")
         except asyncio.CancelledError:
             ended.append("cancelled")
             raise
+        return "done"
 
-    async def request() -> None:
-        await answer_within(
-            5, running(), work=work, receive=never, in_flight=in_flight, unheard=ignore
-        )
-
-    task = asyncio.create_task(request())
+    tried = Tried(running, never, shielded=shielded)
+    task = asyncio.create_task(tried.outcome())
     await asyncio.sleep(0.02)
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
-    await in_flight.drain(5)
+    await tried.in_flight.drain(5)
 
     assert ended == (["done"] if shielded else ["cancelled"])
+    assert tried.heard == (["abandoned", "done"] if shielded else ["abandoned"])
 
 
-async def test_errors_that_nobody_waits_for_are_heard() -> None:
-    """What a left-over task raises is passed on instead of lost."""
-    heard: list[BaseException | None] = []
-    in_flight, work = InFlight(), Work()
-    work.shielded = True
-    work.listening.set()
+async def test_many_attempts_are_watched_and_none_is_forgotten() -> None:
+    """Of a hundred attempts of all lengths each settles once, by itself or by its client."""
 
-    async def failing() -> None:
+    async def work(seconds: float) -> float:
+        await asyncio.sleep(seconds)
+        return seconds
+
+    async def leave() -> None:
         await asyncio.sleep(0.1)
-        raise LookupError
 
-    with pytest.raises(ClientLeft):
-        await answer_within(
-            5,
-            failing(),
-            work=work,
-            receive=disconnect,
-            in_flight=in_flight,
-            unheard=lambda task: heard.append(task.exception()),
-        )
-    await in_flight.drain(5)
-    await asyncio.sleep(0)
+    in_flight = InFlight()
+    lengths = [number * 0.003 for number in range(100)]
+    tried = [Tried(partial(work, one), leave, in_flight=in_flight) for one in lengths]
+    outcomes = await asyncio.gather(*(one.outcome() for one in tried))
 
-    assert [type(error) for error in heard] == [LookupError]
+    assert outcomes[:45] == lengths[:45]
+    assert all(isinstance(one, ClientLeft) for one in outcomes[-20:])
+    assert await in_flight.drain(1) == 0
+    assert len(in_flight) == 0

@@ -67,7 +67,7 @@ def test_the_stages_are_documented_in_their_order() -> None:
     source = Path(answer.__code__.co_filename).read_text(encoding="utf-8")
 
     listed = re.findall(r"^\d+\. \*\*(\w+)\*\*", page("http.md"), re.MULTILINE)
-    assert listed == re.findall(r'clock\.stage\("(\w+)"\)', source)
+    assert listed == re.findall(r'clock\.begin\("(\w+)"\)', source)
 
 
 def test_every_metric_is_documented() -> None:

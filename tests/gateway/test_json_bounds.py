@@ -4,14 +4,13 @@ import json
 import time
 
 import pytest
-from starlette.datastructures import Headers
 from starlette.types import Message
 
 from gateway.config import Limits
 from gateway.errors import Refused
-from gateway.http import read_request
+from gateway.http import AsgiRequest, read_request
 
-HEADERS = Headers({"content-type": "application/json"})
+SCOPE = {"method": "POST", "headers": [(b"content-type", b"application/json")]}
 LIMITS = Limits()
 
 
@@ -19,7 +18,7 @@ async def read(body: bytes) -> object:
     async def receive() -> Message:
         return {"type": "http.request", "body": body, "more_body": False}
 
-    return await read_request({"method": "POST"}, receive, HEADERS, LIMITS)
+    return await read_request(AsgiRequest(SCOPE, receive), LIMITS)
 
 
 BEGIN = b'{"query":"x","variables":{"query":1,"a":['

@@ -26,7 +26,8 @@ COUNT = """
 from gateway.metrics import new_metrics
 metrics = new_metrics()
 metrics.request_ended(outcome="ok", seconds=0.01, agency="harbor", codes=["FORBIDDEN"])
-metrics.in_flight.inc()
+metrics.in_flight.now += 1
+metrics.tallies.hand_on()
 """
 
 

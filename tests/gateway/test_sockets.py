@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -16,10 +16,25 @@ from gateway.settings import CannotStart
 from tests.gateway.small_gateway import COUNSELOR, World, small_app, small_config
 from tests.gateway.test_deadlines import until
 
+PROTOCOLS = ("asgi", "direct")
+
+
+@pytest.fixture(params=PROTOCOLS, autouse=True)
+def http_protocol(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Have every promise of this module held by both ways a request may take."""
+    chosen: str = request.param
+    CHOSEN.append(chosen)
+    yield chosen
+    CHOSEN.clear()
+
+
+CHOSEN: list[str] = []
+
 
 @asynccontextmanager
 async def running(world: World, **settings: Any) -> AsyncIterator[Server]:
-    config = small_config("serve", **{"linger_ms": 0, "limits__deadline_seconds": 1, **settings})
+    given = {"linger_ms": 0, "limits__deadline_seconds": 1, "http_protocol": CHOSEN[-1], **settings}
+    config = small_config("serve", **given)
     listener = bind("127.0.0.1", 0)
     async with gateway_server(small_app(world, config), listener, config) as server:
         yield server

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from starlette.datastructures import Headers
 
 from domain.errors import Unauthenticated
+from gateway.headers import HeaderFields
 from gateway.identity.credentials import Credential, read_credential
 from gateway.identity.refusals import Reason, reason_of
 from tenants.directory.api_keys import new_secret
@@ -14,9 +14,9 @@ TOKEN = "aaaa.bbbb.cccc"
 SECRET = "da2-" + "a1" * 13
 
 
-def headers(*pairs: tuple[str, str]) -> Headers:
+def headers(*pairs: tuple[str, str]) -> HeaderFields:
     """Return headers as a server gives them: lower-case names, repetitions kept."""
-    return Headers(raw=[(name.lower().encode(), value.encode("latin-1")) for name, value in pairs])
+    return HeaderFields((name.lower().encode(), value.encode("latin-1")) for name, value in pairs)
 
 
 @pytest.mark.parametrize("scheme", ["", "Bearer ", "bearer ", "BEARER ", "bEaReR "])

@@ -76,7 +76,7 @@ def _log_line_with_the_credential(patch: Patch) -> None:
     honest = read_credential
 
     def read(headers: Any) -> Any:
-        structlog.get_logger("almoner").debug("headers", given=dict(headers))
+        structlog.get_logger("almoner").debug("headers", given=dict(headers.raw))
         return honest(headers)
 
     patch.setattr(gateway.app, "read_credential", read)

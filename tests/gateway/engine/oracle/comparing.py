@@ -29,6 +29,8 @@ def _plain(value: Any) -> Any:
 
 as_json = msgspec.json.Encoder(enc_hook=_plain).encode
 """Encodes graphql-core's answers."""
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+_as_shown = msgspec.json.Encoder(enc_hook=lambda value: _ADDRESS.sub("", repr(value))).encode
 # A batch is as large as its executor makes it.
 _BATCH = re.compile(r"^\d+ results came back for \d+ objects$")
 
@@ -50,11 +52,15 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an executor answered. data: as bytes. refused: it was not begun."""
+    """What an executor answered. data: as bytes. refused: it was not begun.
+
+    unsendable: something in the data is not JSON, and stands there as it is shown.
+    """
 
     data: bytes
     errors: tuple[Told, ...]
     refused: bool = False
+    unsendable: bool = False
 
     @property
     def value(self) -> Any:
@@ -74,7 +80,10 @@ def answer_of(data: Any, errors: Iterable[GraphQLError], encode: Callable[[Any],
     """Return an executor's result as it is compared."""
     told = tuple(told_of(error) for error in errors)
     refused = data is None and bool(told) and all(one.path is None for one in told)
-    return Answer(encode(data), told, refused)
+    try:
+        return Answer(encode(data), told, refused)
+    except (NotImplementedError, TypeError):
+        return Answer(_as_shown(data), told, refused, unsendable=True)
 
 
 def told_of(error: GraphQLError) -> Told:
@@ -94,6 +103,8 @@ def differences(ours: Answer, theirs: Answer, everything: Everything | None) -> 
     found = []
     if ours.data != theirs.data:
         found.append(f"data: ours {ours.data.decode()}\n      not {theirs.data.decode()}")
+    if ours.unsendable != theirs.unsendable:
+        found.append(f"unsendable: ours {ours.unsendable}, theirs {theirs.unsendable}")
     if ours.refused != theirs.refused:
         found.append(f"refused: ours {ours.refused}, theirs {theirs.refused}")
     if Counter(ours.errors) == Counter(theirs.errors):

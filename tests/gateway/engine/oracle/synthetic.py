@@ -324,9 +324,9 @@ def _shape_leaves(schema: GraphQLSchema) -> None:
 
 
 def _odd_out(value: Any) -> Any:
-    """Give odd numbers and texts; refuse others in each way that there is."""
+    """Give odd numbers and texts, some of them late; refuse others in each way that there is."""
     if isinstance(value, str):
-        return value.upper()
+        return _odd_late(value) if value.startswith("late") else value.upper()
     if not isinstance(value, int):
         raise TypeError(f"{type(value).__name__} is not odd")
     if value % 2:
@@ -334,6 +334,11 @@ def _odd_out(value: Any) -> Any:
     if value % 4:
         raise GraphQLError(f"{value} is even")
     return None if value else Undefined
+
+
+async def _odd_late(value: str) -> Any:
+    """Give a text, or null, when it is awaited."""
+    return None if value == "late null" else value.upper()
 
 
 def _odd_in(value: Any) -> Any:

@@ -64,7 +64,9 @@ def things_with(name: str, way: str, makers: Sequence[Recipe]) -> Thing:
                 inside = attribute_of(way, name)
                 put_value(inside, make, thing, things, inner=way == "dig", called=False)
         pair[0].read_thing_inside = pair[1]  # type: ignore[attr-defined] # attributes are the schema's
-        things.append(pair[0])
+        outer = Plain(f"outer{number}")  # a list that has one odd item would not be of a plan
+        outer.scripts["slow_thing"] = Script(lambda _, thing=pair[0]: thing)  # type: ignore[misc] # mypy knows no default there
+        things.append(outer)
     root.scripts["slow_thing_L"] = Script(lambda _: things)
     return root
 
@@ -80,7 +82,7 @@ async def test_a_leaf_is_written_as_by_graphql_core(
         makers = [nested(make, PLAIN[named][0], code) for make in recipes(named)]
         beneath = f"read_thing {{ {name} }}" if way in {"read", "dig"} else ""
         for selected in filter(None, (name, beneath)):
-            text = f"{{ slow_thing_L {{ {selected} }} }}"
+            text = f"{{ slow_thing_L {{ slow_thing {{ {selected} }} }} }}"
             case = Case(text, parsed(text), make_root=partial(things_with, name, way, makers))
             verdict = await oracle.both(case)
 

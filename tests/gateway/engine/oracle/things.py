@@ -115,6 +115,19 @@ class Later:
         return self._make()
 
 
+class Expected(Cat):
+    """Something to await that has all that the object to come has, and is not it."""
+
+    def __init__(self, label: str, coming: Thing) -> None:
+        super().__init__(label)
+        self.__dict__.update({**coming.__dict__, "label": label})
+        self._coming = coming
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        yield from asyncio.sleep(0).__await__()
+        return self._coming
+
+
 class Once:
     """Something to iterate over that is neither list nor tuple."""
 
@@ -130,6 +143,9 @@ class Streamed:
 
     def __init__(self, items: Sequence[Any]) -> None:
         self._items = iter(items)
+
+    def __repr__(self) -> str:
+        return "<streamed>"
 
     def __aiter__(self) -> "Streamed":
         return self

@@ -62,7 +62,7 @@ ODD: dict[str, tuple[Any, ...]] = {
     "Boolean": (0, 1, 2.5, Decimal(0)),
     "ID": (7, Text("sub"), 3.0, Word.ONE, Spelled(), 2**70),
     "Color": (1.0, True),
-    "Odd": (True, Text("sub")),
+    "Odd": (True, Text("sub"), "late", "late null"),
     "Any": (2**60, (1, 2), Text("sub"), 1e308),
 }
 _NAN = float("nan")

@@ -1,0 +1,226 @@
+"""The direct way of a GraphQL request: from the parser to the stages, past ASGI.
+
+Taken by a `POST /graphql` that has come in one piece, over a connection that waits for no other
+answer. Every other request goes on by ASGI as if this module were not there: one whose body is
+still to come, one behind another, one that wants to upgrade. So there is nothing here that waits,
+and nothing of HTTP that ASGI's side would have to know. One task answers, and one write sends.
+"""
+
+import asyncio
+from functools import partial
+
+import structlog
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+
+from gateway.errors import stack_of
+from gateway.front import PATH, Front
+from gateway.headers import HeaderFields
+from gateway.http import too_large
+from gateway.protocol import BoundedProtocol
+from gateway.replies import CLIENT_LEFT, Reply, header_lines
+
+_PATH = PATH.encode()
+_CLOSE = (b"connection", b"close")
+
+
+class DirectRequest:
+    """A request that has come as a whole; to uvicorn, it is a cycle of request and response."""
+
+    __slots__ = (
+        "_body",
+        "_left",
+        "answer_headers",
+        "client",
+        "disconnected",
+        "headers",
+        "keep_alive",
+        "response_complete",
+    )
+
+    method = "POST"
+    query_string = b""
+    address_bytes = len(_PATH)
+    is_whole = True
+
+    def __init__(
+        self, headers: HeaderFields, body: bytes, client: str | None, *, keep_alive: bool
+    ) -> None:
+        """Take the parts of a request."""
+        self._body = body
+        self._left: asyncio.Future[None] | None = None
+        self.answer_headers: tuple[tuple[bytes, bytes], ...] = ()
+        self.headers = headers
+        self.client = client
+        self.keep_alive = keep_alive
+        self.disconnected = False
+        self.response_complete = False
+
+    async def body(self, bytes_max: int) -> bytes:
+        """Return the body. Raises Refused where it is larger."""
+        if len(self._body) > bytes_max:
+            raise too_large(bytes_max)
+        return self._body
+
+    async def gone(self) -> None:
+        """Wait until the client has gone."""
+        if not self.disconnected:
+            self._left = asyncio.get_running_loop().create_future()
+            await self._left
+
+    @property
+    def message_event(self) -> "DirectRequest":
+        """Return what uvicorn sets when the connection is lost."""
+        return self
+
+    def set(self) -> None:
+        """Hear that the connection is lost."""
+        if self._left is not None and not self._left.done():
+            self._left.set_result(None)
+
+
+class DirectProtocol(BoundedProtocol):
+    """One connection, whose GraphQL requests are answered without ASGI."""
+
+    front: Front
+    proxies: ProxyHeadersMiddleware | None = None
+    _request: DirectRequest | None = None
+    _body: list[bytes] | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the request that is being answered; a later one may have come behind it."""
+        if self._request is not None:
+            self._request.disconnected = True
+            self._request.set()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on; a request that has not come as a whole is ASGI's."""
+        super().data_received(data)
+        if self._body is not None:
+            begun, self._body = self._body, None
+            if not self.transport.is_closing():
+                self._pass_on()
+                for chunk in begun:
+                    self.on_body(chunk)
+
+    def on_message_begin(self) -> None:
+        """Begin a request; its scope is made where ASGI asks for one."""
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
+        self.message_begins()
+        self._body = None
+
+    def on_headers_complete(self) -> None:
+        """Find out which way the request goes."""
+        if self._goes_directly():
+            self.head_came()
+            self._body = []
+        else:
+            self._pass_on()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of a body."""
+        if self._body is None:
+            super().on_body(body)
+        else:
+            self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        """Answer a request that has come as a whole."""
+        if self._body is None:
+            super().on_message_complete()
+            return
+        begun, self._body = self._body, None
+        self.request_came()
+        headers = HeaderFields(self.headers)
+        self._request = request = DirectRequest(
+            headers,
+            begun[0] if len(begun) == 1 else b"".join(begun),
+            self._client(headers),
+            keep_alive=self.parser.should_keep_alive(),
+        )
+        self.cycle = request  # type: ignore[assignment] # as much of a cycle as uvicorn looks at
+        self.front.begin(request, partial(self._answer, request))
+
+    def let_go(self) -> None:
+        """Have the answers that are being made ask their client to let the connection go."""
+        super().let_go()
+        if self._request is not None:
+            self._request.keep_alive = False
+
+    def _goes_directly(self) -> bool:
+        return (
+            self.url == _PATH
+            and self.parser.get_method() == b"POST"
+            and not self.expect_100_continue
+            and not self.root_path
+            and not self._is_answering()
+            and not self.parser.should_upgrade()
+            and self.parser.get_http_version() == "1.1"
+        )
+
+    def _is_answering(self) -> bool:
+        cycle: RequestResponseCycle | DirectRequest | None = self.cycle
+        return cycle is not None and not cycle.response_complete
+
+    def _pass_on(self) -> None:
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers.extend(headers)
+        super().on_headers_complete()
+
+    def _client(self, headers: HeaderFields) -> str | None:
+        """Return the client's address, by the rules that ASGI's side has (uvicorn's own)."""
+        client = self.client[0] if self.client else None
+        if self.proxies is None or client not in self.proxies.trusted_hosts:
+            return client
+        forwarded = ", ".join(headers.every(b"x-forwarded-for"))
+        if not forwarded:
+            return client
+        host, _port = self.proxies.trusted_hosts.get_trusted_client_address(forwarded)
+        return host or client
+
+    def _answer(self, request: DirectRequest, reply: Reply) -> None:
+        """Send the answer, as soon as the client takes it."""
+        if self.flow.write_paused and not request.disconnected:
+            self.tasks.add(task := self.loop.create_task(self._answer_later(request, reply)))
+            task.add_done_callback(self.tasks.discard)
+            return
+        try:
+            self._write(request, reply)
+        except Exception as error:  # noqa: BLE001 - nobody else would close the connection
+            structlog.get_logger("almoner").error("answer not sent", raised=stack_of(error))
+            self.transport.close()
+
+    async def _answer_later(self, request: DirectRequest, reply: Reply) -> None:
+        await self.flow.drain()
+        self._answer(request, reply)
+
+    def _write(self, request: DirectRequest, reply: Reply) -> None:
+        request.response_complete = True
+        self._request = None
+        if request.disconnected or self.transport.is_closing():
+            return
+        if reply.status == CLIENT_LEFT:
+            self.transport.close()
+            return
+        lines = [*header_lines(reply), *request.answer_headers]
+        if self.drain.begun or _CLOSE in reply.headers:
+            request.keep_alive = False
+        if not request.keep_alive and _CLOSE not in reply.headers:
+            lines.append(_CLOSE)
+        head = b"".join([b"%b: %b\r\n" % line for line in lines])
+        if head.count(b"\n") != len(lines):
+            raise ValueError("a header with a line's end in it")
+        start = STATUS_LINE[reply.status] + self._default_lines()
+        self.transport.write(b"".join((start, head, b"\r\n", reply.body)))
+        if not request.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
+    def _default_lines(self) -> bytes:
+        """Return the lines that the server has for every answer; it makes them anew each second."""
+        return b"".join([b"%b: %b\r\n" % line for line in self.server_state.default_headers])
