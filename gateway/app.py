@@ -256,8 +256,9 @@ def create_app(
     stopping = drain or Drain()
     served = serve_schema(config, schema or create_schema(), counters)
 
+    opened: Parts
+
     async def run_stages(exchange: Exchange) -> Reply:
-        opened: Parts = app.state.parts
         try:
             return await answer(served, opened, exchange)
         except Unauthenticated as error:
@@ -271,6 +272,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        nonlocal opened
         async with (parts or open_parts)(config, counters) as opened, handing_on(counters):
             app.state.parts = opened
             yield

@@ -12,7 +12,7 @@ from tenants.directory.api_keys import is_secret
 
 _AUTHORIZATION, _API_KEY, _AGENCY = "authorization", "x-api-key", "x-agency"
 _WANTED = frozenset((_AUTHORIZATION, _API_KEY, _AGENCY))
-_WANTED_RAW = {name.encode(): name for name in _WANTED}
+_WANTED_RAW = tuple((name.encode(), name) for name in _WANTED)
 _BEARER = re.compile(r"bearer ", re.IGNORECASE | re.ASCII)
 
 
@@ -56,9 +56,9 @@ def read_credential(headers: HeaderFields | Mapping[str, str]) -> Credential | N
 
 def _wanted(headers: HeaderFields | Mapping[str, str]) -> Iterator[tuple[str, str]]:
     if isinstance(headers, HeaderFields):
-        for raw_name, raw_value in headers.raw:
-            if raw_name in _WANTED_RAW:
-                yield _WANTED_RAW[raw_name], raw_value.decode("latin-1")
+        for raw_name, name in _WANTED_RAW:
+            for given in headers.every(raw_name):
+                yield name, given
         return
     pairs: Iterable[tuple[str, object]] = headers.items()
     for name, value in pairs:
