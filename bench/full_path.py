@@ -7,7 +7,7 @@ same bytes in memory.
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +21,21 @@ PERSONA = "Uphold"
 SCOPES = ("applications:read", "consumers:read", "credit:read")
 MEDIUM_LEAVES = 139
 FULL_PATH = "almoner serve, the full path"
+FULL_DIRECT = "almoner serve, directly"
 FLOOR = "Starlette, the same bytes from memory"
 
+# One counselor asks as often here as some thousand do elsewhere.
+AMPLE = {
+    f"ALMONER_BUDGETS_{name}": "100000000"
+    for name in (
+        "AGENCY_POINTS",
+        "AGENCY_POINTS_PER_SECOND",
+        "KEY_POINTS",
+        "KEY_POINTS_PER_SECOND",
+        "PERSON_POINTS",
+        "PERSON_POINTS_PER_SECOND",
+    )
+}
 OF_APPLICATION = "id version status state householdSize hardshipReason createdAt"
 LINES = """incomes { id source gross net frequency monthly }
   expenses { id category amount frequency monthly }
@@ -56,9 +69,12 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FullPath:
-    """What is running. operations: small, medium, everything around one application, a page."""
+    """What is running. operations: small, medium, everything around one application, a page.
 
-    gateway: Started
+    gateways: by ASGI, and past it.
+    """
+
+    gateways: tuple[Started, Started]
     floor: Started
     operations: tuple[Operation, ...]
 
@@ -66,22 +82,22 @@ class FullPath:
 @contextmanager
 def full_path(folder: Path) -> Iterator[FullPath]:
     """Run the platform, a gateway of one worker beside it, and the floor."""
-    with _platform(folder) as serve:
-        gateway = Started(
-            name=FULL_PATH, port=int(serve.environment["ALMONER_PORT"]), pid=serve.process.pid
-        )
-        operations = _operations(serve, gateway)
+    with _platform(folder) as (serve, direct):
+        gateways = _gateway(serve, FULL_PATH), _gateway(direct, FULL_DIRECT)
+        operations = _operations(serve, gateways[0])
         answers = {
-            one.query.text: gateway.ask(one.query, one.headers).body.decode() for one in operations
+            one.query.text: gateways[0].ask(one.query, one.headers).body.decode()
+            for one in operations
         }
         file = folder / "answers.json"
         file.write_text(json.dumps(answers))
         peer = Peer(name=FLOOR, program="bench.servers.bytes_peer", python=OWN)
         with running(peer, file, folder / "floor.log") as floor:
             for one in operations:
-                if floor.ask(one.query).body.decode() != answers[one.query.text]:
-                    raise PeerFailed(f"{FLOOR} answers {one.query.name} differently")
-            yield FullPath(gateway=gateway, floor=floor, operations=operations)
+                for other, headers in ((floor, None), (gateways[1], one.headers)):
+                    if other.ask(one.query, headers).body.decode() != answers[one.query.text]:
+                        raise PeerFailed(f"{other.name} answers {one.query.name} differently")
+            yield FullPath(gateways=gateways, floor=floor, operations=operations)
 
 
 @contextmanager
@@ -96,21 +112,36 @@ def started(command: list[str], environment: dict[str, str], log: Path) -> Itera
 
 
 @contextmanager
-def _platform(folder: Path) -> Iterator[Running]:
-    """Run the demo world, which issues tokens, and the gateway that is measured."""
+def _platform(folder: Path) -> Iterator[tuple[Running, Running]]:
+    """Run the demo world, which issues tokens, and the gateways that are measured."""
     environment = dev_environment(folder / "home")
+    with ExitStack() as stack:
+        stack.enter_context(started(["dev"], environment, folder / "dev.log"))
+        with held_to(SERVER_CORE):
+            both = [
+                stack.enter_context(_serving(environment, protocol, folder))
+                for protocol in ("asgi", "direct")
+            ]
+        yield both[0], both[1]
+
+
+def _serving(
+    environment: dict[str, str], protocol: str, folder: Path
+) -> AbstractContextManager[Running]:
+    """Return a gateway of one worker over the demo world's home folder."""
     port, operations = free_ports(2)
     own = environment | {
         "ALMONER_CONFIG": str(folder / "home" / "serve.toml"),
         "ALMONER_PORT": str(port),
         "ALMONER_OPERATIONS_PORT": str(operations),
+        "ALMONER_HTTP_PROTOCOL": protocol,
+        **AMPLE,
     }
-    with ExitStack() as stack:
-        stack.enter_context(started(["dev"], environment, folder / "dev.log"))
-        with held_to(SERVER_CORE):
-            serve = started(["serve", "--workers", "1"], own, folder / "serve.log")
-            gateway = stack.enter_context(serve)
-        yield gateway
+    return started(["serve", "--workers", "1"], own, folder / f"serve-{protocol}.log")
+
+
+def _gateway(serve: Running, name: str) -> Started:
+    return Started(name=name, port=int(serve.environment["ALMONER_PORT"]), pid=serve.process.pid)
 
 
 def _operations(serve: Running, gateway: Started) -> tuple[Operation, ...]:

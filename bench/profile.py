@@ -130,7 +130,7 @@ def _target(server: str, query: str, folder: Path) -> Iterator[Target]:
     if server == FULL:
         with full_path(folder) as path:
             one = path.operations[FULL_QUERIES.index(query)]
-            yield _loaded(path.gateway, one.query, one.headers)
+            yield _loaded(path.gateways[0], one.query, one.headers)
         return
     data = folder / "applications.json"
     write_applications(data)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench import inprocess
 from bench.figures import short
-from bench.full_path import FULL_PATH, FullPath
+from bench.full_path import FULL_DIRECT, FULL_PATH, FullPath
 from bench.load import Window
 from bench.open_loop import Flow
 from bench.peers import (
@@ -124,14 +124,14 @@ class Bench:
     def full(self, path: FullPath) -> Section:
         """Return the rows of the full path and of the floor under it."""
         small, medium, everything, page = path.operations
-        servers = [path.gateway, path.floor]
+        servers = [*path.gateways, path.floor]
         windows: dict[str, dict[str, list[Window]]] = {one.name: {} for one in servers}
         for column, one in (("small", small), ("medium", medium), ("large", page)):
             rows = measure(servers, one.query, self.pace, tell=self.tell, headers=one.headers)
             for name, found in rows.items():
                 windows[name][column] = found
         rest = measure(
-            [path.gateway],
+            [path.gateways[0]],
             everything.query,
             self.pace,
             tell=self.tell,
@@ -152,12 +152,13 @@ class Bench:
                 ),
             ),
             ours=FULL_PATH,
+            ours_directly=FULL_DIRECT,
         )
 
     def full_flows(self, path: FullPath) -> None:
         """Measure the full path's medium query over many connections."""
         medium = path.operations[1]
-        self.flows[:0] = self._flows([path.gateway], medium.query, medium.headers)
+        self.flows[:0] = self._flows([*path.gateways], medium.query, medium.headers)
 
     def flow_section(self) -> Section:
         """Return the rows of requests at a rate."""

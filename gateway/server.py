@@ -31,6 +31,7 @@ from gateway.settings import CannotStart
 from integrations.tls import server_tls_context
 
 CERTIFICATE_POLL_SECONDS = 30.0
+NEW_OBJECTS_BEFORE_COLLECTING = 20_000
 _TICK_SECONDS = 0.02
 _SETTLE_SECONDS = 0.1
 
@@ -213,9 +214,12 @@ def spare_the_collector() -> None:
     """Take all that lives now out of garbage collection: after the start it lives for good.
 
     Otherwise a full collection looks at every object of every library, for tens of milliseconds.
+    And what a few dozen requests hold while they are answered is no reason to look for garbage:
+    nearly all of it goes away by itself.
     """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(NEW_OBJECTS_BEFORE_COLLECTING)
 
 
 def _tls_context(tls: Tls) -> ssl.SSLContext:
