@@ -143,15 +143,14 @@ async def tailed(
 
     every_seconds: None ends it after the newest.
     """
-    size = await ledger.size()  # first, so that what comes meanwhile is among those that come
-    for line in reversed(await ledger.lines(before=size, limit=max(0, count), newest_first=True)):
-        yield line
-    last = size - 1
-    while every_seconds is not None:
-        await asyncio.sleep(every_seconds)
-        async for line in ledger.walk(after=last):
+    last = await ledger.size() - 1 - max(0, count)
+    while True:
+        async for line in ledger.walk(after=max(-1, last)):
             yield line
             last = line.index
+        if every_seconds is None:
+            return
+        await asyncio.sleep(every_seconds)
 
 
 @audit.command()

@@ -63,3 +63,12 @@ async def test_it_ends_after_the_newest_unless_it_follows(backend: StoreBackend)
     found = [line.index async for line in tailed(a_ledger(backend), 2, every_seconds=None)]
 
     assert found == [3, 4]
+
+
+async def test_more_lines_are_told_than_a_page_holds(backend: StoreBackend) -> None:
+    """However many are asked for, so many are told where there are as many."""
+    await fill(backend, 1500)
+
+    found = [line.index async for line in tailed(a_ledger(backend), 1200, every_seconds=None)]
+
+    assert found == list(range(300, 1500))
