@@ -1,4 +1,4 @@
-"""`make test`: the whole suite, a file at a time on each core.
+"""`make test`: the whole suite, a file at a time for each worker.
 
 With arguments they go to pytest as they are (`make test ARGS="tests/tenants -v"`); `--long` alone
 makes the random campaigns as long as CI wants them.
@@ -16,7 +16,9 @@ from pathlib import Path
 
 BIN = Path(sys.executable).parent
 LONG = "--long"
-LONG_OPTIONS = ("--isolation-requests", "30000")
+LONG_OPTIONS = ("--isolation-requests", "30000", "--oracle-documents", "5000")
+WORKERS_MAX = 8
+"""One more than there are cores: tests of processes wait for them, and another one runs then."""
 MEMORY = Path("/dev/shm")  # noqa: S108 -- a folder of our own in it  # nosec B108
 MEMORY_BYTES_MIN = 2 * 1024**3
 NEVER_WRITTEN, WRITTEN_TO = "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"
@@ -28,7 +30,7 @@ def main() -> int:
     if arguments and arguments != [LONG]:
         return subprocess.run([str(BIN / "pytest"), *arguments], check=False).returncode
     started = time.monotonic()
-    workers = str(min(os.cpu_count() or 1, 8))
+    workers = str(min((os.cpu_count() or 1) + 1, WORKERS_MAX))
     # Files go to the workers as they are collected: tests/conftest.py puts the slow ones first.
     suite = ["-q", "-n", workers, "--dist", "loadfile", "--no-loadscope-reorder"]
     suite += ["-o", "tmp_path_retention_policy=failed"]

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tenants.aws import AwsSettings
+from tests.e2e.platform_process import NO_TLS
 
 ROOT = Path(__file__).parent.parent
 REGION = "us-east-1"
@@ -50,7 +51,8 @@ def _wait(process: subprocess.Popen[bytes], url: str) -> None:
     while time.monotonic() < deadline:
         assert process.poll() is None, "ministack ended by itself"
         with suppress(httpx.HTTPError):
-            if httpx.get(f"{url}/_ministack/health", timeout=2, trust_env=False).is_success:
+            health = f"{url}/_ministack/health"
+            if httpx.get(health, timeout=2, trust_env=False, verify=NO_TLS).is_success:
                 return
         time.sleep(0.1)
     raise AssertionError("ministack did not answer in time")

@@ -22,6 +22,7 @@ from gateway.config import child_environment
 from gateway.provisioning import add_agency, cli_audit
 from gateway.workspace import open_workspace
 from tenants.directory.api_keys import new_secret, secret_hash, secret_prefix
+from tests.e2e.platform_process import NO_TLS
 
 PROGRAM = """
 import sys
@@ -93,7 +94,8 @@ class Served:
         ends = time.monotonic() + seconds
         while time.monotonic() < ends and self.process.poll() is None:
             if "almoner: serving" in self.log.read_text():
-                assert httpx.get(f"{self.url}/health/ready").status_code == 200
+                ready = httpx.get(f"{self.url}/health/ready", verify=NO_TLS)
+                assert ready.status_code == 200
                 return
             time.sleep(0.05)
         raise AssertionError(self.log.read_text()[-4000:])

@@ -6,11 +6,12 @@ decides the order of the draws. Every answer is judged by who may see what was p
 """
 
 import asyncio
+import itertools
 import json
 import random
 import re
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -76,6 +77,10 @@ class Draw:
     form: Form
     role: str
     target: str
+
+    def is_about(self, fields: Collection[str], roles: Collection[str]) -> bool:
+        """Say whether it asks for one of these root fields as one of these; none: as any."""
+        return self.form.name in fields and (not roles or self.role in roles)
 
 
 @dataclass(slots=True)
@@ -151,9 +156,17 @@ def order_of(draws: Sequence[Draw], seed: int) -> Iterator[Draw]:
         yield from shuffled
 
 
+def order_near(draws: Sequence[Draw], seed: int, near: Sequence[Draw]) -> Iterator[Draw]:
+    """Yield draws as `order_of` does; where some are near, each second one is of those."""
+    whole = order_of(draws, seed)
+    if not near:
+        return whole
+    return itertools.chain.from_iterable(zip(order_of(near, seed), whole, strict=False))
+
+
 @dataclass(slots=True)
 class Campaign:
-    """One run over a world."""
+    """One run over a world. near: draws that are made more often."""
 
     world: World
     running: Running
@@ -163,6 +176,7 @@ class Campaign:
     stop_at_first: bool = False
     draws_per_turn: int = 200
     turns_per_search: int = 10
+    near: Sequence[Draw] = ()
     _asked: int = 0
     _born: dict[str, str] = field(default_factory=dict)
     _cursors: dict[str, deque[str]] = field(default_factory=dict)
@@ -172,7 +186,7 @@ class Campaign:
 
     @property
     def is_over(self) -> bool:
-        """Return whether there is nothing more to find out."""
+        """Return whether all is found out."""
         return self.stop_at_first and bool(self.score.findings)
 
     async def run(self, requests: int) -> Score:
@@ -180,7 +194,7 @@ class Campaign:
 
         Where that was every draw, those who have not seen what is theirs are asked for once more.
         """
-        drawing = order_of(self.draws, self.seed)
+        drawing = order_near(self.draws, self.seed, self.near)
         turns = 0
         while self.score.requests < requests and not self.is_over:
             await self.world.begin_turn(self.running.parts.directory)

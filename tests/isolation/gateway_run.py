@@ -5,6 +5,7 @@ wiring may put other parts in their place (`rewire`).
 """
 
 import asyncio
+import gc
 import io
 import logging
 import tempfile
@@ -30,6 +31,7 @@ from gateway.config import Config, load_config
 from gateway.logs import configure_logs
 from gateway.metrics import Metrics, new_metrics
 from resolvers.loaders import Batcher
+from tenants.store import AgencyStore
 from tests.isolation.targets import shared_record
 from tests.isolation.world import World
 
@@ -102,7 +104,11 @@ class Answer:
 
 @dataclass(slots=True, kw_only=True)
 class Running:
-    """A running gateway with all that it lets out. stores: as they are without a leak."""
+    """A running gateway with all that it lets out.
+
+    stores: as they are without a leak. earlier: open stores that were there before, and may keep
+    what another run has left in them.
+    """
 
     app: Starlette
     parts: Parts
@@ -113,6 +119,7 @@ class Running:
     outbound: Outbound
     home: Path
     temporary: Path
+    earlier: tuple[AgencyStore, ...]
 
     async def ask(
         self, body: bytes, headers: tuple[tuple[bytes, bytes], ...], *, query_string: bytes = b""
@@ -171,6 +178,7 @@ async def running(
         {"ALMONER_HOME": str(world.home)}, {**LIMITS, "server_timing": True}, command="serve"
     )
     outbound = Outbound()
+    earlier = open_stores()
     honest: list[Parts] = []
     opened: list[Parts] = []
 
@@ -202,8 +210,14 @@ async def running(
                 outbound=outbound,
                 home=world.home,
                 temporary=temporary,
+                earlier=earlier,
             )
     provider.shutdown()
+
+
+def open_stores() -> tuple[AgencyStore, ...]:
+    """Return all open stores of this process."""
+    return tuple(one for one in gc.get_objects() if isinstance(one, AgencyStore))
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from tenants.sqlite.formats import APPLICATION_ID
 from tenants.sqlite.sqlcipher import Connection, open_encrypted
 from tenants.store import AgencyStore
 from tests.isolation.canaries import EVERYBODYS, Canaries, Canary
-from tests.isolation.gateway_run import Running
+from tests.isolation.gateway_run import Running, open_stores
 from tests.isolation.operators import REASON
 from tests.isolation.planting import AUDIENCES
 from tests.isolation.world import World
@@ -94,12 +94,11 @@ def _in_files(world: World, running: Running) -> Iterator[Finding]:
 
 def _in_memory(world: World, running: Running) -> Iterator[Finding]:
     """Walk from each store, and from all else, over what can be reached."""
-    stores = [one for one in gc.get_objects() if isinstance(one, AgencyStore)]
+    earlier = {id(one) for one in running.earlier}
+    stores = [one for one in open_stores() if id(one) not in earlier]
     slugs = {house.agency.id: slug for slug, house in world.houses.items()}
     for store in stores:
-        slug = slugs.get(store.agency_id)
-        if slug is None:
-            continue  # another test's, not collected yet
+        slug = slugs[store.agency_id]
         for canary in _of_others(_reached(world.canaries, [store], (DirectoryFile,)), slug):
             yield Finding("cache", f"the store of {slug} keeps {canary}")
     shared = _reached(world.canaries, [running.app, running.parts], (AgencyStore, World))
@@ -189,11 +188,10 @@ def _called(table: str) -> str:
 
 def _is_sealed(path: str, kind: str) -> bool:
     """Say whether what stands at a path is to be sealed, in a record of a kind that seals."""
-    sealed = {spec.kind: _attributes(spec) for spec in KINDS}
-    if not sealed[kind]:
+    if not _SEALED[kind]:
         return False
     owner, _, within = path.partition(".")
-    return any(within == one or within.startswith(f"{one}.") for one in sealed.get(owner, ()))
+    return any(within == one or within.startswith(f"{one}.") for one in _SEALED.get(owner, ()))
 
 
 def _attributes(spec: KindSpec[Any]) -> tuple[str, ...]:
@@ -201,6 +199,9 @@ def _attributes(spec: KindSpec[Any]) -> tuple[str, ...]:
     if isinstance(groups, Mapping):
         return tuple(attribute for group in groups.values() for attribute in group)
     return tuple(groups)
+
+
+_SEALED = {spec.kind: _attributes(spec) for spec in KINDS}
 
 
 def _in_directory(world: World) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from gateway.identity.claims import read_token
 from gateway.identity.refusals import Refusal
 from tests.isolation.gateway_run import Rewire
 from tests.isolation.leaks.leak import Leaks, Patch
+from tests.isolation.planting import ENDING
 
 LEAKS = Leaks()
 leak = LEAKS.enter
@@ -65,7 +66,11 @@ class _Anything:
         return True
 
 
-@leak("an epoch that a process does not see rise, so that a revoked sign-in goes on")
+@leak(
+    "an epoch that a process does not see rise, so that a revoked sign-in goes on",
+    {"application", "applications", "staff"},
+    {ENDING},
+)
 def _stale_epoch(patch: Patch) -> None:
     patch.setattr("tenants.directory.sqlite.SqliteDirectory.epoch", lambda *_: 1)
 

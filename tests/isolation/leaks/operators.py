@@ -10,8 +10,10 @@ from gateway.agency import settle_agency
 from tenants.directory.grants import DirectoryGrants
 from tenants.directory.sqlite import SqliteDirectory
 from tests.isolation.leaks.leak import Leaks, Patch
+from tests.isolation.planting import FILE_OPERATOR, VISITOR
 
 LEAKS = Leaks()
+FILE = {"application", "applications", "consumer", "consumers", "creditReport"}
 leak = LEAKS.enter
 
 
@@ -27,7 +29,7 @@ def _operator_s_grants_of_all_agencies(patch: Patch) -> None:
     patch.setattr(DirectoryGrants, "open_access_grants", of_all)
 
 
-@leak("a grant over an application, taken as one over the whole agency")
+@leak("a grant over an application, taken as one over the whole agency", FILE, {FILE_OPERATOR})
 def _operator_s_grant_without_its_subject(patch: Patch) -> None:
     honest = settle_agency
 
@@ -39,7 +41,7 @@ def _operator_s_grant_without_its_subject(patch: Patch) -> None:
     patch.setattr(gateway.app, "settle_agency", settle)
 
 
-@leak("a grant to read one thing that opens all there is to read")
+@leak("a grant to read one thing that opens all there is to read", FILE, {FILE_OPERATOR})
 def _operator_s_grant_without_its_scope(patch: Patch) -> None:
     honest = settle_agency
 
@@ -55,7 +57,7 @@ def _operator_s_grant_without_its_scope(patch: Patch) -> None:
     patch.setattr(gateway.app, "settle_agency", settle)
 
 
-@leak("access that opens once it is asked for")
+@leak("access that opens once it is asked for", FILE, {FILE_OPERATOR, VISITOR})
 def _request_taken_for_a_grant(patch: Patch) -> None:
     patch.setattr(AccessGrant, "is_live", lambda self, at: at < self.ended_at)
 

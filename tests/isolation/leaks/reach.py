@@ -9,6 +9,7 @@ from domain.errors import GatewayError
 from resolvers.guard import Guard
 from schema.rules import Rule
 from tests.isolation.leaks.leak import Leaks, Patch
+from tests.isolation.planting import STALE_COUNSELOR
 
 LEAKS = Leaks()
 leak = LEAKS.enter
@@ -22,7 +23,7 @@ def _guard_that_says_yes(patch: Patch) -> None:
     patch.setattr(Guard, "reaches", reaches)
 
 
-@leak("an object found by its id without being guarded")
+@leak("an object found by its id without being guarded", {"node"})
 def _node_without_guard(patch: Patch) -> None:
     async def read(context: Any, global_id: str) -> Any:
         return await context.loaders.applications.load(global_id)
@@ -31,7 +32,7 @@ def _node_without_guard(patch: Patch) -> None:
     patch.setitem(schema.nodes.NODE_KINDS, "app", replace(kind, read=read))
 
 
-@leak("consumers found by what is known of them, whoever looks")
+@leak("consumers found by what is known of them, whoever looks", {"consumers"})
 def _match_without_reach(patch: Patch) -> None:
     async def all_of_them(*_: object) -> None:
         return None
@@ -49,6 +50,6 @@ def _key_without_scopes(patch: Patch) -> None:
     patch.setattr(Rule, "refusal", refusal)
 
 
-@leak("an old sign-in that is good enough for everything")
+@leak("an old sign-in that is good enough for everything", {"consumer"}, {STALE_COUNSELOR})
 def _old_sign_in_reads_ssn(patch: Patch) -> None:
     patch.setattr(Rule, "_is_stale", lambda *_: False)

@@ -17,6 +17,7 @@ from tenants.keys.keyring import derive_key
 from tenants.store import AgencyStore
 from tests.isolation.gateway_run import Rewire
 from tests.isolation.leaks.leak import Leaks, Patch
+from tests.isolation.planting import COUNSELOR, KEY, WRITING_KEY
 
 LEAKS = Leaks()
 leak = LEAKS.enter
@@ -111,7 +112,11 @@ def _last_question_kept_in_memory(patch: Patch) -> None:
     patch.setattr(engine, "execute", execute)
 
 
-@leak("idempotency records looked up beside the store, in one place for all")
+@leak(
+    "idempotency records looked up beside the store, in one place for all",
+    {"addNote", "updateConsumer"},
+    {COUNSELOR, KEY, WRITING_KEY},
+)
 def _idempotency_record_shared(patch: Patch) -> None:
     honest_once, honest_commit = AgencyStore.once, AgencyStore.commit
     kept: dict[str, Any] = {}
@@ -129,7 +134,11 @@ def _idempotency_record_shared(patch: Patch) -> None:
     patch.setattr(AgencyStore, "commit", commit)
 
 
-@leak("blind indexes keyed by the field alone")
+@leak(
+    "blind indexes keyed by the field alone",
+    {"startApplication", "updateConsumer"},
+    {COUNSELOR, KEY, WRITING_KEY},
+)
 def _blind_index_without_the_agency_s_key(patch: Patch) -> None:
     honest = derive_key
 
@@ -141,7 +150,7 @@ def _blind_index_without_the_agency_s_key(patch: Patch) -> None:
     patch.setattr(tenants.store, "derive_key", derive)
 
 
-@leak("cursors that anybody may make up")
+@leak("cursors that anybody may make up", {"consumers", "applications"})
 def _unsigned_cursor(patch: Patch) -> None:
     def open_cursor(_self: Any, _listing: str, cursor: str, *, path: str = "after") -> str:
         del path

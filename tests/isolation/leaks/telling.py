@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import structlog
 
 import gateway.app
@@ -119,6 +120,6 @@ def _response_header_with_a_value(patch: Patch) -> None:
     def reply_to(result: Any, *more: Any) -> Any:
         reply = honest(result, *more)
         preview = base64.b64encode(result.body[:300])
-        return replace(reply, headers=(*reply.headers, (b"x-preview", preview)))
+        return msgspec.structs.replace(reply, headers=(*reply.headers, (b"x-preview", preview)))
 
     patch.setattr(gateway.app, "reply_to", reply_to)

@@ -41,6 +41,7 @@ async def test_a_home_s_keys_are_its_keyring_s(tmp_path: Path) -> None:
             pass
 
 
+@pytest.mark.usefixtures("cheap_passphrases")
 @pytest.mark.parametrize("passphrase", [None, PASSPHRASE])
 async def test_a_keyring_is_written_from_a_backup(tmp_path: Path, passphrase: str | None) -> None:
     """The same key opens afterwards, under the passphrase that is given now, if any."""

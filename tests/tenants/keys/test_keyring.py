@@ -166,6 +166,7 @@ def test_a_file_without_a_passphrase_opens_as_ever(path: Path) -> None:
     assert not is_locked(path)
 
 
+@pytest.mark.usefixtures("cheap_passphrases")
 def test_a_passphrase_is_set_changed_and_removed_in_place(path: Path) -> None:
     """The key stays the same under each passphrase, for its owner alone, with nothing left over."""
     key = LocalKeyring.from_file(path, create=True).export_key()
@@ -179,6 +180,7 @@ def test_a_passphrase_is_set_changed_and_removed_in_place(path: Path) -> None:
         assert [entry.name for entry in path.parent.iterdir()] == [path.name]
 
 
+@pytest.mark.usefixtures("cheap_passphrases")
 @pytest.mark.parametrize(
     "change",
     [

@@ -37,8 +37,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
 ]
 BYTES = 100
-CHANGES = 25
-"""One in so many of the documents is a mutation."""
+CHANGES, CHANGES_MIN = 25, 200
+"""One in so many of the documents is a mutation, and so many are: most kinds of them succeed."""
 
 
 @dataclass(slots=True)
@@ -185,10 +185,9 @@ def test_changes_are_made_alike(request: pytest.FixtureRequest, tmp_path: Path) 
     """
     documents = request.config.getoption("--oracle-documents", DOCUMENTS)
     seed_of_all = request.config.getoption("--oracle-seed", SEED)
-    done = asyncio.run(_change(seed_of_all, documents // CHANGES, tmp_path))
+    done = asyncio.run(_change(seed_of_all, max(documents // CHANGES, CHANGES_MIN), tmp_path))
 
-    if documents >= DOCUMENTS:
-        assert len(done) > len(MUTATIONS) // 2, done
+    assert len(done) > len(MUTATIONS) // 2, done
 
 
 async def _change(seed_of_all: int, count: int, path: Path) -> set[str]:
