@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 HASH_BYTES = 32
 EMPTY_ROOT = sha256(b"").digest()
+LEAF_PREFIX = b"\x00"
 
 
 class Subtree(NamedTuple):
@@ -40,7 +41,7 @@ HashOf = Callable[[Subtree], bytes]
 
 def leaf_hash(entry: bytes) -> bytes:
     """Return the hash of a leaf that holds these bytes."""
-    return sha256(b"\x00" + entry).digest()
+    return sha256(LEAF_PREFIX + entry).digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
@@ -78,12 +79,19 @@ class CompactRange:
 
     def append(self, leaf: bytes) -> None:
         """Add the hash of the next leaf."""
-        hashes = self.hashes
-        merged = (self.size ^ (self.size + 1)).bit_length() - 1
-        for _ in range(merged):
-            leaf = sha256(b"\x01" + hashes.pop() + leaf).digest()
-        hashes.append(leaf)
-        self.size += 1
+        self.extend((leaf,))
+
+    def extend(self, leaves: Iterable[bytes]) -> None:
+        """Add the hashes of the next leaves; in one go, for a merge adds hundreds."""
+        hashes, size = self.hashes, self.size
+        for leaf in leaves:
+            above, bit = leaf, 1
+            while size & bit:
+                above = sha256(b"\x01" + hashes.pop() + above).digest()
+                bit <<= 1
+            hashes.append(above)
+            size += 1
+        self.size = size
 
     def root(self) -> bytes:
         """Return the root of the tree as it is now."""
@@ -93,8 +101,7 @@ class CompactRange:
 def compact(leaves: Iterable[bytes]) -> list[bytes]:
     """Return the perfect subtrees' hashes over leaves that begin a tree, the largest first."""
     tree = CompactRange()
-    for leaf in leaves:
-        tree.append(leaf)
+    tree.extend(leaves)
     return tree.hashes
 
 

@@ -7,14 +7,19 @@ second, many in one write.
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from domain.audit import AuditLine, AuditOutcome
 from domain.errors import GatewayError, OutcomeUnknown
+from domain.ids import new_ulid
 from resolvers.context import RequestContext
 from resolvers.reads import FieldNames, Reads, in_lines, owner_named
 from resolvers.trail import audited
 from tenants.directory.port import Directory
+from tenants.records.codec import AuditRow, actor_row, spelled
+
+Alike = Mapping[tuple[int, str | None], Sequence[str]]
+"""Owners by fields and purpose, as `Reads.alike` gives them."""
 
 
 async def leave_lines(
@@ -33,14 +38,12 @@ async def leave_lines(
         if unknown := reads.unknown():
             await _learn_owners(context, unknown)
         alike = reads.alike(names.personal)
-        lines: list[AuditLine] = []
-        for (fields, purpose), owners in alike.items():
-            lines += _lines(context, owners, names.of(fields), purpose=purpose)
+        durable = any(fields & names.durable for fields, _ in alike) or bool(reads.stated)
+        lines = _of_reads(context, names, alike, durable=durable)
         if reads.stated or reads.consulted:
             lines += _stated(context, reads)
         if reads.refused:
             lines += _refusals(context, reads)
-        durable = any(fields & names.durable for fields, _ in alike) or bool(reads.stated)
         await _write(context, lines, directory, durable=durable)
     except GatewayError as error:
         if changes:
@@ -73,6 +76,20 @@ async def _learn_owners(context: RequestContext, unknown: Sequence[str]) -> None
     for application in await asyncio.gather(*map(context.loaders.applications.load, unknown)):
         if application is not None:
             context.guard.reads.learn(application)
+
+
+def _of_reads(
+    context: RequestContext, names: FieldNames, alike: Alike, *, durable: bool
+) -> list[AuditLine]:
+    """Return the lines of what was read; those of one consumer's data alone are taken at once."""
+    lines: list[AuditLine] = []
+    for (fields, purpose), owners in alike.items():
+        if len(owners) == 1 and context.store is not None and not durable:
+            for part in names.of(fields):
+                context.store.record_reads(_row(context, owners[0], part, purpose))
+        else:
+            lines += _lines(context, owners, names.of(fields), purpose=purpose)
+    return lines
 
 
 async def _write(
@@ -111,6 +128,27 @@ def _refusals(context: RequestContext, reads: Reads) -> Iterator[AuditLine]:
             yield from _lines(context, [one.owner], ((),), outcome=AuditOutcome.REFUSED)
     if fields:
         yield from _lines(context, list(owners), in_lines(fields), outcome=AuditOutcome.REFUSED)
+
+
+def _row(
+    context: RequestContext, owner: str, names: tuple[str, ...], purpose: str | None
+) -> AuditRow:
+    """Return what `_lines` would of one consumer's data: most requests read no more."""
+    request, principal, reads = context.request, context.principal, context.guard.reads
+    consumer = reads.consumer_of(owner)
+    return AuditRow(
+        id=new_ulid(request.at),
+        at=request.at,
+        actor=actor_row(principal.subject, principal.kind, principal.display_name),
+        action=reads.action,
+        subject=owner,
+        consumers=() if consumer is None else (consumer,),
+        purpose=purpose,
+        fields=spelled(names),
+        outcome=AuditOutcome.DONE,
+        request_id=request.id,
+        source_ip=request.source_ip,
+    )
 
 
 def _lines(

@@ -46,8 +46,8 @@ class Guard:
         self._loaders = loaders
         self._at = at
         self.reads = Reads()
-        self._lock = asyncio.Lock()
-        self._reading = asyncio.Lock()
+        self._lock: asyncio.Lock | None = None
+        self._reading: asyncio.Lock | None = None
         self._all: Held | None = None
         self._live: tuple[AccessGrant, ...] | None = None
         self._opened: dict[Scope, Grants] = {}
@@ -64,13 +64,12 @@ class Guard:
 
     async def live_grants(self) -> tuple[AccessGrant, ...]:
         """Return the principal's live grants: a counselor's, or those an operator acts under."""
-        async with self._lock:
-            if self._live is None:
-                held = await self._held()
-                self._live = tuple(
-                    grant for over in held.values() for grant in over if grant.is_live(self._at)
-                )
-            return self._live
+        if self._live is None:
+            held = await self._held()
+            self._live = tuple(
+                grant for over in held.values() for grant in over if grant.is_live(self._at)
+            )
+        return self._live
 
     async def grants(self, scope: Scope = Scope.APPLICATIONS_READ) -> Grants:
         """Return the live grants that open `scope`; of several over one thing, the longest."""
@@ -108,6 +107,8 @@ class Guard:
         """Return the consumer record of a consumer who asks; None before there is one."""
         if self._store is None or self._principal.kind is not PrincipalKind.CONSUMER:
             return None
+        if self._lock is None:
+            self._lock = asyncio.Lock()
         async with self._lock:
             if not self._own_is_known:
                 subject = self._principal.subject
@@ -240,25 +241,39 @@ class Guard:
     async def _held(self) -> Held:
         """Return the grants that may be live, by what they are over: one view for the request."""
         if self._all is None:
+            self._all = self._at_hand()
+        if self._all is None:
+            if self._reading is None:
+                self._reading = asyncio.Lock()
             async with self._reading:
                 if self._all is None:
                     self._all = await self._read_grants()
         return self._all
 
-    async def _read_grants(self) -> Held:
+    def _at_hand(self) -> Held | None:
+        """Return the grants where none has to be read, None where they have to."""
         if self._principal.kind is PrincipalKind.OPERATOR:
             return _by_subject(self._principal.grants)
-        store, subject = self._store, self._principal.subject
-        if store is None or self._principal.kind is not PrincipalKind.COUNSELOR:
+        if self._store is None or self._principal.kind is not PrincipalKind.COUNSELOR:
             return {}
-        # By the hour, so that what is remembered serves more than this moment.
-        since = sort_time(self._at.replace(minute=0, second=0, microsecond=0))
+        held: Held | None = self._store.recalled(self._grants_key())
+        return held
+
+    def _grants_key(self) -> tuple[str, str, datetime]:
+        """Return what the grants are remembered under: the moment is the hour that it is in."""
+        hour = self._at.replace(minute=0, second=0, microsecond=0)
+        return ("grants", self._principal.subject, hour)
+
+    async def _read_grants(self) -> Held:
+        store, key = self._store, self._grants_key()
+        assert store is not None, "without one no grant has to be read"
 
         async def read() -> Held:
-            listed = await store.listed(AccessGrant, "grant_by_grantee", subject, lo=since)
-            return _by_subject(listed)
+            _, subject, since = key
+            index, lo = "grant_by_grantee", sort_time(since)
+            return _by_subject(await store.listed(AccessGrant, index, subject, lo=lo))
 
-        return await store.remembered(("grants", subject, since), read)
+        return await store.remembered(key, read)
 
 
 def _by_subject(grants: Iterable[AccessGrant]) -> Held:

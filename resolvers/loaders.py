@@ -15,27 +15,40 @@ from domain.consumers import Consumer
 from tenants.store import AgencyStore
 
 V = TypeVar("V")
+Loaded = TypeVar("Loaded", Application, Consumer)
 Resolver = Callable[..., Awaitable[Sequence[Any]]]
 """Takes all parents of a level, and returns one result each."""
 # Does nothing until the process has a tracer provider.
 _TRACER = trace.get_tracer("almoner.resolvers")
 
 
-class Batcher(Generic[V]):
-    """Gathers the keys asked for in one turn of the event loop, and remembers the answers."""
+def _nothing_known(_key: str) -> None:
+    return None
 
-    __slots__ = ("_batch", "_known", "_name", "_read", "_tracer", "_waiting")
+
+class Batcher(Generic[V]):
+    """Gathers the keys asked for in one turn of the event loop, and remembers the answers.
+
+    What is at hand in memory is answered at once, and nothing is scheduled for it.
+    """
+
+    __slots__ = ("_batch", "_known", "_name", "_read", "_recall", "_tracer", "_waiting")
 
     def __init__(
         self,
         name: str,
         read: Callable[[list[str]], Awaitable[Mapping[str, V]]],
         *,
+        recall: Callable[[str], V | None] = _nothing_known,
         tracer: trace.Tracer = _TRACER,
     ) -> None:
-        """Take what reads many keys at once; `name` says in traces what it reads."""
+        """Take what reads many keys at once; `name` says in traces what it reads.
+
+        recall: gives what is under a key where it is at hand, as it is now, and else None.
+        """
         self._name = name
         self._read = read
+        self._recall = recall
         self._tracer = tracer
         self._known: dict[str, asyncio.Future[V | None]] = {}
         self._waiting: list[str] = []
@@ -47,6 +60,10 @@ class Batcher(Generic[V]):
         if future is None:
             loop = asyncio.get_running_loop()
             future = self._known[key] = loop.create_future()
+            value = self._recall(key)
+            if value is not None:
+                future.set_result(value)
+                return future
             if not self._waiting:
                 loop.call_soon(self._start)
             self._waiting.append(key)
@@ -86,11 +103,8 @@ class Loaders:
     __slots__ = ("_levels", "applications", "consumers")
 
     def __init__(self, store: AgencyStore | None) -> None:
-        records = _nothing if store is None else store.get_many
-        self.applications: Batcher[Application] = Batcher(
-            "applications", partial(records, Application)
-        )
-        self.consumers: Batcher[Consumer] = Batcher("consumers", partial(records, Consumer))
+        self.applications = _of_records("applications", Application, store)
+        self.consumers = _of_records("consumers", Consumer, store)
         self._levels: dict[Hashable, _Level] = {}
 
     def forget(self) -> None:
@@ -148,5 +162,13 @@ class _Level:
                 future.set_result(result)
 
 
-async def _nothing(_record_type: type, _ids: Sequence[str]) -> Mapping[str, Any]:
+def _of_records(name: str, record_type: type[Loaded], store: AgencyStore | None) -> Batcher[Loaded]:
+    if store is None:
+        return Batcher(name, _nothing)
+    return Batcher(
+        name, partial(store.get_many, record_type), recall=partial(store.recall, record_type)
+    )
+
+
+async def _nothing(_ids: Sequence[str]) -> Mapping[str, Any]:
     return {}

@@ -228,16 +228,22 @@ class Reads:
 
         None where there is none: consumers read their own, machines within their scopes.
         """
-        reasons = list(dict.fromkeys(one for owner in owners for one in self._reasons_of(owner)))
+        found: dict[str, None] = {}
+        for owner in owners:
+            found |= self._reasons_of(owner)
+        reasons = list(found)
         if len(reasons) > REASONS_NAMED_MAX:
             reasons[REASONS_NAMED_MAX:] = [f"{len(reasons) - REASONS_NAMED_MAX} more"]
         return ", ".join(reasons) or None
 
-    def _reasons_of(self, owner: str) -> Iterable[str]:
+    def _reasons_of(self, owner: str) -> dict[str, None]:
         """Return why the owner's data is read: by a grant over it, or else over what holds it."""
+        own = self._reasons.get(owner)
+        if own is not None:
+            return own
         through = (one for one, whose in self._consumers.items() if whose == owner)
-        for over in (owner, self._consumers.get(owner), *through, None):
+        for over in (self._consumers.get(owner), *through, None):
             found = self._reasons.get(over)
             if found is not None:
                 return found
-        return ()
+        return {}

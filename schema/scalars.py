@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from ipaddress import ip_interface
 from typing import Any, NewType
 from urllib.parse import urlsplit
@@ -34,6 +35,7 @@ Money = NewType("Money", Decimal)
 Percent = NewType("Percent", Decimal)
 
 URL_CHARACTERS_MAX = 2_048
+MOMENTS_KEPT_MAX = 1_024
 _WHOLE_DIGITS_MAX = 15
 _DECIMAL = re.compile(rf"-?(?:0|[1-9][0-9]{{0,{_WHOLE_DIGITS_MAX - 1}}})(?:\.[0-9]{{1,2}})?")
 _OFFSET = r"(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?)"
@@ -85,6 +87,7 @@ def _parse_date_time(value: object) -> datetime:
     return datetime.fromisoformat(f"{match[1]}{match[2] or ':00'}.{fraction}{match[4]}")
 
 
+@lru_cache(MOMENTS_KEPT_MAX)  # a record's moments are written as often as it is read
 def _serialize_date_time(value: datetime) -> str:
     utc = value.astimezone(UTC)
     return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -188,9 +188,10 @@ class StoreBackend(Protocol):
     """One agency's rows. All methods may raise domain.errors.StoreUnavailable."""
 
     def epoch(self) -> int | None:
-        """Return a number that is another one as soon as anybody has committed anything.
+        """Return a number that is another one as soon as anybody has changed a record.
 
-        None where that cannot be told at once.
+        What is committed of audit lines, events and the ledger's own rows does not count. A number
+        never comes back. None where it cannot be told at once.
         """
         ...
 

@@ -1,7 +1,7 @@
 """Relay pages over an index: cursors both ways, a residual filter, and a bound on what is read."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -121,6 +121,18 @@ async def read_page(
         backward=backward,
         stopped_at=found.stopped_at,
     )
+
+
+async def read_all(read: Callable[[str | None], Awaitable[Page[T]]]) -> list[T]:
+    """Return what is on all pages; `read` gives the one after a cursor, None: the first."""
+    found: list[T] = []
+    after: str | None = None
+    while True:
+        page = await read(after)
+        found += page.items
+        if not page.has_next:
+            return found
+        after = page.end_cursor
 
 
 async def _walk(

@@ -7,7 +7,7 @@ the codec; listings become Relay pages with cursors that only this agency's stor
 import hashlib
 import hmac
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -30,43 +30,25 @@ from tenants.backend import (
     StoreBackend,
     Unit,
 )
+from tenants.change import Change
 from tenants.cursors import CursorSigner
 from tenants.keys.keyring import AgencyKeys, derive_key
 from tenants.ledger.ledger import Ledger
-from tenants.ledger.lines import LineText, in_rows, pack, readable, texts_of
+from tenants.ledger.lines import LineText, in_rows, lines_in, pack, texts_of
 from tenants.ledger.reads import ReadLines
-from tenants.paging import Listing, Page, read_page
+from tenants.paging import Listing, Page, read_all, read_page
 from tenants.records.blobs import BlobBackend, Blobs
-from tenants.records.codec import (
-    decode,
-    decode_audit,
-    decode_event,
-    encode,
-    encode_event,
-)
+from tenants.records.codec import AuditRow, decode, decode_event, encode, encode_event
 from tenants.records.kinds import R, Record, key_of, normalize, record_of, spec_of
 from tenants.records.sealing import FieldSealer
 
 __all__ = ["AgencyStore", "Change", "Page"]
 
 T = TypeVar("T")
-DECODED_RECORDS_MAX = 128
+DECODED_RECORDS_MAX, REMEMBERED_MAX = 128, 256
 DECODED_BODY_BYTES_MAX = 16 * 1024
 _AT_ONCE = 99  # with the one that tells of more, what a store reads without a thread
 _BLIND_BYTES = 16
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """What one commit does: records as they shall be, each with the version it was read with."""
-
-    put: tuple[Record, ...] = ()
-    delete: tuple[Record, ...] = ()
-    check: tuple[Record, ...] = ()
-    event: Event | None = None
-    audit: AuditLine | tuple[AuditLine, ...] | None = None
-    begin: Once | None = None
-    finish: Once | None = None
 
 
 class AgencyStore:
@@ -119,23 +101,38 @@ class AgencyStore:
         """Take newer data keys; the store and index keys are the same for an agency's life."""
         self._sealer.use_keys(keys)
 
+    def recall(self, record_type: type[R], global_id: str) -> R | None:
+        """Return the record where its row was read since any record was changed; None says nothing.
+
+        What may not stay in memory decoded is decoded anew.
+        """
+        row = self.recalled((record_type, global_id))
+        return None if row is None else self._record(record_type, row)
+
     async def get(self, record_type: type[R], global_id: str) -> R | None:
         """Return the record; None where there is none, or the id is not one of such a record."""
-        key = spec_of(record_type).key(global_id)
-        row = None if key is None else await self._backend.get(key)
+        row = self.recalled((record_type, global_id))
+        if row is None:
+            key, epoch = spec_of(record_type).key(global_id), self._backend.epoch()
+            row = None if key is None else await self._backend.get(key)
+            self._remember((record_type, global_id), epoch, row)
         return None if row is None else self._record(record_type, row)
 
     async def get_many(self, record_type: type[R], global_ids: Sequence[str]) -> dict[str, R]:
-        """Return the records there are by global id, in one round trip."""
-        spec = spec_of(record_type)
-        keys = {global_id: spec.key(global_id) for global_id in global_ids}
-        asked = [key for key in keys.values() if key is not None]
-        rows = await self._backend.get_many(asked) if asked else {}
-        return {
-            global_id: self._record(record_type, rows[key])
-            for global_id, key in keys.items()
-            if key is not None and key in rows
-        }
+        """Return the records there are by global id, in one round trip at most."""
+        epoch, spec = self._backend.epoch(), spec_of(record_type)
+        rows: dict[str, Row | None] = {}
+        asked: dict[Key, str] = {}
+        for global_id in global_ids:
+            held = self._remembered.get((record_type, global_id))
+            rows[global_id] = held[1] if held is not None and held[0] == epoch else None
+            if rows[global_id] is None and (key := spec.key(global_id)) is not None:
+                asked[key] = global_id
+        read = await self._backend.get_many(tuple(asked)) if asked else {}
+        for key, row in read.items():
+            rows[asked[key]] = row
+            self._remember((record_type, asked[key]), epoch, row)
+        return {one: self._record(record_type, row) for one, row in rows.items() if row}
 
     async def find(self, record_type: type[R], unique_name: str, value: str) -> R | None:
         """Return the record that holds a unique value, or None."""
@@ -210,27 +207,25 @@ class AgencyStore:
         self, record_type: type[R], index: str, part: str, *, lo: str | None = None
     ) -> list[R]:
         """Return all records that a part of an index lists, from `lo` on, in its order."""
-        found: list[R] = []
-        after: str | None = None
-        while True:
-            page = await self.query(record_type, index, part, first=_AT_ONCE, after=after, lo=lo)
-            found += page.items
-            if not page.has_next:
-                return found
-            after = page.end_cursor
+
+        def read(after: str | None) -> Awaitable[Page[R]]:
+            return self.query(record_type, index, part, first=_AT_ONCE, after=after, lo=lo)
+
+        return await read_all(read)
 
     async def remembered(self, key: Hashable, read: Callable[[], Awaitable[T]]) -> T:
-        """Return what `read` gives of the store, kept until anybody commits anything to it."""
-        epoch = self._backend.epoch()
-        held = self._remembered.get(key)
-        if epoch is not None and held is not None and held[0] == epoch:
-            return held[1]  # type: ignore[no-any-return]  # what was read under this key
-        value = await read()
-        if epoch is not None:
-            self._remembered[key] = (epoch, value)
-            if len(self._remembered) > DECODED_RECORDS_MAX:
-                del self._remembered[next(iter(self._remembered))]
+        """Return what `read` gives of the store, kept until anybody changes a record of it."""
+        value: T | None = self.recalled(key)
+        if value is None:
+            epoch = self._backend.epoch()  # what is read may be newer, and never older
+            value = await read()
+            self._remember(key, epoch, value)
         return value
+
+    def recalled(self, key: Hashable) -> Any:
+        """Return what is remembered under a key where it still holds; None says nothing."""
+        held = self._remembered.get(key)
+        return held[1] if held is not None and held[0] == self._backend.epoch() else None
 
     async def count(self, index: str, part: str) -> int:
         """Return how many records a part of an index lists."""
@@ -281,7 +276,7 @@ class AgencyStore:
         if lines:
             await self._write_lines(texts_of(*lines))
 
-    def record_reads(self, line: AuditLine) -> None:
+    def record_reads(self, line: AuditLine | AuditRow) -> None:
         """Take a line about what is being read; it is written within a tenth of a second.
 
         Raises StoreUnavailable where such lines cannot be written: the answer must not leave then.
@@ -347,8 +342,7 @@ class AgencyStore:
         They are those of at most `limit` rows, strictly after the row of that id. Rows that cannot
         be read are left out: verifying the ledger names them.
         """
-        stored = await self._backend.audit_lines(after=after, limit=limit)
-        return [decode_audit(text) for row in map(readable, stored) for text in row.texts]
+        return lines_in(await self._backend.audit_lines(after=after, limit=limit))
 
     async def scrub(self) -> bool:
         """Take what was removed out of the store's files; False where some may still be there."""
@@ -367,6 +361,13 @@ class AgencyStore:
             await self._backend.commit(Unit(audit=pack(row)), at=self._clock())
         self._ledger.wake()
 
+    def _remember(self, key: Hashable, epoch: int | None, value: object) -> None:
+        if epoch is None or (isinstance(value, Row) and len(value.body) > DECODED_BODY_BYTES_MAX):
+            return
+        self._remembered[key] = (epoch, value)
+        if len(self._remembered) > REMEMBERED_MAX:
+            del self._remembered[next(iter(self._remembered))]
+
     def _put(self, record: Record) -> Put:
         spec = spec_of(type(record))
         return Put(
@@ -380,9 +381,8 @@ class AgencyStore:
     def _record(self, record_type: type[R], row: Row) -> R:
         """Return the record in a row.
 
-        Records are immutable, so one that was decoded from the very same bytes is given out again:
-        comparing five kilobytes costs a hundredth of decoding them. Those kinds that tell most of
-        somebody are never kept (`kept_decoded`), and neither are large bodies.
+        Records are immutable: one that was decoded from the very same bytes is given out again. The
+        kinds that tell most of somebody are never kept so (`kept_decoded`), nor are large bodies.
         """
         held = self._decoded.get(row.key)
         if held is not None and held[0] == row.body and type(held[1]) is record_type:

@@ -4,7 +4,10 @@ Nothing here reads or writes: it takes the rows along the ledger's right edge, a
 that take their place.
 """
 
-from domain.merkle import HASH_BYTES, compact, leaf_hash, perfect_root
+from collections.abc import Sequence
+from hashlib import sha256
+
+from domain.merkle import HASH_BYTES, LEAF_PREFIX, compact, leaf_hash, perfect_root
 from tenants.backend import Key, Put
 from tenants.ledger.edge import LEVELS_MAX, Edge
 from tenants.ledger.records import (
@@ -45,16 +48,20 @@ class Growth:
         if edge != self.tree.hashes or leaves != stored:
             raise not_as_signed()
 
-    def append(self, text: bytes) -> None:
-        """Add a line."""
-        leaf = leaf_hash(text)
-        key = bundle_key(self.tree.size // BUNDLE_LINES)
-        self._lines.append(text.decode())
-        self._touched[key] = self._lines
-        if len(self._lines) == BUNDLE_LINES:
-            self._lines = []
-        self._append_hash(0, leaf)
-        self.tree.append(leaf)
+    def extend(self, texts: Sequence[bytes]) -> None:
+        """Add lines, in their order."""
+        leaves = [sha256(LEAF_PREFIX + text).digest() for text in texts]
+        added = 0
+        while added < len(texts):
+            number, width = divmod(self.tree.size + added, BUNDLE_LINES)
+            part = texts[added : added + BUNDLE_LINES - width]
+            self._lines += [text.decode() for text in part]
+            self._touched[bundle_key(number)] = self._lines
+            if len(self._lines) == BUNDLE_LINES:
+                self._lines = []
+            added += len(part)
+        self._extend_tiles(0, self.tree.size, leaves)
+        self.tree.extend(leaves)
 
     def operations(self) -> list[Put]:
         """Return the writing of every row that has changed, the head apart."""
@@ -72,17 +79,19 @@ class Growth:
         """Return the compact range's hashes as the head keeps them."""
         return tuple(one.hex() for one in self.tree.hashes)
 
-    def _append_hash(self, level: int, one: bytes) -> None:
-        number = self._position(level) // TILE_HASHES
-        hashes = self._tiles[level]
-        hashes.append(one)
-        self._touched[tile_key(level, number)] = hashes
-        if len(hashes) == TILE_HASHES:
-            self._tiles[level] = []
-            self._append_hash(level + 1, perfect_root(hashes))
-
-    def _position(self, level: int) -> int:
-        return self.tree.size >> (TILE_LEVELS * level)
+    def _extend_tiles(self, level: int, position: int, added: Sequence[bytes]) -> None:
+        """Add hashes to a level's tiles, the first at that position; full tiles go further up."""
+        taken = 0
+        while taken < len(added):
+            number, width = divmod(position + taken, TILE_HASHES)
+            part = added[taken : taken + TILE_HASHES - width]
+            hashes = self._tiles[level]
+            hashes += part
+            self._touched[tile_key(level, number)] = hashes
+            if len(hashes) == TILE_HASHES:
+                self._tiles[level] = []
+                self._extend_tiles(level + 1, number, (perfect_root(hashes),))
+            taken += len(part)
 
     def _open_lines(self) -> list[str]:
         number, width = divmod(self.tree.size, BUNDLE_LINES)
@@ -92,7 +101,7 @@ class Growth:
         return lines
 
     def _open_hashes(self, level: int) -> list[bytes]:
-        number, width = divmod(self._position(level), TILE_HASHES)
+        number, width = divmod(self.tree.size >> (TILE_LEVELS * level), TILE_HASHES)
         tile = read(Tile, self._rows.get(tile_key(level, number)))
         if len(tile.hashes) != width * HASH_BYTES:
             raise damaged(TILE_KIND)

@@ -243,8 +243,7 @@ class Ledger:
         if self._signed(head).size < max(self._grown_to, 0 if begin else 1):
             raise not_as_signed()
         growth = Growth(head, edge)
-        for text in texts:
-            growth.append(text)
+        growth.extend(texts)
         checkpoint = self._sign(growth.tree.size, growth.tree.root())
         moved = Head(
             size=growth.tree.size, edge=growth.edge(), checkpoint=checkpoint, pruned=head.pruned

@@ -14,7 +14,7 @@ from domain.audit import AuditLine
 from domain.errors import StoreUnavailable, TooLarge
 from domain.ids import new_ulid
 from tenants.backend import BODY_BYTES_MAX, StoreBackend, StoredAudit
-from tenants.records.codec import decode_audit, encode_audit
+from tenants.records.codec import AuditRow, check_audit, decode_audit, encode_audit
 
 LINE_BYTES_MAX = 4096  # as it stands within a bundle's body, with its quotes escaped
 CONSUMERS_PER_LINE_MAX = 32  # beside the most names of fields, and the longest purpose
@@ -39,6 +39,11 @@ class WaitingRow(NamedTuple):
     id: str
     texts: tuple[bytes, ...]
     fault: str | None = None
+
+
+def text_of(row: AuditRow) -> LineText:
+    """Return a row as it is written; raises TooLarge for one that no bundle could hold."""
+    return LineText(row.id, _text(row))
 
 
 def texts_of(*lines: AuditLine) -> list[LineText]:
@@ -75,6 +80,11 @@ def readable(row: StoredAudit) -> WaitingRow:
         return WaitingRow(row.id, (), error.message)
 
 
+def lines_in(rows: Iterable[StoredAudit]) -> list[AuditLine]:
+    """Return the lines of rows, those left out that cannot be read."""
+    return [decode_audit(text) for row in map(readable, rows) for text in row.texts]
+
+
 def unpack(row: StoredAudit) -> list[bytes]:
     """Return the exact texts of a row's lines.
 
@@ -102,7 +112,7 @@ def _fault_of(text: bytes) -> str | None:
     """Return why a text is no line of a ledger; None where it is one."""
     try:
         text.decode()
-        decode_audit(text)
+        check_audit(text)
     except (UnicodeDecodeError, StoreUnavailable, RecursionError):
         return "one of its lines is no audit line"
     return "one of its lines is too long" if _is_too_long(text) else None
@@ -133,7 +143,7 @@ def _parts(line: AuditLine) -> list[AuditLine]:
     ]
 
 
-def _text(line: AuditLine) -> bytes:
+def _text(line: AuditLine | AuditRow) -> bytes:
     text = encode_audit(line)
     if _is_too_long(text):
         raise TooLarge("An audit line is too long: shorten the reason or the purpose.")

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from domain.audit import AuditLine
 from domain.errors import StoreUnavailable
-from tenants.ledger.lines import LINES_PER_ROW_MAX, LineText, texts_of
+from tenants.ledger.lines import LineText, in_rows, text_of, texts_of
+from tenants.records.codec import AuditRow
 
 FLUSH_SECONDS = 0.05
 RETRY_SECONDS = 0.5
@@ -28,24 +29,37 @@ class ReadLines:
         self._failing = False
         self._closed = False
 
-    def add(self, line: AuditLine) -> None:
+    def add(self, line: AuditLine | AuditRow) -> None:
         """Take a line; it is written within a tenth of a second.
 
         Raises StoreUnavailable while lines cannot be written: the answer must not leave then.
         """
         if self._closed or self._failing or len(self._waiting) >= LINES_WAITING_MAX:
             raise StoreUnavailable("What is read cannot be recorded right now. Repeat in a moment.")
-        self._waiting += texts_of(line)
+        if isinstance(line, AuditRow):
+            self._waiting.append(text_of(line))
+        else:
+            self._waiting += texts_of(line)
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def flush(self) -> None:
-        """Write what waits; raises StoreUnavailable where that fails, and keeps the rest."""
+        """Write what waits; raises StoreUnavailable where that fails, and keeps the rest.
+
+        What comes meanwhile waits for the next time: under load, writing would never end, and each
+        write would be one of few lines.
+        """
         async with self._writing:
-            while self._waiting:
-                row = self._waiting[:LINES_PER_ROW_MAX]
-                await self._write(row)
-                del self._waiting[: len(row)]
+            rows = in_rows(list(self._waiting))
+            count = sum(map(len, rows))
+            # Side by side, so that the store writes all rows at once.
+            outcomes = await asyncio.gather(*map(self._write, rows), return_exceptions=True)
+            failures = [one for one in outcomes if one is not None]
+            failed = zip(rows, outcomes, strict=True)
+            kept = [line for row, failure in failed if failure is not None for line in row]
+            self._waiting[:count] = kept
+            if failures:
+                raise failures[0]
 
     async def aclose(self) -> None:
         """Write what waits, and take no more."""

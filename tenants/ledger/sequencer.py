@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from domain.audit import AuditLine
 from domain.errors import GatewayError, StoreUnavailable, TooLarge
@@ -20,8 +20,8 @@ from tenants.ledger.ledger import Ledger
 from tenants.ledger.lines import texts_of
 from tenants.ledger.signed_notes import InvalidNote
 
-MERGE_DELAY_SECONDS = 0.2  # so that one merge takes many units' lines along
-POLL_SECONDS = 0.7  # how soon what another process, or the directory, left is seen
+MERGE_DELAY_SECONDS = 0.4  # so that one merge takes many units' lines along
+POLL_SECONDS = 0.5  # how soon what another process, or the directory, left is seen
 WITNESS_SECONDS = 30.0
 LINES_PER_MERGE_MAX = 512
 ROWS_PER_MERGE_MAX = 40
@@ -62,6 +62,13 @@ class Backlog:
 
     queued: int = 0
     set_aside: int = 0
+
+
+class _Merged(NamedTuple):
+    """What one step has put into the ledger. more: lines of before it still wait."""
+
+    lines: int
+    more: bool
 
 
 class Sequencer:
@@ -107,16 +114,19 @@ class Sequencer:
         await self._round(last=True)  # what fails waits for whoever opens the store next
 
     async def merge(self) -> int:
-        """Put every line that waits now, and can be read, into the ledger; return how many."""
+        """Put every line that waits now, and can be read, into the ledger; return how many.
+
+        What comes meanwhile waits for the next time: under load, this would never end.
+        """
         count = races = 0
         while races < _RACES_MAX:
             merged = await self._merge_some()
             if merged is None:
                 races += 1
-            elif merged == 0:
+                continue
+            count += merged.lines
+            if not merged.more:
                 return count
-            else:
-                count += merged
         raise StoreUnavailable("Other processes are putting lines into the ledger. Repeat.")
 
     async def tell_witness(self) -> None:
@@ -138,9 +148,9 @@ class Sequencer:
         await self._directory.witness(self._agency_id, size, note)
         self._witnessed_size = size
 
-    async def _merge_some(self) -> int | None:
-        """Merge up to LINES_PER_MERGE_MAX lines; return how many, None where another was faster."""
-        texts, merged = await self._waiting()
+    async def _merge_some(self) -> "_Merged | None":
+        """Merge up to LINES_PER_MERGE_MAX lines; None where another was faster."""
+        texts, merged, more = await self._waiting()
         handed = await self._handed_over()
         known = await self._ledger.imported(list(handed))
         fresh = [line_id for line_id in handed if line_id not in known]
@@ -154,10 +164,14 @@ class Sequencer:
             return None
         if handed:
             await self._directory.audit_merged(self._agency_id, list(handed))
-        return len(texts) + len(known)
+        return _Merged(len(texts) + len(known), more=more or len(handed) == IMPORTS_PER_MERGE_MAX)
 
-    async def _waiting(self) -> tuple[list[bytes], list[str]]:
-        """Return the texts of lines that wait beside the records, and the rows they come from."""
+    async def _waiting(self) -> tuple[list[bytes], list[str], bool]:
+        """Return the texts of lines that wait beside the records, and the rows they come from.
+
+        The last says that there are more.
+        """
+        more = False
         texts: list[bytes] = []
         merged: list[str] = []
         aside: set[str] = set()
@@ -170,11 +184,12 @@ class Sequencer:
                 full = len(texts) + len(row.texts) > LINES_PER_MERGE_MAX
                 if (texts and full) or len(merged) == ROWS_PER_MERGE_MAX:
                     aside |= self._rows_aside  # those further on were not looked at
+                    more = True
                     break
                 texts += row.texts
                 merged.append(row.id)
         self._rows_aside = aside
-        return texts, merged
+        return texts, merged, more
 
     async def _handed_over(self) -> dict[str, list[bytes]]:
         """Return the directory's lines by id, as texts.

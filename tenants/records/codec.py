@@ -7,11 +7,14 @@ open before the body is read.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
 
-from domain.audit import AuditLine
+from domain.actors import PrincipalKind
+from domain.audit import CONSUMER_NAME, AuditLine, AuditOutcome
 from domain.errors import StoreUnavailable
 from domain.events import Event
 from tenants.records.kinds import KINDS, Body, KindSpec, Record
@@ -20,6 +23,7 @@ from tenants.records.sealing import Sealer
 
 T = TypeVar("T")
 IN_THE_OPEN = "open"
+NAMES_KEPT_MAX = 256
 
 
 class Codec:
@@ -198,9 +202,69 @@ def decode_event(body: bytes) -> Event:
     return _decode_plain(Event, body)
 
 
-def encode_audit(line: AuditLine) -> bytes:
+class ActorRow(msgspec.Struct, rename="camel", gc=False):
+    """Whoever did it, as a line names them."""
+
+    id: str
+    kind: PrincipalKind
+    display_name: str
+
+
+class AuditRow(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True, gc=False):
+    """An audit line about to be written: attributes as AuditLine has them, fields by `spelled`.
+
+    It is written byte for byte as its mirror is, for a third of what making that costs: every
+    request that reads leaves a line.
+    """
+
+    id: str
+    at: datetime
+    actor: ActorRow
+    action: str
+    subject: str | None = None
+    consumers: tuple[str, ...]
+    purpose: str | None = None
+    fields: msgspec.Raw
+    outcome: AuditOutcome
+    request_id: str
+    source_ip: str | None = None
+
+
+def actor_row(actor_id: str, kind: PrincipalKind, display_name: str) -> ActorRow:
+    """Return the doer of a line: a consumer is called no name there."""
+    name = CONSUMER_NAME if kind is PrincipalKind.CONSUMER else display_name
+    return ActorRow(actor_id, kind, name)
+
+
+@lru_cache(NAMES_KEPT_MAX)
+def spelled(fields: tuple[str, ...]) -> msgspec.Raw:
+    """Return names of fields as they are written: the same operation reads the same ones."""
+    return msgspec.Raw(msgspec.json.encode(fields))
+
+
+def encode_audit(line: AuditLine | AuditRow) -> bytes:
     """Return an audit line as it is kept."""
-    return _plain_form(AuditLine).encode(line)
+    return _encode_row(line if isinstance(line, AuditRow) else _row_of(line))
+
+
+def _row_of(line: AuditLine) -> AuditRow:
+    actor = line.actor
+    return AuditRow(
+        id=line.id,
+        at=line.at,
+        actor=ActorRow(actor.id, actor.kind, actor.display_name),
+        action=line.action,
+        subject=line.subject,
+        consumers=line.consumers,
+        purpose=line.purpose,
+        fields=spelled(line.fields),
+        outcome=line.outcome,
+        request_id=line.request_id,
+        source_ip=line.source_ip,
+    )
+
+
+_encode_row = msgspec.json.Encoder().encode
 
 
 def decode_audit(body: bytes) -> AuditLine:
@@ -208,9 +272,21 @@ def decode_audit(body: bytes) -> AuditLine:
     return _decode_plain(AuditLine, body)
 
 
+def check_audit(body: bytes) -> None:
+    """Raise StoreUnavailable where this is no audit line that can be read."""
+    try:
+        _plain_form(AuditLine).decode(body)
+    except msgspec.MsgspecError as error:
+        raise _damaged_plain(AuditLine) from error
+
+
 def _decode_plain(record: type[T], body: bytes) -> T:
     form = _plain_form(record)
     try:
         return form.to_record(form.decode(body))
     except msgspec.MsgspecError as error:
-        raise StoreUnavailable(f"A stored {record.__name__} is damaged.") from error
+        raise _damaged_plain(record) from error
+
+
+def _damaged_plain(record: type[Any]) -> StoreUnavailable:
+    return StoreUnavailable(f"A stored {record.__name__} is damaged.")

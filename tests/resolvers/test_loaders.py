@@ -73,6 +73,7 @@ async def test_a_page_of_fifty_costs_what_a_page_of_one_does(world: World) -> No
     for principal, notes, most in ((counselor, "notes { id text }", 6), (world.key(), "", 4)):
         calls = []
         for first in (1, 10, 50):
+            await world.add_consumer()  # so that nothing is at hand of what was read before
             world.backend.calls.clear()
             answer = await world.ask(principal, PAGE % notes, {"first": first})
             page = answer["applications"]
@@ -84,7 +85,7 @@ async def test_a_page_of_fifty_costs_what_a_page_of_one_does(world: World) -> No
 
 
 async def test_reach_is_asked_for_once_in_a_request(world: World) -> None:
-    """Ten applications by id are one read of grants and one of applications, and ten consumers."""
+    """Ten applications by id are one read of grants, one of them all, one of whose they are."""
     counselor = world.person(Group.COUNSELORS)
     consumer = await world.add_consumer()
     made = [await world.add_application(consumer) for _ in range(10)]
@@ -97,7 +98,7 @@ async def test_reach_is_asked_for_once_in_a_request(world: World) -> None:
     world.backend.calls.clear()
     answer = await world.ask(counselor, f"{{ {fields} }}")
     assert not answer.errors
-    assert dict(world.backend.reads) == {"get_many": 1 + 10, "query": 1}
+    assert dict(world.backend.reads) == {"get_many": 1 + 1, "query": 1}
 
 
 async def test_a_batch_gathers_one_turn_of_the_loop() -> None:
@@ -116,6 +117,25 @@ async def test_a_batch_gathers_one_turn_of_the_loop() -> None:
     batcher.forget()
     assert await batcher.load("b") == "B"
     assert reads == [["a", "b", "none"], ["b"]]
+
+
+async def test_what_is_at_hand_is_answered_at_once() -> None:
+    """Nothing is read or scheduled for it; what is not at hand is read as ever."""
+    reads: list[list[str]] = []
+
+    async def read(keys: list[str]) -> Mapping[str, str]:
+        reads.append(keys)
+        return dict.fromkeys(keys, "read")
+
+    at_hand = {"a": "at hand"}
+    batcher = Batcher("things", read, recall=at_hand.get)
+    assert batcher.load("a").done()
+    assert await asyncio.gather(*map(batcher.load, ("a", "b", "c"))) == ["at hand", "read", "read"]
+    assert reads == [["b", "c"]]
+    at_hand["a"] = "changed"
+    assert await batcher.load("a") == "at hand", "one view for the request"
+    batcher.forget()
+    assert await batcher.load("a") == "changed"
 
 
 async def test_forgetting_answers_what_is_under_way() -> None:

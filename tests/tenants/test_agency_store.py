@@ -23,7 +23,13 @@ from tenants.backend import Put, Replayed, StoreBackend, Unit
 from tenants.keys.keyring import AgencyKeys
 from tenants.records.codec import encode
 from tenants.records.kinds import KINDS, KindSpec, Record, key_of, sort_time
-from tenants.store import DECODED_RECORDS_MAX, AgencyStore, Change
+from tenants.store import (
+    DECODED_BODY_BYTES_MAX,
+    DECODED_RECORDS_MAX,
+    REMEMBERED_MAX,
+    AgencyStore,
+    Change,
+)
 from tests.tenants.keys.key_samples import random_agency_keys, with_new_data_key
 from tests.tenants.record_samples import (
     AT,
@@ -244,6 +250,56 @@ async def test_consumers_and_credit_reports_do_not_stay_in_memory(
     held = [kept for _, kept in store._decoded.values()]
     assert held == ([] if spec.kind in {"consumer", "credit_report"} else [record])
     assert (await store.get(spec.record, record.id) is first) is bool(held)
+
+
+async def test_what_was_read_is_at_hand_until_a_record_changes(
+    stores: Stores, keys: AgencyKeys
+) -> None:
+    """Lines are written all the time and change nothing; what another process changes is seen."""
+    store, other = [AgencyStore(await stores.open(), keys, AGENCY_ID) for _ in range(2)]
+    (note,) = await store.commit(Change(put=(fresh(a_note()),)))
+    assert isinstance(note, Note)
+    assert store.recall(Note, note.id) is None, "nobody has read it"
+    assert await store.get(Note, note.id) == note
+    await other.record_audit(an_audit_line())
+    assert store.recall(Note, note.id) == note
+    assert store.recall(Application, note.id) is None
+    (changed,) = await other.commit(Change(put=(replace(note, text="New"),)))
+    assert store.recall(Note, note.id) is None
+    assert (await store.get_many(Note, [note.id])) == {note.id: changed}
+    await other.commit(Change(put=(fresh(a_note(2)),)))
+    assert store.recall(Note, note.id) is None, "any change of any record"
+    assert await store.get(Note, note.id) == store.recall(Note, note.id) == changed
+    await other.commit(Change(delete=(changed,)))
+    assert await store.get(Note, note.id) is None
+    assert await store.get_many(Note, [note.id]) == {}
+
+
+async def test_what_is_at_hand_of_a_consumer_is_sealed(store: AgencyStore) -> None:
+    """The row stays in memory as the file has it; it is opened anew for each who reads it."""
+    consumer = a_consumer()
+    await store.commit(Change(put=(fresh(consumer),)))
+    first = await store.get(Consumer, consumer.id)
+    second = store.recall(Consumer, consumer.id)
+    assert first is not None
+    assert first == second
+    assert first is not second
+    ((_, row),) = store._remembered.values()
+    assert consumer.name.family.encode() not in row.body
+    assert str(consumer.email).encode() not in row.body
+
+
+async def test_little_is_remembered(store: AgencyStore) -> None:
+    """Neither many records nor large ones."""
+    notes = [a_note(number) for number in range(REMEMBERED_MAX + 40)]
+    for start in range(0, len(notes), 80):
+        await store.commit(Change(put=tuple(map(fresh, notes[start : start + 80]))))
+    await store.get_many(Note, [one.id for one in notes])
+    assert len(store._remembered) == REMEMBERED_MAX
+    large = replace(a_note(len(notes)), text="x" * DECODED_BODY_BYTES_MAX)
+    await store.commit(Change(put=(fresh(large),)))
+    assert await store.get(Note, large.id) is not None
+    assert store.recall(Note, large.id) is None
 
 
 async def test_few_decoded_records_are_held(store: AgencyStore) -> None:

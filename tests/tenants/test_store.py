@@ -15,6 +15,7 @@ from tenants.backend import (
     Key,
     NotUnique,
     Position,
+    Put,
     Reseal,
     Row,
     StoreBackend,
@@ -528,3 +529,43 @@ async def test_time_of_a_unit_is_the_caller_s(backend: StoreBackend) -> None:
     await backend.commit(Unit(begin=a_once(hours=1)), at=AT)
     assert await backend.once("k", AT + timedelta(minutes=59, seconds=59)) == a_once(hours=1)
     assert await backend.once("k", AT + timedelta(hours=1)) is None
+
+
+async def test_any_change_of_a_record_moves_the_epoch_for_everybody(stores: Stores) -> None:
+    """Written, changed, sealed anew or removed, by whoever has the store open; none comes back."""
+    backend, other = await stores.open(), await stores.open()
+    put = a_put(uniques=[("u", "v")])
+    changes: tuple[Put | Delete | Reseal, ...] = (
+        put,
+        a_put(put.key, 1, b"changed"),
+        Reseal(key=put.key, expected=2, body=b"sealed anew"),
+        Delete(key=put.key, expected=2),
+        put,
+    )
+    seen = [(backend.epoch(), other.epoch())]
+    for number, change in enumerate(changes):
+        await write(other if number % 2 else backend, change)
+        seen.append((backend.epoch(), other.epoch()))
+    assert [one for one, _ in seen] == [one for _, one in seen]
+    assert len({one for one, _ in seen}) == len(changes) + 1
+
+
+async def test_what_is_no_record_moves_no_epoch(stores: Stores) -> None:
+    """Lines, events, idempotency records and the ledger's rows leave what is remembered alone."""
+    backend, other = await stores.open(), await stores.open()
+    await write(backend, a_put())
+    before = other.epoch()
+    head = Key("ledger", "ledger_head", "head")
+    for unit in (
+        Unit(audit=("01A", b"line"), event=("01E", b"event")),
+        Unit(begin=a_once()),
+        Unit(operations=(a_put(head),), merged=("01A",)),
+        Unit(operations=(a_put(head, 1, b"more"),)),
+        Unit(operations=(Delete(key=head, expected=2),)),
+        Unit(operations=(Check(key=a_key(), expected=0),)),
+    ):
+        await backend.commit(unit, at=AT)
+        assert (backend.epoch(), other.epoch()) == (before, before)
+    with pytest.raises(Conflict):
+        await write(backend, a_put(), a_put(expected=7))
+    assert other.epoch() == before, "a unit that is refused has changed nothing"

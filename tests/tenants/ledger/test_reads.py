@@ -22,11 +22,12 @@ class Disk:
     def __init__(self) -> None:
         self.rows: list[list[str]] = []
         self.full = False
+        self.refused: set[str] = set()
 
     async def write(self, row: Sequence[LineText]) -> None:
         """Write a row, or refuse it."""
         await asyncio.sleep(0.001)
-        if self.full:
+        if self.full or row[0].id in self.refused:
             raise StoreUnavailable
         self.rows.append([line.id for line in row])
 
@@ -74,6 +75,37 @@ async def test_reads_are_refused_while_lines_cannot_be_written(
     reads.add(a_line(3))
     await reads.flush()
     assert disk.ids == [a_line(1).id, a_line(3).id]
+
+
+async def test_writing_ends_while_lines_keep_coming(reads: ReadLines, disk: Disk) -> None:
+    """What comes while a row is written waits for the next time, with all that comes with it."""
+    reads.add(a_line(0))
+    writing = asyncio.create_task(reads.flush())
+    for number in range(1, 6):
+        await asyncio.sleep(0)
+        reads.add(a_line(number))
+    await writing
+    assert disk.ids == [a_line(0).id]
+    await reads.flush()
+    assert [len(row) for row in disk.rows] == [1, 5]
+
+
+async def test_a_row_that_fails_is_kept_and_the_others_are_written(
+    reads: ReadLines, disk: Disk
+) -> None:
+    """What was written is not written twice; what was not waits in its place."""
+    lines = [a_line(number) for number in range(2 * LINES_PER_ROW_MAX + 1)]
+    disk.refused.add(lines[LINES_PER_ROW_MAX].id)
+    for line in lines:
+        reads.add(line)
+    with pytest.raises(StoreUnavailable):
+        await reads.flush()
+    assert [len(row) for row in disk.rows] == [LINES_PER_ROW_MAX, 1]
+    disk.refused.clear()
+    reads.add(a_line(999))
+    await reads.flush()
+    assert sorted(disk.ids) == sorted(line.id for line in (*lines, a_line(999)))
+    assert disk.rows[-2][0] == lines[LINES_PER_ROW_MAX].id
 
 
 async def test_what_waits_is_bounded(reads: ReadLines, disk: Disk) -> None:

@@ -5,6 +5,8 @@ Whoever has the file's key can put anything among the rows that wait.
 
 import asyncio
 from dataclasses import replace
+from datetime import datetime
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -19,7 +21,7 @@ from tenants.ledger.findings import Fault
 from tenants.ledger.ledger import Ledger
 from tenants.ledger.lines import LINE_BYTES_MAX, ROWS_PER_READ, pack, readable, texts_of, unpack
 from tenants.ledger.records import HEAD_KEY, Head, Tile, bundle_key, read, tile_key
-from tenants.ledger.sequencer import Backlog, Sequencer
+from tenants.ledger.sequencer import LINES_PER_MERGE_MAX, Backlog, Sequencer
 from tenants.records.codec import decode_audit, encode_audit
 from tests.tenants.ledger.ledger_samples import (
     Kept,
@@ -311,3 +313,31 @@ def test_a_good_row_is_unpacked_into_its_very_texts() -> None:
     row_id, body = pack(texts_of(*lines))
     assert readable(StoredAudit(row_id, body)).texts == tuple(map(encode_audit, lines))
     assert readable(StoredAudit("x", GOOD)).texts == (GOOD,)
+
+
+class Busy:
+    """A store into which somebody writes a further line with every commit."""
+
+    def __init__(self, backend: StoreBackend, count: int) -> None:
+        self._backend = backend
+        self._lines = [a_line(1000 + number) for number in range(count)]
+
+    def __getattr__(self, name: str) -> Any:
+        """Return the store's own method."""
+        return getattr(self._backend, name)
+
+    async def commit(self, unit: Unit, *, at: datetime) -> None:
+        """Commit, and let another line wait."""
+        await self._backend.commit(unit, at=at)
+        await wait_in(self._backend, [self._lines.pop()])
+
+
+async def test_merging_ends_while_lines_keep_coming(backend: StoreBackend) -> None:
+    """What waited is merged, in as many steps as it takes; what came meanwhile is the next one's.
+
+    Were it taken along, merging would never end under load.
+    """
+    await wait_in(backend, [a_line(number) for number in range(LINES_PER_MERGE_MAX + 100)])
+    sequencer = Sequencer(a_ledger(cast("StoreBackend", Busy(backend, 9))), Kept(), AGENCY_ID)
+    assert await sequencer.merge() == LINES_PER_MERGE_MAX + 100 + 1
+    assert await sequencer.merge() == 1

@@ -12,12 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.audit import AuditLine
+from domain.actors import PrincipalKind
+from domain.audit import CONSUMER_NAME, AuditLine
 from domain.errors import StoreUnavailable
 from domain.events import Event
 from tenants.keys.keyring import AgencyKeys
 from tenants.records.codec import (
+    AuditRow,
     Codec,
+    actor_row,
+    check_audit,
     decode,
     decode_audit,
     decode_event,
@@ -25,8 +29,10 @@ from tenants.records.codec import (
     encode_audit,
     encode_event,
     sealed_under,
+    spelled,
 )
 from tenants.records.kinds import KINDS, Body, KindSpec, Record
+from tenants.records.mirrors import BodyForm
 from tenants.records.sealing import FieldSealer
 from tests.tenants.keys.key_samples import random_agency_keys, with_new_data_key
 from tests.tenants.record_samples import (
@@ -112,6 +118,25 @@ def test_any_event_and_line_comes_back_as_it_was(event: Event, line: AuditLine) 
     """Decoding an event or an audit line gives back an equal one."""
     assert decode_event(encode_event(event)) == event
     assert decode_audit(encode_audit(line)) == line
+
+
+@settings(max_examples=80, deadline=None)
+@given(line=any_of(AuditLine))
+def test_a_line_is_written_as_its_mirror_is(line: AuditLine) -> None:
+    """Byte for byte, for the ledger hashes these bytes; also as a row of its own."""
+    expected = BodyForm(AuditLine).encode(line)
+    assert encode_audit(line) == expected
+    held = {one: getattr(line, one) for one in AuditRow.__struct_fields__}
+    actor = actor_row(line.actor.id, line.actor.kind, line.actor.display_name)
+    row = AuditRow(**{**held, "actor": actor, "fields": spelled(line.fields)})
+    assert encode_audit(row) == expected
+    check_audit(expected)
+
+
+def test_a_row_names_no_consumer() -> None:
+    """Whatever a consumer is called: their id says who it was."""
+    assert actor_row("sub", PrincipalKind.CONSUMER, "Ann Uphold").display_name == CONSUMER_NAME
+    assert actor_row("sub", PrincipalKind.COUNSELOR, "Nora").display_name == "Nora"
 
 
 def test_bodies_hold_wire_names_and_wire_values() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from domain.errors import StoreUnavailable
 from tenants.backend import Row, Unit
+from tenants.ledger.records import ROOT as LEDGER_ROOT
 from tenants.sqlite.formats import APPLICATION_ID, FORMATS, bring_forward
 from tenants.sqlite.sqlcipher import Connection, open_encrypted
 from tenants.sqlite.store import SqliteBackend, delete_sqlite, open_sqlite
@@ -156,6 +157,43 @@ def test_an_older_format_is_brought_forward(filled: Path) -> None:
     assert connection.execute("SELECT a FROM more").fetchall() == [("x",)]
     assert connection.execute("SELECT count(*) FROM entity").fetchall() == [(100,)]
     connection.close()
+
+
+@pytest.mark.parametrize("number", range(1, len(FORMATS) + 1))
+async def test_who_knows_of_no_epoch_moves_it_too(path: Path, number: int) -> None:
+    """Releases before, and whoever has the key: the file itself tells, whatever its first format.
+
+    What is rolled back tells nothing.
+    """
+    writer = open_encrypted(path, FILE_KEY, application_id=APPLICATION_ID, create=True)
+    bring_forward(writer, AGENCY_ID, create=True, formats=FORMATS[:number])
+    backend = open_sqlite(path, FILE_KEY, AGENCY_ID)
+    seen = [backend.epoch()]
+    for statement in (
+        "INSERT INTO entity (root, kind, id, version, entries, body) "
+        "VALUES ('r', 'k', 'i', 1, x'5b5d', x'00')",
+        "UPDATE entity SET body = x'01'",
+        "INSERT OR REPLACE INTO entity (root, kind, id, version, entries, body) "
+        "VALUES ('r', 'k', 'i', 2, x'5b5d', x'02')",
+        "DELETE FROM entity",
+    ):
+        for end in ("ROLLBACK", "COMMIT"):
+            writer.execute("BEGIN IMMEDIATE")
+            writer.execute(statement)
+            writer.execute(end)
+            await asyncio.sleep(0)  # it is looked at once in a turn
+            assert (backend.epoch() in seen) is (end == "ROLLBACK")
+        seen.append(backend.epoch())
+    assert len(set(seen)) == 5
+    writer.close()
+    await backend.aclose()
+
+
+def test_the_triggers_know_the_ledger_s_rows() -> None:
+    """What the file's triggers leave out is what the ledger writes under."""
+    triggers = [line for line in FORMATS[2] if "TRIGGER" in line]
+    assert len(triggers) == 3
+    assert all(f"'{LEDGER_ROOT}'" in line for line in triggers)
 
 
 def test_a_step_that_fails_leaves_the_older_format(filled: Path) -> None:
