@@ -1,7 +1,7 @@
 """How audit lines wait beside the records: the exact text of each, several packed into one row.
 
 A line's text, once written, is never written anew: the ledger hashes these very bytes. A row holds
-a JSON array of lines; rows written before there were arrays hold one line alone.
+a JSON array of lines, pressed; rows written before there were arrays hold one line alone.
 """
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
@@ -14,6 +14,7 @@ from domain.audit import AuditLine
 from domain.errors import StoreUnavailable, TooLarge
 from domain.ids import new_ulid
 from tenants.backend import BODY_BYTES_MAX, StoreBackend, StoredAudit
+from tenants.ledger.compression import NotPressed, plain, pressed
 from tenants.records.codec import AuditRow, check_audit, decode_audit, encode_audit
 
 LINE_BYTES_MAX = 4096  # as it stands within a bundle's body, with its quotes escaped
@@ -57,7 +58,7 @@ def texts_of(*lines: AuditLine) -> list[LineText]:
 def pack(texts: Iterable[LineText]) -> tuple[str, bytes]:
     """Return one row that holds these lines: its id is the first one's."""
     held = list(texts)
-    return held[0].id, b"[" + b",".join(line.text for line in held) + b"]"
+    return held[0].id, pressed(b"[" + b",".join(line.text for line in held) + b"]")
 
 
 async def waiting_rows(backend: StoreBackend) -> AsyncGenerator[WaitingRow, None]:
@@ -94,18 +95,18 @@ def unpack(row: StoredAudit) -> list[bytes]:
     if len(row.body) > BODY_BYTES_MAX:
         raise _unreadable(row, "it is larger than any row that is written")
     try:
-        texts = [bytes(text) for text in _decode_texts(row.body)] if _is_array(row) else [row.body]
+        body = plain(row.body, BODY_BYTES_MAX)
+        is_array = body.startswith(b"[")
+        texts = [bytes(text) for text in _decode_texts(body)] if is_array else [body]
         faults = (_fault_of(text) for text in texts)
         fault = next((one for one in faults if one), None) if texts else "it holds no line"
     except (msgspec.MsgspecError, RecursionError) as error:
         raise _unreadable(row, "it is no list of audit lines") from error
+    except NotPressed as error:
+        raise _unreadable(row, str(error)) from error
     if fault is not None:
         raise _unreadable(row, fault)
     return texts
-
-
-def _is_array(row: StoredAudit) -> bool:
-    return row.body.startswith(b"[")
 
 
 def _fault_of(text: bytes) -> str | None:

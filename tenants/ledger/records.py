@@ -11,7 +11,8 @@ import msgspec
 
 from domain.errors import StoreUnavailable
 from domain.merkle import HASH_BYTES, CompactRange, Subtree, perfect_root
-from tenants.backend import Key, Put, Row
+from tenants.backend import BODY_BYTES_MAX, Key, Put, Row
+from tenants.ledger.compression import NotPressed, plain, pressed
 
 ROOT = "ledger"
 HEAD_KIND, BUNDLE_KIND, TILE_KIND = "ledger_head", "ledger_bundle", "ledger_tile"
@@ -107,7 +108,7 @@ def hash_in(tiles: dict[Key, list[bytes]], subtree: Subtree) -> bytes:
 def put(key: Key, body: _Stored, held: Row | None) -> Put:
     """Return the writing of a ledger's row in place of what was read."""
     expected = 0 if held is None else held.version
-    return Put(key=key, expected=expected, body=msgspec.json.encode(body))
+    return Put(key=key, expected=expected, body=pressed(msgspec.json.encode(body)))
 
 
 def read(kind: type[_T], row: Row | None) -> _T:
@@ -115,8 +116,8 @@ def read(kind: type[_T], row: Row | None) -> _T:
     if row is None:
         return kind()
     try:
-        found = msgspec.json.decode(row.body, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        found = msgspec.json.decode(plain(row.body, BODY_BYTES_MAX), type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, NotPressed) as error:
         raise damaged(row.key.kind) from error
     if found.schema > SCHEMA:
         raise StoreUnavailable(

@@ -8,6 +8,7 @@ import ipaddress
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date
 from pathlib import Path
@@ -19,6 +20,8 @@ from domain.applications import Application
 from domain.consents import Consent
 from domain.consumers import Consumer
 from domain.credit import CreditFile, CreditReport
+from tenants.backend import BODY_BYTES_MAX
+from tenants.ledger.compression import NotPressed, plain
 from tenants.masking.rules import DROPPED_TEXT
 from tenants.records.kinds import Record, normalize, spec_of
 from tenants.sqlite.sqlcipher import Connection
@@ -95,15 +98,20 @@ class Needles:
         listed = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
         for (table,) in listed.fetchall():
             for row in connection.execute(f'SELECT * FROM "{table}"'):  # noqa: S608  the file's own names
-                cells = (str(cell) if not isinstance(cell, bytes) else cell for cell in row)
-                data = b"\n".join(
-                    cell if isinstance(cell, bytes) else cell.encode("utf-8", "surrogatepass")
-                    for cell in cells
-                )
+                data = b"\n".join(map(_shown, row))
                 found = self.find(data)
                 if found is not None:
                     yield Found(found, f"table {table}")
                     break
+
+
+def _shown(cell: object) -> bytes:
+    """Return what a cell says; rows of audit lines lie pressed."""
+    if isinstance(cell, bytes):
+        with suppress(NotPressed):
+            return plain(cell, BODY_BYTES_MAX)
+        return cell
+    return str(cell).encode("utf-8", "surrogatepass")
 
 
 def _stands_alone(data: bytes, at: int, needle: bytes) -> bool:

@@ -8,6 +8,7 @@ their own agency alone.
 import gc
 import types
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,11 @@ from opentelemetry.sdk.trace import ReadableSpan
 from domain.agencies import Agency
 from gateway.metrics import exposition
 from gateway.workspace import STORES_FOLDER
+from tenants.backend import BODY_BYTES_MAX
 from tenants.directory.file import DirectoryFile
 from tenants.directory.sqlite import APPLICATION_ID as DIRECTORY_ID
 from tenants.directory.sqlite import DIRECTORY_FILE
+from tenants.ledger.compression import NotPressed, plain
 from tenants.records.kinds import KINDS, KindSpec
 from tenants.sqlite.formats import APPLICATION_ID
 from tenants.sqlite.sqlcipher import Connection, open_encrypted
@@ -249,7 +252,11 @@ def _span_text(span: ReadableSpan) -> str:
 
 
 def _as_text(value: object) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+    if not isinstance(value, bytes):
+        return str(value)
+    with suppress(NotPressed):
+        value = plain(value, BODY_BYTES_MAX)
+    return value.decode("latin-1")
 
 
 def _of_others(canaries: Iterable[Canary], slug: str) -> list[Canary]:
