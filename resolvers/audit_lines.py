@@ -38,13 +38,14 @@ async def leave_lines(
         if unknown := reads.unknown():
             await _learn_owners(context, unknown)
         alike = reads.alike(names.personal)
-        durable = any(fields & names.durable for fields, _ in alike) or bool(reads.stated)
+        durable = bool(reads.stated) or any(fields & names.durable for fields, _ in alike)
         lines = _of_reads(context, names, alike, durable=durable)
         if reads.stated or reads.consulted:
             lines += _stated(context, reads)
         if reads.refused:
             lines += _refusals(context, reads)
-        await _write(context, lines, directory, durable=durable)
+        if lines:
+            await _write(context, lines, directory, durable=durable)
     except GatewayError as error:
         if changes:
             raise OutcomeUnknown(_HELD_BACK) from error

@@ -34,7 +34,7 @@ from tenants.change import Change
 from tenants.cursors import CursorSigner
 from tenants.keys.keyring import AgencyKeys, derive_key
 from tenants.ledger.ledger import Ledger
-from tenants.ledger.lines import LineText, in_rows, lines_in, pack, texts_of
+from tenants.ledger.lines import LineText, in_rows, lines_in, texts_of
 from tenants.ledger.reads import ReadLines
 from tenants.paging import Listing, Page, read_all, read_page
 from tenants.records.blobs import BlobBackend, Blobs
@@ -253,7 +253,7 @@ class AgencyStore:
         unit = Unit(
             operations=operations,
             event=None if event is None else (event.id, encode_event(event)),
-            audit=pack(texts_of(*lines)) if lines else None,
+            audit=self._ledger.pack(texts_of(*lines)) if lines else None,
             begin=change.begin,
             finish=change.finish,
         )
@@ -358,7 +358,7 @@ class AgencyStore:
     async def _write_lines(self, texts: Sequence[LineText]) -> None:
         """Write lines durably, in as many rows as they take."""
         for row in in_rows(texts):
-            await self._backend.commit(Unit(audit=pack(row)), at=self._clock())
+            await self._backend.commit(Unit(audit=self._ledger.pack(row)), at=self._clock())
         self._ledger.wake()
 
     def _remember(self, key: Hashable, epoch: int | None, value: object) -> None:

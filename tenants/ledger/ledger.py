@@ -26,7 +26,7 @@ from tenants.backend import Conflict, Delete, StoreBackend, Unit
 from tenants.keys.keyring import derive_key
 from tenants.ledger.edge import read_edge
 from tenants.ledger.growth import Growth
-from tenants.ledger.lines import WaitingRow, waiting_rows
+from tenants.ledger.lines import OwnRows, WaitingRow, waiting_rows
 from tenants.ledger.records import (
     BUNDLE_KIND,
     BUNDLE_LINES,
@@ -90,6 +90,8 @@ class Ledger:
     ) -> None:
         """Take the agency's index key, which never rotates: the one that signs comes from it."""
         self.origin = f"almoner/{agency_id}"
+        self._own_rows = OwnRows()
+        self.pack = self._own_rows.pack
         self._backend = backend
         self._clock = clock
         self._signer = Signer(self.origin, derive_key(index_key, "audit checkpoint"))
@@ -112,7 +114,7 @@ class Ledger:
 
     def waiting(self) -> AsyncGenerator[WaitingRow, None]:
         """Iterate over the rows that wait to be merged, oldest first; unreadable ones say so."""
-        return waiting_rows(self._backend)
+        return waiting_rows(self._backend, self._own_rows)
 
     async def imported(self, line_ids: Sequence[str]) -> set[str]:
         """Return which of the directory's lines were taken over already."""

@@ -21,6 +21,7 @@ LINE_BYTES_MAX = 4096  # as it stands within a bundle's body, with its quotes es
 CONSUMERS_PER_LINE_MAX = 32  # beside the most names of fields, and the longest purpose
 LINES_PER_ROW_MAX = 64
 ROWS_PER_READ = 40
+OWN_ROWS_MAX = 64
 _ESCAPED_WORST_CASE = 2
 _ID_SHOWN_CHARACTERS = 40
 
@@ -61,13 +62,37 @@ def pack(texts: Iterable[LineText]) -> tuple[str, bytes]:
     return held[0].id, pressed(b"[" + b",".join(line.text for line in held) + b"]")
 
 
-async def waiting_rows(backend: StoreBackend) -> AsyncGenerator[WaitingRow, None]:
+class OwnRows:
+    """Rows that this process has packed of late, by their exact bytes: it need not unpack those."""
+
+    def __init__(self) -> None:
+        self._texts: dict[bytes, tuple[bytes, ...]] = {}
+
+    def pack(self, texts: Iterable[LineText]) -> tuple[str, bytes]:
+        """Return one row that holds these lines, as `pack` does."""
+        held = list(texts)
+        row_id, body = pack(held)
+        self._texts[body] = tuple([line.text for line in held])
+        if len(self._texts) > OWN_ROWS_MAX:
+            del self._texts[next(iter(self._texts))]
+        return row_id, body
+
+    def readable(self, row: StoredAudit) -> WaitingRow:
+        """Return a row's lines, as `readable` does; a row that is asked for again is unpacked."""
+        texts = self._texts.pop(row.body, None)
+        return readable(row) if texts is None else WaitingRow(row.id, texts)
+
+
+async def waiting_rows(
+    backend: StoreBackend, own: OwnRows | None = None
+) -> AsyncGenerator[WaitingRow, None]:
     """Yield every row that waits to be merged, oldest first."""
+    read = readable if own is None else own.readable
     after: str | None = None
     while True:
         rows = await backend.audit_lines(after=after, limit=ROWS_PER_READ)
         for row in rows:
-            yield readable(row)
+            yield read(row)
         if len(rows) < ROWS_PER_READ:
             return
         after = rows[-1].id

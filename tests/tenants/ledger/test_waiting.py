@@ -19,7 +19,16 @@ from domain.merkle import compact, leaf_hash
 from tenants.backend import BODY_BYTES_MAX, StoreBackend, StoredAudit, Unit
 from tenants.ledger.findings import Fault
 from tenants.ledger.ledger import Ledger
-from tenants.ledger.lines import LINE_BYTES_MAX, ROWS_PER_READ, pack, readable, texts_of, unpack
+from tenants.ledger.lines import (
+    LINE_BYTES_MAX,
+    OWN_ROWS_MAX,
+    ROWS_PER_READ,
+    OwnRows,
+    pack,
+    readable,
+    texts_of,
+    unpack,
+)
 from tenants.ledger.records import HEAD_KEY, Head, Tile, bundle_key, read, tile_key
 from tenants.ledger.sequencer import LINES_PER_MERGE_MAX, Backlog, Sequencer
 from tenants.records.codec import decode_audit, encode_audit
@@ -341,3 +350,26 @@ async def test_merging_ends_while_lines_keep_coming(backend: StoreBackend) -> No
     sequencer = Sequencer(a_ledger(cast("StoreBackend", Busy(backend, 9))), Kept(), AGENCY_ID)
     assert await sequencer.merge() == LINES_PER_MERGE_MAX + 100 + 1
     assert await sequencer.merge() == 1
+
+
+def test_own_rows_are_not_unpacked_and_any_other_is() -> None:
+    """A row of exactly the bytes that were packed has its lines; one bit else, and it is read."""
+    own = OwnRows()
+    texts = texts_of(*(a_line(number) for number in range(3)))
+    row_id, body = own.pack(texts)
+    other = pack(texts_of(a_line(9)))[1]
+
+    assert own.readable(StoredAudit(row_id, other)).texts == (encode_audit(a_line(9)),)
+    assert own.readable(StoredAudit(row_id, body + b"x")).fault is not None
+    assert own.readable(StoredAudit(row_id, body)) == readable(StoredAudit(row_id, body))
+    assert own.readable(StoredAudit(row_id, body)) == readable(StoredAudit(row_id, body))
+
+
+def test_own_rows_are_bounded() -> None:
+    """However many rows are packed, the oldest are forgotten, and read where they are met."""
+    own = OwnRows()
+    packed = [own.pack(texts_of(a_line(number))) for number in range(3 * OWN_ROWS_MAX)]
+
+    found = [own.readable(StoredAudit(*one)).texts for one in packed]
+
+    assert found == [(encode_audit(a_line(number)),) for number in range(3 * OWN_ROWS_MAX)]
