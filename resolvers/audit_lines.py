@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from domain.audit import AuditLine, AuditOutcome
 from domain.errors import GatewayError, OutcomeUnknown
-from domain.ids import new_ulid
 from resolvers.context import RequestContext
 from resolvers.reads import FieldNames, Reads, in_lines, owner_named
 from resolvers.trail import audited
@@ -138,7 +137,6 @@ def _row(
     request, principal, reads = context.request, context.principal, context.guard.reads
     consumer = reads.consumer_of(owner)
     return AuditRow(
-        id=new_ulid(request.at),
         at=request.at,
         actor=actor_row(principal.subject, principal.kind, principal.display_name),
         action=reads.action,

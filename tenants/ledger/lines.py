@@ -45,7 +45,8 @@ class WaitingRow(NamedTuple):
 
 def text_of(row: AuditRow) -> LineText:
     """Return a row as it is written; raises TooLarge for one that no bundle could hold."""
-    return LineText(row.id, _text(row))
+    row_id = row.id = row.id or new_ulid(row.at)
+    return LineText(row_id, _text(row))
 
 
 def texts_of(*lines: AuditLine) -> list[LineText]:

@@ -3,13 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
+import msgspec
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from domain.actors import PrincipalKind
+from domain.audit import AuditOutcome
 from domain.errors import StoreUnavailable, TooLarge
 from tenants.backend import StoreBackend
-from tenants.ledger.lines import LINES_PER_ROW_MAX, LineText
+from tenants.ledger.lines import LINE_BYTES_MAX, LINES_PER_ROW_MAX, LineText, text_of
 from tenants.ledger.reads import LINES_WAITING_MAX, ReadLines
+from tenants.records.codec import AuditRow, actor_row, spelled
 from tenants.store import AgencyStore, Change
 from tests.tenants.keys.key_samples import random_agency_keys
 from tests.tenants.ledger.ledger_samples import a_line
@@ -147,3 +154,41 @@ async def test_a_store_keeps_lines_about_reads_and_lines_by_themselves(stores: S
     kept = AgencyStore(again, random_agency_keys(), AGENCY_ID)
     found = await kept.audit_lines(None, 9)
     assert sorted(line.id for line in found) == [a_line(number).id for number in range(1, 7)]
+
+
+def a_row(*texts: str, names: tuple[str, ...]) -> AuditRow:
+    """Return a row of whatever texts."""
+    actor_id, display_name, action, subject, consumer, purpose, request_id, source_ip = texts
+    return AuditRow(
+        at=datetime(2026, 11, 22, 12, 30, 1, 999_999, tzinfo=UTC),
+        actor=actor_row(actor_id, PrincipalKind.COUNSELOR, display_name),
+        action=action,
+        subject=subject,
+        consumers=(consumer,),
+        purpose=purpose,
+        fields=spelled(names),
+        outcome=AuditOutcome.REFUSED,
+        request_id=request_id,
+        source_ip=source_ip,
+    )
+
+
+@given(st.lists(st.text(max_size=60), min_size=8, max_size=8), st.integers(0, 60))
+@example(["\x01" * 37, *["\x01" * 37] * 7], 36)
+@example(['"' * 300, *[""] * 7], 36)
+@example(["\U0001f600" * 300, *[""] * 7], 36)
+def test_a_short_row_fits_whatever_its_texts_are(texts: list[str], names: int) -> None:
+    """What is spelled later, when nobody can be refused any more, is never too long."""
+    row = a_row(*texts, names=tuple(f"Application.{number:020}" for number in range(names)))
+
+    if row.is_short():
+        assert len(msgspec.json.encode(text_of(row).text.decode())) <= LINE_BYTES_MAX
+
+
+async def test_a_row_that_may_be_too_long_is_refused_at_once(reads: ReadLines, disk: Disk) -> None:
+    """A line that no bundle could hold is refused with its read, and not met when it is written."""
+    with pytest.raises(TooLarge):
+        reads.add(a_row(*["x" * 600] * 8, names=()))
+    reads.add(a_row(*["x"] * 8, names=("Consumer.name",)))
+    await reads.flush()
+    assert len(disk.ids) == 1
