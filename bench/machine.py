@@ -72,6 +72,13 @@ def cpu_seconds(pids: list[int]) -> float:
     return ticks / _TICKS_PER_SECOND
 
 
+def loop_seconds(pid: int) -> float:
+    """Return the user and system time of a process's first thread, which runs its event loop."""
+    stat = (_PROC / str(pid) / "task" / str(pid) / "stat").read_text()
+    fields = stat.rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
+
+
 def memory_mb(pids: list[int]) -> list[float]:
     """Return the resident memory of each process."""
     return [

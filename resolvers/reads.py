@@ -5,7 +5,7 @@ leaves. A note says whose data and which fields, never a value. Fields have a bi
 noting one of a thousand costs an addition, and what was read alike falls into one line by itself.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from domain.access import AccessGrant
@@ -223,14 +223,18 @@ class Reads:
                 groups.setdefault((fields, purpose), []).append(owners_of[whose][0])
         return groups
 
-    def _purpose(self, owners: Iterable[str]) -> str | None:
-        """Return the reasons of all grants that open these owners' data.
+    def _purpose(self, owners: Sequence[str]) -> str | None:
+        """Return the reasons of all grants that open one consumer's data, which is these owners'.
 
         None where there is none: consumers read their own, machines within their scopes.
         """
         found: dict[str, None] = {}
-        for owner in owners:
-            found |= self._reasons_of(owner)
+        over, *others = self._reasons
+        if not others and over in owners:  # nearly always; nothing else can open any of them
+            found = self._reasons[over]
+        else:
+            for owner in owners:
+                found |= self._reasons_of(owner)
         reasons = list(found)
         if len(reasons) > REASONS_NAMED_MAX:
             reasons[REASONS_NAMED_MAX:] = [f"{len(reasons) - REASONS_NAMED_MAX} more"]

@@ -238,7 +238,7 @@ class AuditRow(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True,
         texts = len(self.actor.id) + len(self.actor.display_name) + len(self.action)
         texts += len(self.subject or "") + sum(map(len, self.consumers)) + len(self.purpose or "")
         texts += len(self.request_id) + len(self.source_ip or "")
-        return texts <= SHORT_CHARACTERS and len(bytes(self.fields)) <= SHORT_FIELDS_BYTES
+        return texts <= SHORT_CHARACTERS and len(memoryview(self.fields)) <= SHORT_FIELDS_BYTES
 
 
 def actor_row(actor_id: str, kind: PrincipalKind, display_name: str) -> ActorRow:
