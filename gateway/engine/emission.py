@@ -259,18 +259,24 @@ class _Writer:
         if as_is is not None:
             self._names.update(as_is.names)
             self.line(depth, f"if not ({as_is.check.format(v=value)}):")
-            self.line(depth + 1, f"{value} = {closer}({value})")
+            self._closer(depth + 1, value, closer, nullable=nullable)
         elif check is not None:
             self.line(depth, f"if {check.format(v=value)}:")
-            self.line(depth + 1, f"{value} = {closer}({value})")
+            self._closer(depth + 1, value, closer, nullable=nullable)
         elif known is not None:
             cls, names = self._name("cls", known[0]), self._name("names", known[1])
             self.line(depth, f"if {value}.__class__ is {cls}:")
-            self.line(depth + 1, f"{value} = {names}[{value}]")
+            self.line(depth + 1, f"{value} = {names}[{value}._value_]")
             self.line(depth, "else:")
             self.line(depth + 1, f"{value} = {closer}({value})")
         else:
             self.line(depth, f"{value} = {closer}({value})")
+
+    def _closer(self, depth: int, value: str, closer: str, *, nullable: bool) -> None:
+        """Write a closer look at a value; a null that may be there needs none."""
+        if nullable:
+            self.line(depth, f"if {value} is not None:")
+        self.line(depth + nullable, f"{value} = {closer}({value})")
 
     def _struct(self, selection: Selection) -> str:
         slots = [slot_of(number) for number in range(len(selection.entries))]
@@ -314,14 +320,19 @@ def _read(source: str, path: str) -> str:
     return ".".join([source, *names])
 
 
-def _enum_names(leaf: GraphQLLeafType) -> tuple[type, dict[Any, str]] | None:
-    """Return the class of an enum's values, and what each is called; None for other types."""
+def _enum_names(leaf: GraphQLLeafType) -> tuple[type, dict[str, str]] | None:
+    """Return the class of an enum's members, and what each is called, by the text of its value.
+
+    None for other types. The text is looked up because a member's own hash is made in Python.
+    """
     if not isinstance(leaf, GraphQLEnumType):
         return None
     cls = getattr(leaf, "wrapped_cls", None)
     if not (isinstance(cls, type) and issubclass(cls, enum.Enum)):
         return None
-    return cls, {member: leaf.coerce_output_value(member) for member in cls}
+    if not all(isinstance(member.value, str) for member in cls):
+        return None
+    return cls, {member.value: leaf.coerce_output_value(member) for member in cls}
 
 
 assert math.inf - math.inf != 0.0  # what the check of Float relies on  # nosec B101
