@@ -1,6 +1,7 @@
 """How old the keys and secrets of an installation are, for `almoner doctor` and the metrics."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -118,18 +119,29 @@ class AgeGauges:
             multiprocess_mode="livemostrecent",
         )
 
+        self._shown: set[tuple[Gauge, tuple[str, ...]]] = set()
+
     def show(self, aged: list[Aged], at: datetime) -> None:
-        """Show these and no others."""
-        self._ages.clear()
-        self._left.clear()
-        oldest: dict[tuple[str, str], float] = {}
+        """Show these; what was shown and is gone has no number any more.
+
+        Gauges that several processes share cannot be taken back.
+        """
+        oldest: dict[tuple[str, ...], float] = {}
+        left: dict[tuple[str, ...], float] = {}
         for item in aged:
             key = (item.kind, item.agency or NO_AGENCY)
             oldest[key] = max(oldest.get(key, 0.0), item.days(at))
             if item.ends is not None:
-                self._left.labels(item.name).set((item.ends - at).total_seconds() / 86_400)
-        for labels, days in oldest.items():
-            self._ages.labels(*labels).set(days)
+                left[(item.name,)] = (item.ends - at).total_seconds() / 86_400
+        values = {
+            **{(self._ages, labels): days for labels, days in oldest.items()},
+            **{(self._left, labels): days for labels, days in left.items()},
+        }
+        for gauge, labels in self._shown - values.keys():
+            gauge.labels(*labels).set(math.nan)
+        for (gauge, labels), days in values.items():
+            gauge.labels(*labels).set(days)
+        self._shown |= values.keys()
 
 
 @asynccontextmanager

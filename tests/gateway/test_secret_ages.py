@@ -68,7 +68,7 @@ async def test_secrets_by_reference_and_certificates_have_an_age(tmp_path: Path)
 
 
 def test_the_gauges_show_the_oldest_of_each_kind() -> None:
-    """One number for each kind and agency; what is gone is shown no longer."""
+    """One number for each kind and agency; what is gone has none any more."""
     registry = CollectorRegistry()
     gauges = AgeGauges(registry)
     keys = [
@@ -90,7 +90,8 @@ def test_the_gauges_show_the_oldest_of_each_kind() -> None:
     gauges.show(keys[:1], NOW)
     shown = exposition(registry).decode()
     assert 'kind="api_key"} 5.0' in shown
-    assert "tls_certificate_file" not in shown
+    assert 'almoner_certificate_days_left{setting="tls_certificate_file"} NaN' in shown
+    assert 'almoner_secret_age_days{agency="none",kind="certificate"} NaN' in shown
 
 
 async def test_ages_are_measured_while_the_gateway_runs(tmp_path: Path) -> None:
