@@ -42,13 +42,14 @@ class Supervised(Protocol[T]):
     def settled(self, outcome: T | Exception) -> None:
         """Hear once what came of it.
 
-        That is what the work has given; or DeadlineExceeded where it took too long, OutcomeUnknown
-        where a mutation did, and ClientLeft where the client went away first, or the process ends.
+        That is what the work has given or raised; or DeadlineExceeded where it took too long,
+        OutcomeUnknown where a mutation did, and ClientLeft where the client went away first, or the
+        process ends.
         """
         ...
 
-    def unheard(self, outcome: T) -> None:
-        """Hear what work has given after all, for which nobody waited any more."""
+    def unheard(self, outcome: T | Exception) -> None:
+        """Hear what came of work after all, for which nobody waited any more."""
         ...
 
     def abandoned(self) -> None:
@@ -76,7 +77,7 @@ class InFlight:
 
     def discard(self, attempt: "Attempt[Any]") -> None:
         """Forget an attempt whose task has ended."""
-        del self._attempts[attempt]
+        self._attempts.pop(attempt, None)
 
     async def drain(self, seconds: float) -> int:
         """Wait for the tasks to end, and return how many had to be cancelled."""
@@ -101,10 +102,7 @@ class InFlight:
 
 
 class Attempt(Generic[T]):
-    """The work on one request, in a task of its own, and what ends it early.
-
-    Whatever the work raises is its own task's: it is to give errors as what came of it.
-    """
+    """The work on one request, in a task of its own, and what ends it early."""
 
     __slots__ = (
         "_for",
@@ -151,11 +149,14 @@ class Attempt(Generic[T]):
             self._listener = loop.create_task(self._listen())
 
     async def _run(self) -> None:
+        outcome: T | Exception
         try:
             outcome = await self._for.run()
         except asyncio.CancelledError:
             self._give_up(ClientLeft())
             raise
+        except Exception as error:  # noqa: BLE001 -- whoever waits is told
+            outcome = error
         finally:
             self._in_flight.discard(self)
         if self._settled:
@@ -189,13 +190,20 @@ class Attempt(Generic[T]):
 
     def _end_task(self) -> None:
         if not self._for.shielded:
+            # A task that has not begun yet ends without a word of its own.
+            self.task.add_done_callback(lambda _: self._in_flight.discard(self))
             self.task.cancel()
 
 
 async def awaited(begin: Callable[[Callable[[T], None]], Attempt[T] | None]) -> T:
     """Return what `begin` has told; where the caller is cancelled, the attempt is abandoned."""
     told: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-    attempt = begin(told.set_result)
+
+    def tell(outcome: T) -> None:
+        if not told.done():  # cancelled, in the very turn in which it is told
+            told.set_result(outcome)
+
+    attempt = begin(tell)
     try:
         return await told
     except asyncio.CancelledError:

@@ -76,10 +76,11 @@ class Exchange:
         """Hear what came of it: the stages' own reply, or why it was not waited for."""
         self.endpoint.settle(self, outcome)
 
-    def unheard(self, outcome: Reply) -> None:
+    def unheard(self, outcome: Reply | Exception) -> None:
         """Log how a change ended that nobody waited for any more."""
+        reply = _reply_to_error(self, outcome) if isinstance(outcome, Exception) else outcome
         log = structlog.get_logger("almoner").bind(request_id=self.id, agency=self.agency)
-        log.warning("ended after its answer", codes=sorted(set(outcome.codes)))
+        log.warning("ended after its answer", codes=sorted(set(reply.codes)))
         for failure in self.failures:
             log.error("internal error", raised=stack_of(failure))
 
@@ -153,11 +154,13 @@ class GraphQLEndpoint:
         self._metrics.in_flight.now -= 1
         exchange.clock.stop_timing()
         reply = _reply_to_error(exchange, outcome) if isinstance(outcome, Exception) else outcome
-        self._observe(exchange, reply)
-        if self._config.server_timing:
-            timing = (b"server-timing", exchange.clock.server_timing().encode())
-            reply = with_headers(reply, (timing,))
-        exchange.tell(reply)
+        try:
+            self._observe(exchange, reply)
+        finally:  # a line that cannot be written keeps no answer back
+            if self._config.server_timing:
+                timing = (b"server-timing", exchange.clock.server_timing().encode())
+                reply = with_headers(reply, (timing,))
+            exchange.tell(reply)
 
     def abandon(self) -> None:
         """Count a request that the server has given up as no longer being answered."""

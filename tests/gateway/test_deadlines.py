@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -252,3 +253,48 @@ async def test_many_attempts_are_watched_and_none_is_forgotten() -> None:
     assert all(isinstance(one, ClientLeft) for one in outcomes[-20:])
     assert await in_flight.drain(1) == 0
     assert len(in_flight) == 0
+
+
+async def test_a_request_that_is_cancelled_at_once_is_forgotten() -> None:
+    """An attempt that is given up before its task has begun is not in flight for ever."""
+
+    async def work() -> None:
+        raise AssertionError
+
+    tried = Tried(work, never)
+    Attempt(tried, tried.in_flight, seconds=5).abandon()
+    await asyncio.sleep(0.01)
+
+    assert len(tried.in_flight) == 0
+    assert tried.heard == ["abandoned"]
+
+
+async def test_an_answer_to_who_has_just_been_cancelled_is_dropped() -> None:
+    """What is told in the very turn of a cancellation disturbs nobody."""
+    unhandled: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, facts: unhandled.append(facts))
+
+    async def work() -> str:
+        return "done"
+
+    tried = Tried(work, never)
+    task = asyncio.create_task(tried.outcome())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await asyncio.sleep(0.01)
+    gc.collect()
+
+    assert (len(tried.in_flight), unhandled) == (0, [])
+
+
+async def test_whatever_work_raises_is_told() -> None:
+    """An error that nobody foresaw ends the wait; nobody hangs until the deadline."""
+
+    async def work() -> None:
+        raise LookupError
+
+    tried = Tried(work, never)
+
+    assert isinstance(await tried.outcome(), LookupError)
+    assert len(tried.in_flight) == 0
