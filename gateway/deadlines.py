@@ -145,7 +145,7 @@ class Attempt(Generic[T]):
         """Wait for the deadline, and meanwhile for the client to leave."""
         if self._timer is None and not self._settled:
             loop = asyncio.get_running_loop()
-            self._timer = loop.call_at(self.began + self._seconds, self._late)
+            self._timer = loop.call_at(self.began + self._seconds, self.expire)
             self._listener = loop.create_task(self._listen())
 
     async def _run(self) -> None:
@@ -165,7 +165,8 @@ class Attempt(Generic[T]):
             self._stop_waiting()
             self._for.settled(outcome)
 
-    def _late(self) -> None:
+    def expire(self) -> None:
+        """End it as its deadline does."""
         shielded = self._for.shielded
         self._give_up(OutcomeUnknown(STILL_RUNNING) if shielded else DeadlineExceeded())
 

@@ -13,10 +13,11 @@ import structlog
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+from gateway.deadlines import Attempt
 from gateway.errors import stack_of
 from gateway.front import PATH, Front
 from gateway.headers import HeaderFields
-from gateway.http import too_large
+from gateway.http import ClientLeft, too_large
 from gateway.protocol import BoundedProtocol
 from gateway.replies import CLIENT_LEFT, Reply, header_lines
 
@@ -57,7 +58,9 @@ class DirectRequest:
         self.response_complete = False
 
     async def body(self, bytes_max: int) -> bytes:
-        """Return the body. Raises Refused where it is larger."""
+        """Return the body. Raises Refused where it is larger, and ClientLeft."""
+        if self.disconnected:
+            raise ClientLeft
         if len(self._body) > bytes_max:
             raise too_large(bytes_max)
         return self._body
@@ -85,6 +88,8 @@ class DirectProtocol(BoundedProtocol):
     front: Front
     proxies: ProxyHeadersMiddleware | None = None
     _request: DirectRequest | None = None
+    _attempt: Attempt[Reply] | None = None
+    _fields: list[tuple[bytes, bytes]] = []  # noqa: RUF012 -- replaced, and never added to
     _body: list[bytes] | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -114,7 +119,9 @@ class DirectProtocol(BoundedProtocol):
 
     def on_headers_complete(self) -> None:
         """Find out which way the request goes."""
-        if self._goes_directly():
+        # What comes behind a chunked body is no header of the request.
+        self._fields, self.headers = self.headers, []
+        if self.transport.is_closing() or self._goes_directly():
             self.head_came()
             self._body = []
         else:
@@ -134,7 +141,9 @@ class DirectProtocol(BoundedProtocol):
             return
         begun, self._body = self._body, None
         self.request_came()
-        headers = HeaderFields(self.headers)
+        if self.transport.is_closing():
+            return  # nobody would hear the answer to what came behind the last one
+        headers = HeaderFields(self._fields)
         self._request = request = DirectRequest(
             headers,
             begun[0] if len(begun) == 1 else b"".join(begun),
@@ -142,7 +151,18 @@ class DirectProtocol(BoundedProtocol):
             keep_alive=self.parser.should_keep_alive(),
         )
         self.cycle = request  # type: ignore[assignment] # as much of a cycle as uvicorn looks at
-        self.front.begin(request, partial(self._answer, request))
+        self._attempt = self.front.begin(request, partial(self._answer, request))
+
+    def give_up(self) -> None:
+        """End what is still being answered, as its deadline would."""
+        if self._attempt is not None:
+            self._attempt.expire()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP; a request before it that has not begun yet is not begun."""
+        if self._request is not None:
+            self._request.disconnected = True
+        super().send_400_response(msg)
 
     def let_go(self) -> None:
         """Have the answers that are being made ask their client to let the connection go."""
@@ -166,10 +186,10 @@ class DirectProtocol(BoundedProtocol):
         return cycle is not None and not cycle.response_complete
 
     def _pass_on(self) -> None:
-        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        url, expects = self.url, self.expect_100_continue
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expects
-        self.headers.extend(headers)
+        self.headers.extend(self._fields)
         super().on_headers_complete()
 
     def _client(self, headers: HeaderFields) -> str | None:

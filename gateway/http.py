@@ -162,13 +162,14 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     variables: Mapping[str, object] = {}
 
 
-class _Plain(msgspec.Struct):
-    """The members of a request that brings a document."""
+class _Plain(msgspec.Struct, forbid_unknown_fields=True):
+    """The members of a request that brings a document; what msgspec skips it does not look at."""
 
     query: str
     operationName: str | None = None  # noqa: N815 -- JSON's name
     variables: dict[str, object] | None = None
     extensions: dict[str, object] | None = None
+    documentId: str | None = None  # noqa: N815
 
 
 async def read_request(request: Request, limits: Limits) -> Asked:

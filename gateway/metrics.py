@@ -6,7 +6,7 @@ Labels hold outcomes, codes, stages, vendors and agencies' slugs: never a person
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -205,7 +205,8 @@ async def handing_on(metrics: Metrics) -> AsyncIterator[None]:
     async def hand_on() -> None:
         while True:
             await asyncio.sleep(HANDED_ON_EACH_SECONDS)
-            metrics.tallies.hand_on()
+            with suppress(OSError):  # of a full disk: what is not handed on yet is, later
+                metrics.tallies.hand_on()
 
     task = asyncio.create_task(hand_on(), name="counts handed on")
     try:

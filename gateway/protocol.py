@@ -67,6 +67,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Pass the request on; its body is the stages' affair."""
         self.head_came()
         super().on_headers_complete()
+        self.headers = []  # what comes behind a chunked body is no header of the request
         if self.drain.begun:
             self.cycle.keep_alive = False
 
@@ -95,6 +96,9 @@ class BoundedProtocol(HttpToolsProtocol):
         for cycle in (self.cycle, *(waiting for waiting, _ in self.pipeline)):
             if cycle is not None:
                 cycle.keep_alive = False
+
+    def give_up(self) -> None:
+        """End what is still being answered: the time for draining is over."""
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP in the shape of every other refusal, and close."""

@@ -280,3 +280,6 @@ class _Uvicorn(uvicorn.Server):
         if self.server_state.connections:
             await asyncio.sleep(_SETTLE_SECONDS)  # what they sent by now is read
         await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            assert isinstance(connection, BoundedProtocol)
+            connection.give_up()

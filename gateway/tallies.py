@@ -24,9 +24,10 @@ class CounterTally:
 
     def hand_on(self) -> None:
         """Add what was counted to the counter."""
-        count, self.count = self.count, 0
+        count = self.count
         if count:
             self._counter.inc(count)
+            self.count -= count
 
 
 class HistogramTally:

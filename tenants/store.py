@@ -102,10 +102,7 @@ class AgencyStore:
         self._sealer.use_keys(keys)
 
     def recall(self, record_type: type[R], global_id: str) -> R | None:
-        """Return the record where its row was read since any record was changed; None says nothing.
-
-        What may not stay in memory decoded is decoded anew.
-        """
+        """Return the record where its row is at hand as it is now; None says nothing."""
         row = self.recalled((record_type, global_id))
         return None if row is None else self._record(record_type, row)
 
@@ -362,7 +359,8 @@ class AgencyStore:
         self._ledger.wake()
 
     def _remember(self, key: Hashable, epoch: int | None, value: object) -> None:
-        if epoch is None or (isinstance(value, Row) and len(value.body) > DECODED_BODY_BYTES_MAX):
+        is_large = isinstance(value, Row) and len(value.body) > DECODED_BODY_BYTES_MAX
+        if epoch is None or value is None or is_large:
             return
         self._remembered[key] = (epoch, value)
         if len(self._remembered) > REMEMBERED_MAX:

@@ -1,7 +1,8 @@
 """What has been looked at in this turn of the event loop need not be looked at again.
 
-Nothing that was awaited can have happened since: who waits for a commit, ours or another process's,
-goes on in a later turn than the one in which it was told of.
+Nothing that a task has awaited can have happened since: who waits for a commit, ours or another
+process's, goes on in a later turn than the one in which it was told of. It holds for tasks alone:
+uvloop calls a protocol before it ends the turn, so whatever a protocol begins, it begins as a task.
 """
 
 import asyncio

@@ -5,12 +5,15 @@ refused, and with them the reads that they are about.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from domain.audit import AuditLine
 from domain.errors import StoreUnavailable
 from tenants.ledger.lines import LineText, in_rows, text_of, texts_of
 from tenants.records.codec import AuditRow
+
+_log = logging.getLogger("almoner.ledger")
 
 FLUSH_SECONDS = 0.05
 RETRY_SECONDS = 0.5
@@ -50,6 +53,12 @@ class ReadLines:
         What comes meanwhile waits for the next time: under load, writing would never end, and each
         write would be one of few lines.
         """
+        writing = asyncio.get_running_loop().create_task(self._write_waiting())
+        writing.add_done_callback(_retrieve)
+        # Whoever gives up waiting must not leave lines that are written among those that wait.
+        await asyncio.shield(writing)
+
+    async def _write_waiting(self) -> None:
         async with self._writing:
             self._waiting[:] = texts = [
                 one if isinstance(one, LineText) else text_of(one) for one in self._waiting
@@ -82,6 +91,15 @@ class ReadLines:
                 await self.flush()
             except StoreUnavailable:
                 self._failing = True
+            except Exception as error:  # noqa: BLE001 -- no line is given up for any
+                _log.error("lines of reads are not written: %s", type(error).__name__)
+                self._failing = True
             else:
                 self._failing = False
         self._task = None
+
+
+def _retrieve(task: asyncio.Task[None]) -> None:
+    """Have an error that nobody waits for any more not be called unheard: lines wait on."""
+    if not task.cancelled():
+        task.exception()

@@ -231,14 +231,20 @@ class AuditRow(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True,
     source_ip: str | None = None
 
     def is_short(self) -> bool:
-        """Say whether it fits into any bundle, however its texts are spelled there.
+        """Say whether it can be written, and fits into any bundle however it is spelled there.
 
         A character takes seven bytes at most: a control character within JSON within JSON.
         """
-        texts = len(self.actor.id) + len(self.actor.display_name) + len(self.action)
-        texts += len(self.subject or "") + sum(map(len, self.consumers)) + len(self.purpose or "")
-        texts += len(self.request_id) + len(self.source_ip or "")
-        return texts <= SHORT_CHARACTERS and len(memoryview(self.fields)) <= SHORT_FIELDS_BYTES
+        actor = self.actor
+        subject, purpose, source_ip = self.subject or "", self.purpose or "", self.source_ip or ""
+        own = (actor.id, actor.display_name, self.action, subject, purpose, source_ip)
+        texts = "".join((*own, self.request_id, *self.consumers))
+        if len(texts) > SHORT_CHARACTERS or len(memoryview(self.fields)) > SHORT_FIELDS_BYTES:
+            return False
+        try:
+            return texts.isascii() or bool(texts.encode())
+        except UnicodeEncodeError:
+            return False
 
 
 def actor_row(actor_id: str, kind: PrincipalKind, display_name: str) -> ActorRow:

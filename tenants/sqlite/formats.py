@@ -42,7 +42,7 @@ FORMATS: Formats = (
     ),
     # Whoever changes a record moves the token, in the same transaction: also a process of before,
     # for triggers are the file's own. The ledger's rows are left out, which change all the time.
-    # A random token never comes back, whatever is rolled back or restored.
+    # A random token never comes back, whatever is rolled back, but with the records of its time.
     (
         "CREATE TABLE changed (token INTEGER NOT NULL) STRICT",
         "INSERT INTO changed VALUES (random())",

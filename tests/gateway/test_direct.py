@@ -15,7 +15,7 @@ from gateway.deadlines import Attempt
 from gateway.direct import DirectProtocol, DirectRequest
 from gateway.errors import Refused
 from gateway.health import Drain
-from gateway.http import Request
+from gateway.http import ClientLeft, Request
 from gateway.protocol import bounded
 from gateway.replies import Reply
 
@@ -235,3 +235,52 @@ async def test_a_body_beyond_the_limit_is_refused() -> None:
         with pytest.raises(Refused) as refused:
             await request.body(1)
         assert refused.value.status == 413
+
+
+TRAILED = (
+    f"{HEAD}Transfer-Encoding: chunked\r\nTrailer: Authorization\r\n\r\n"
+    "2\r\n{}\r\n0\r\nAuthorization: stolen\r\nX-Forwarded-For: 6.6.6.6\r\n\r\n"
+).encode()
+
+
+async def test_what_comes_behind_a_body_is_no_header() -> None:
+    """A trailer brings neither a credential nor an address, whichever way its request goes."""
+    front = Front()
+    async with connected(front) as (connection, _):
+        connection.data_received(TRAILED)
+        request = front.asked[0][0]
+
+        assert await request.body(10) == b"{}"
+        assert request.headers.get(b"transfer-encoding") == "chunked"
+        assert b"authorization" not in request.headers
+        assert b"x-forwarded-for" not in request.headers
+
+
+async def test_nothing_is_begun_behind_an_answer_that_closes() -> None:
+    """Once an answer has closed its connection, what came behind it is not carried out."""
+    front = Front()
+
+    def refuse(request: Request, tell: Any) -> None:
+        request.answer_headers = ()
+        front.asked.append((request, tell))
+        tell(Reply(status=400, headers=((b"connection", b"close"),)))
+
+    front.begin = refuse  # type: ignore[method-assign] # answers at once
+    async with connected(front) as (connection, wire):
+        connection.data_received(post("1") + post("2") + post("3", "Expect: 100-continue"))
+        await turns()
+
+        assert (len(front.asked), front.by_asgi, len(wire.writes)) == (1, [], 1)
+
+
+async def test_a_request_before_garbage_is_not_begun() -> None:
+    """Who sends what is no HTTP behind a request learns that; the request is not carried out."""
+    front = Front()
+    async with connected(front) as (connection, wire):
+        connection.data_received(post("{}") + b"garbage\r\n\r\n")
+
+        with pytest.raises(ClientLeft):
+            await front.asked[0][0].body(10)
+        front.answer(0, Reply(status=200, body=b"{}"))
+        assert len(wire.writes) == 1
+        assert wire.writes[0].startswith(b"HTTP/1.1 400")

@@ -325,3 +325,30 @@ async def test_readiness_ends_when_draining_begins(world: World) -> None:
 
     assert (ready.status_code, ready.json()) == (503, {"status": "draining"})
     assert (live.status_code, live.json()) == (200, {"status": "live"})
+
+
+async def test_a_credential_behind_the_body_is_none(server: Server) -> None:
+    """A trailer of a chunked body is no header, however many packets it comes in."""
+    head = (
+        "POST /graphql HTTP/1.1\r\nHost: gateway.test\r\nContent-Type: application/json\r\n"
+        "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    )
+    body = json.dumps({"query": "{ hello }"})
+    trailer = f"{len(body):x}\r\n{body}\r\n0\r\nAuthorization: {COUNSELOR}\r\n\r\n"
+
+    came = await talk(server, (head + trailer).encode())
+
+    assert status_of(came) == 401
+
+
+async def test_what_still_runs_when_the_drain_is_over_is_answered(world: World) -> None:
+    """A query that outlasts the time for draining is ended and its client told, without a hang."""
+    began = time.monotonic()
+    async with running(world, drain_seconds=1, limits__deadline_seconds=20) as server:
+        asking = asyncio.create_task(talk(server, request_bytes("{ wait }"), read_seconds=15))
+        await until(lambda: bool(world.begun))
+    came = await asking
+
+    assert world.cancelled == ["query"]
+    assert status_of(came) in (200, 500)
+    assert time.monotonic() - began < 6

@@ -88,6 +88,7 @@ async def test_writing_ends_while_lines_keep_coming(reads: ReadLines, disk: Disk
     """What comes while a row is written waits for the next time, with all that comes with it."""
     reads.add(a_line(0))
     writing = asyncio.create_task(reads.flush())
+    await asyncio.sleep(0)
     for number in range(1, 6):
         await asyncio.sleep(0)
         reads.add(a_line(number))
@@ -192,3 +193,58 @@ async def test_a_row_that_may_be_too_long_is_refused_at_once(reads: ReadLines, d
     reads.add(a_row(*["x"] * 8, names=("Consumer.name",)))
     await reads.flush()
     assert len(disk.ids) == 1
+
+
+async def test_what_cannot_be_written_is_refused_with_its_read(
+    reads: ReadLines, disk: Disk
+) -> None:
+    """A text that is no Unicode is met when the line is taken, and never when it is written."""
+    with pytest.raises(UnicodeEncodeError):
+        reads.add(a_row("\ud800", *["x"] * 7, names=()))
+    reads.add(a_row(*["\u00e9"] * 8, names=()))
+    await reads.flush()
+    assert len(disk.ids) == 1
+
+
+async def test_an_error_that_nobody_foresaw_loses_no_line() -> None:
+    """While it lasts no line is taken; then all are written, once each."""
+    written: list[str] = []
+    broken = [True]
+
+    async def write(row: Sequence[LineText]) -> None:
+        await asyncio.sleep(0)
+        if broken[0]:
+            raise LookupError
+        written.extend(line.id for line in row)
+
+    reads = ReadLines(write)
+    reads.add(a_line(1))
+    await asyncio.sleep(0.1)
+    with pytest.raises(StoreUnavailable):
+        reads.add(a_line(2))
+    broken[0] = False
+    await asyncio.sleep(0.6)
+    reads.add(a_line(3))
+    await reads.aclose()
+
+    assert written == [a_line(1).id, a_line(3).id]
+
+
+async def test_a_flush_that_is_given_up_writes_no_line_twice() -> None:
+    """Who waits for a flush may be cancelled; what it writes is not among what waits then."""
+    written: list[str] = []
+
+    async def write(row: Sequence[LineText]) -> None:
+        written.extend(line.id for line in row)
+        await asyncio.sleep(0.02)
+
+    reads = ReadLines(write)
+    reads.add(a_line(1))
+    flushing = asyncio.create_task(reads.flush())
+    await asyncio.sleep(0.01)
+    flushing.cancel()
+    await asyncio.gather(flushing, return_exceptions=True)
+    reads.add(a_line(2))
+    await reads.aclose()
+
+    assert written == [a_line(1).id, a_line(2).id]
