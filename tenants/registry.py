@@ -109,6 +109,7 @@ class StoreRegistry:
         self._clock = clock
         self._open: OrderedDict[str, _Open] = OrderedDict()  # least recently used first
         self._opening: dict[str, asyncio.Task[None]] = {}
+        self._closing: set[asyncio.Task[None]] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._shares = 0
         self._closed = False
@@ -204,6 +205,8 @@ class StoreRegistry:
             await asyncio.wait([task])
         while self._open:
             await self._close(self._open.popitem()[1])
+        if self._closing:
+            await asyncio.wait(set(self._closing))
 
     def backlog(self) -> Backlog:
         """Return what waits for the ledgers of the stores that are open."""
@@ -311,6 +314,13 @@ class StoreRegistry:
             await self._close(self._open.pop(agency_id))
 
     async def _close(self, entry: _Open) -> None:
+        """Close a store, to the end even where whoever asked for it is cancelled."""
+        closing = asyncio.create_task(self._close_now(entry))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+        await asyncio.shield(closing)
+
+    async def _close_now(self, entry: _Open) -> None:
         # Closing is all that is left to do with it: no step's failure keeps it from the next one.
         for step in (entry.store.flush_reads, entry.sequencer.aclose, entry.store.aclose):
             await _guarded(step, entry.store.agency_id)

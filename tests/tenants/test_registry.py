@@ -467,6 +467,29 @@ async def test_closing_closes_every_store_whatever_one_does(
     assert [await is_open(store) for store in stores] == [False] * 3
 
 
+async def test_a_store_that_is_being_closed_is_closed_to_the_end(
+    registry: StoreRegistry, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who closes a store may be cancelled in the midst of it; the registry waits for its end."""
+    (harbor,) = await provision(registry, keys, "harbor")
+    store = await registry.open(harbor)
+    flush = store.flush_reads
+
+    async def slow() -> None:
+        await asyncio.sleep(0.1)
+        await flush()
+
+    monkeypatch.setattr(store, "flush_reads", slow)
+    closing = asyncio.create_task(registry.close(harbor.id))
+    await asyncio.sleep(0.02)
+    closing.cancel()
+    await asyncio.gather(closing, return_exceptions=True)
+    assert await is_open(store)
+
+    await registry.aclose()
+    assert not await is_open(store)
+
+
 async def test_what_waits_is_counted_over_all_open_stores(
     registry: StoreRegistry, keys: Keys
 ) -> None:
