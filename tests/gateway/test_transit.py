@@ -17,7 +17,7 @@ from gateway.server import Server, gateway_server
 from gateway.settings import CannotStart
 from integrations.tls import client_tls_context
 from integrations.transunion.certificates import CertificateFiles, ensure_certificates
-from tests.gateway.small_gateway import World, small_app, small_config
+from tests.gateway.small_gateway import COUNSELOR, World, small_app, small_config
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - it is what is refused
 
@@ -80,9 +80,17 @@ def certificates(tmp_path: Path) -> CertificateFiles:
 
 
 @asynccontextmanager
-async def serving(world: World, certificate: Path, key: Path) -> AsyncIterator[Server]:
+async def serving(
+    world: World, certificate: Path, key: Path, http_protocol: str = "asgi"
+) -> AsyncIterator[Server]:
     """Serve the small gateway with TLS of its own."""
-    config = small_config("serve", linger_ms=0, tls_certificate_file=certificate, tls_key_file=key)
+    config = small_config(
+        "serve",
+        linger_ms=0,
+        tls_certificate_file=certificate,
+        tls_key_file=key,
+        http_protocol=http_protocol,
+    )
     async with gateway_server(small_app(world, config), bind("127.0.0.1", 0), config) as server:
         yield server
 
@@ -147,3 +155,23 @@ async def test_a_certificate_that_cannot_be_used_is_told_at_the_start(
         with pytest.raises(CannotStart, match=r"no file|no certificate with its key"):
             async with serving(world, certificate, key):
                 pass
+
+
+@pytest.mark.parametrize("http_protocol", ["asgi", "direct"])
+async def test_requests_are_answered_over_tls(
+    world: World, certificates: CertificateFiles, http_protocol: str
+) -> None:
+    """Either way takes requests over TLS, several on one connection."""
+    files = certificates
+    async with (
+        serving(world, files.server_certificate, files.server_key, http_protocol) as server,
+        httpx.AsyncClient(
+            verify=client_tls_context(files.ca_certificate),
+            trust_env=False,
+            headers={"Authorization": COUNSELOR},
+        ) as client,
+    ):
+        address = f"https://localhost:{server.port}/graphql"
+        for _ in range(3):
+            answer = await client.post(address, json={"query": "{ hello }"})
+            assert answer.json() == {"data": {"hello": "hello world"}}
