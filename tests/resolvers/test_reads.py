@@ -448,8 +448,10 @@ async def test_other_reads_do_not_wait_for_the_disk(
     """The line of any other read is taken when the answer leaves, and written a moment later."""
     document = f"query ($id: ID!) {{ node(id: $id) {{ ... on {type_name} {{ {field} }} }} }}"
     asked = (things.counselor, document, {"id": things.ids[type_name]})
+    world.backend.going.clear()
     assert await _lines_of(world, *asked, flush=False) == []
     before = len(await world.audit())
+    world.backend.going.set()
     await world.store.flush_reads()
     assert len(await world.audit()) == before + 1
 

@@ -1,5 +1,6 @@
 """One agency on a real store and a real directory, asked through the schema as each principal."""
 
+import asyncio
 import functools
 import itertools
 import json
@@ -112,6 +113,8 @@ class CountingBackend:
         self._backend = backend
         self.calls: Counter[str] = Counter()
         self.failing: list[BaseException | None] = []
+        self.going = asyncio.Event()
+        self.going.set()
 
     @property
     def reads(self) -> Counter[str]:
@@ -130,8 +133,12 @@ class CountingBackend:
         return counted
 
     async def commit(self, unit: Any, *, at: datetime) -> None:
-        """Commit, or raise what stands first in `failing`; None there lets one commit pass."""
+        """Commit, or raise what stands first in `failing`; None there lets one commit pass.
+
+        Nothing is committed while `going` is not set: so long the disk hangs.
+        """
         self.calls["commit"] += 1
+        await self.going.wait()
         failure = self.failing.pop(0) if self.failing else None
         if failure is not None:
             raise failure
