@@ -7,28 +7,27 @@ the event loop's thread bounds how many a worker answers in a second; a store's 
 it, on whatever core is free.
 """
 
-import json
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict
+from itertools import repeat
 from pathlib import Path
 from statistics import median, quantiles
 
 from bench import load
 from bench.full_path import AMPLE, CHOICE, COUNSELOR, MEDIUM, MEDIUM_LEAVES, started
 from bench.load import Job, packed
-from bench.machine import SERVER_CORE, cpu_seconds, end_cleanly, held_to, loop_seconds
-from bench.peers import OWN, ROOT, START_SECONDS_MAX
+from bench.machine import cpu_seconds, end_cleanly, loop_seconds
+from bench.peers import OWN, Peer, Started, running
+from bench.rounds import run_apart
 from bench.servers.gateway import UNAUDITED
-from bench.synthetic.data import leaves
-from bench.wire import connect, request_bytes
-from tests.e2e.platform_process import Running, data_of, dev_environment, free_ports
+from bench.synthetic.data import Query, leaves
+from tests.e2e.platform_process import Running, data_of, dev_environment
 
 ROUNDS = 10
 SECONDS = 4.0
@@ -52,22 +51,21 @@ def main() -> None:
         gateways = [
             stack.enter_context(_gateway(folder, environment, *more)) for more in ((), (UNAUDITED,))
         ]
-        body = json.dumps({"query": MEDIUM, "variables": {"id": chosen}}).encode()
-        headers = {"Authorization": token}
+        query = Query(name="medium", text=MEDIUM, variables={"id": chosen}, leaves=0)
         jobs = [
             Job(
-                port=port,
-                request=packed(request_bytes(port, "/graphql", headers, body)),
-                pids=[process.pid],
+                port=one.port,
+                request=packed(one.request(query, {"Authorization": token})),
+                pids=[one.pid],
                 connections=CONNECTIONS,
                 warm_up_seconds=0,
                 seconds=SECONDS,
             )
-            for process, port in gateways
+            for one in gateways
         ]
         found = []
         for number in range(rounds + 1):  # the first is for getting warm
-            found.append(_round(jobs))
+            found.append(_round(gateways, jobs))
             print(f"round {number} of {rounds}", file=sys.stderr)
     for what, measured in (("of the event loop", 0), ("with the writing thread", 1)):
         audited = [one[measured] for one, _ in found[1:]]
@@ -91,85 +89,40 @@ def _application(dev: Running, token: str) -> str:
     return min(ids, key=distance)
 
 
-@contextmanager
 def _gateway(
     folder: Path, environment: Mapping[str, str], *arguments: str
-) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+) -> AbstractContextManager[Started]:
     """Run a gateway over a copy of the home folder: another's sequencer would do its work."""
     name = arguments[0] if arguments else "audited"
     home = folder / name
     shutil.copytree(folder / "home", home)
-    port, operations = free_ports(2)
-    own = {
-        **os.environ,
+    settings = {
         **environment,
         **AMPLE,
         "ALMONER_HOME": str(home),
         "ALMONER_CONFIG": str(folder / "home" / "serve.toml"),
-        "ALMONER_PORT": str(port),
-        "ALMONER_OPERATIONS_PORT": str(operations),
     }
-    with (folder / f"{name}.log").open("wb") as log, held_to(SERVER_CORE):
-        process = subprocess.Popen(
-            [str(OWN), "-m", "bench.servers.gateway", *arguments],
-            cwd=ROOT,
-            env=own,
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        _wait(port)
-        yield process, port
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+    peer = Peer(name=name, program="bench.servers.gateway", python=OWN, arguments=arguments)
+    return running(peer, home, folder / f"{name}.log", settings)
 
 
-def _wait(port: int) -> None:
-    ends = time.monotonic() + START_SECONDS_MAX
-    while True:
-        try:
-            connect(port).close()
-        except OSError:
-            if time.monotonic() > ends:
-                raise
-            time.sleep(0.05)
-        else:
-            return
-
-
-def _round(jobs: list[Job]) -> list[Used]:
+def _round(gateways: Sequence[Started], jobs: Sequence[Job]) -> list[Used]:
     """Have all gateways answer at once; return the CPU microseconds of a request of each."""
-    before = [_used(job) for job in jobs]
-    loads = [
-        subprocess.Popen(
-            [sys.executable, "-m", load.__name__],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in jobs
-    ]
-    for one, job in zip(loads, jobs, strict=True):
-        assert one.stdin is not None
-        one.stdin.write(json.dumps(asdict(job)))
-        one.stdin.close()
-    told = [one.stdout.read() if one.stdout is not None else "" for one in loads]
-    for one in loads:
-        one.wait()
+    before = [_used(one) for one in gateways]
+    with ThreadPoolExecutor() as beside:
+        told = list(beside.map(run_apart, repeat(load.__name__), map(asdict, jobs), gateways))
     time.sleep(REST_SECONDS)
-    after = [_used(job) for job in jobs]
+    after = [_used(one) for one in gateways]
     # What was on its way at the end was answered too.
-    answered = [json.loads(text)["per_second"] * SECONDS + CONNECTIONS for text in told]
+    answered = [one["per_second"] * SECONDS + CONNECTIONS for one in told]
     return [
         ((now[0] - then[0]) * 1_000_000 / count, (now[1] - then[1]) * 1_000_000 / count)
         for then, now, count in zip(before, after, answered, strict=True)
     ]
 
 
-def _used(job: Job) -> Used:
-    return loop_seconds(job.pids[0]), cpu_seconds(job.pids)
+def _used(gateway: Started) -> Used:
+    return loop_seconds(gateway.pid), cpu_seconds([gateway.pid])
 
 
 if __name__ == "__main__":

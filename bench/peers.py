@@ -125,10 +125,16 @@ class Started:
 
 
 @contextmanager
-def running(peer: Peer, data: Path, log: Path) -> Iterator[Started]:
-    """Run a server on the servers' core. Raises PeerFailed where it does not start."""
+def running(
+    peer: Peer, data: Path, log: Path, settings: Mapping[str, str] | None = None
+) -> Iterator[Started]:
+    """Run a server on the servers' core, with more in its environment.
+
+    Raises PeerFailed where it does not start.
+    """
     (port,) = free_ports(1)
     environment = dict(os.environ) | {"NODE_ENV": "production", "NODE_PATH": str(NODE_MODULES)}
+    environment |= settings or {}
     with log.open("wb") as output, held_to(SERVER_CORE):
         process = subprocess.Popen(
             peer.command(port, data), cwd=ROOT, env=environment, stdout=output, stderr=output

@@ -89,7 +89,7 @@ def flow(
         warm_up_seconds=pace.flow_warm_up_seconds,
         seconds=pace.flow_seconds,
     )
-    return Flow(**_run("bench.open_loop", asdict(job), server))
+    return Flow(**run_apart("bench.open_loop", asdict(job), server))
 
 
 def middle(windows: Sequence[Window]) -> Window:
@@ -108,10 +108,10 @@ def _window(server: Started, query: Query, pace: Pace, headers: Mapping[str, str
         warm_up_seconds=pace.warm_up_seconds,
         seconds=pace.seconds,
     )
-    return Window(**_run(load.__name__, asdict(job), server))
+    return Window(**run_apart(load.__name__, asdict(job), server))
 
 
-def _run(module: str, job: dict[str, object], server: Started) -> dict[str, Any]:
+def run_apart(module: str, job: dict[str, object], server: Started) -> dict[str, Any]:
     """Run a load generator in a process of its own. Raises PeerFailed where it fails."""
     done = subprocess.run(
         [sys.executable, "-m", module],

@@ -11,14 +11,14 @@ from functools import partial
 
 import structlog
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from gateway.deadlines import Attempt
 from gateway.errors import stack_of
 from gateway.front import PATH, Front
-from gateway.headers import HeaderFields
+from gateway.headers import HeaderFields, HeaderLines
 from gateway.http import ClientLeft, too_large
-from gateway.protocol import BoundedProtocol
+from gateway.protocol import BoundedProtocol, spelled
 from gateway.replies import CLIENT_LEFT, Reply, header_lines
 
 _PATH = PATH.encode()
@@ -50,7 +50,7 @@ class DirectRequest:
         """Take the parts of a request."""
         self._body = body
         self._left: asyncio.Future[None] | None = None
-        self.answer_headers: tuple[tuple[bytes, bytes], ...] = ()
+        self.answer_headers: HeaderLines = ()
         self.headers = headers
         self.client = client
         self.keep_alive = keep_alive
@@ -61,9 +61,10 @@ class DirectRequest:
         """Return the body. Raises Refused where it is larger, and ClientLeft."""
         if self.disconnected:
             raise ClientLeft
-        if len(self._body) > bytes_max:
+        body, self._body = self._body, b""  # uvicorn keeps the request until the next one
+        if len(body) > bytes_max:
             raise too_large(bytes_max)
-        return self._body
+        return body
 
     async def gone(self) -> None:
         """Wait until the client has gone."""
@@ -221,26 +222,19 @@ class DirectProtocol(BoundedProtocol):
 
     def _write(self, request: DirectRequest, reply: Reply) -> None:
         request.response_complete = True
-        self._request = None
+        self._request = self._attempt = None
         if request.disconnected or self.transport.is_closing():
             return
         if reply.status == CLIENT_LEFT:
             self.transport.close()
             return
-        lines = [*header_lines(reply), *request.answer_headers]
+        lines = [*self.server_state.default_headers, *header_lines(reply)]
+        lines += request.answer_headers
         if self.drain.begun or _CLOSE in reply.headers:
             request.keep_alive = False
         if not request.keep_alive and _CLOSE not in reply.headers:
             lines.append(_CLOSE)
-        head = b"".join([b"%b: %b\r\n" % line for line in lines])
-        if head.count(b"\n") != len(lines):
-            raise ValueError("a header with a line's end in it")
-        start = STATUS_LINE[reply.status] + self._default_lines()
-        self.transport.write(b"".join((start, head, b"\r\n", reply.body)))
+        self.transport.write(spelled(reply, lines))
         if not request.keep_alive:
             self.transport.close()
         self.on_response_complete()
-
-    def _default_lines(self) -> bytes:
-        """Return the lines that the server has for every answer; it makes them anew each second."""
-        return b"".join([b"%b: %b\r\n" % line for line in self.server_state.default_headers])

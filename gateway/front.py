@@ -19,6 +19,7 @@ from gateway.cors import CorsPolicy, answer_headers, preflight_headers
 from gateway.deadlines import Attempt, awaited
 from gateway.endpoint import GraphQLEndpoint
 from gateway.errors import Refused, malformed, masked, stack_of
+from gateway.headers import HeaderLines
 from gateway.http import ALLOWED, AsgiRequest, Request
 from gateway.negotiation import MediaType
 from gateway.replies import CLIENT_LEFT, Reply, error_refusal, refusal, send_reply, with_headers
@@ -28,8 +29,6 @@ PATH = "/graphql"
 _ID_BYTES, _DRAWN = 16, 64  # drawn at once: asking the system costs more than spelling one
 _VARIANT = dict(zip("0123456789abcdef", 4 * "89ab", strict=True))
 _drawn: list[str] = []
-
-Headers = tuple[tuple[bytes, bytes], ...]
 
 
 class Front:
@@ -94,7 +93,7 @@ class Front:
                 raise
             await send_reply(reply, receive, send_on)
 
-    def _added(self, request: Request, request_id: str) -> Headers:
+    def _added(self, request: Request, request_id: str) -> HeaderLines:
         """Return what every answer is sent with: the request's id first."""
         return (
             (b"x-amzn-requestid", request_id.encode()),

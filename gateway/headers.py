@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+HeaderLines = tuple[tuple[bytes, bytes], ...]
+"""Names and values, in order."""
 OVERHEAD_BYTES = 4  # ": " and the line's end
 
 

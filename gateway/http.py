@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope
 from domain.errors import MalformedRequest
 from gateway.config import Limits
 from gateway.errors import Refused, malformed
-from gateway.headers import HeaderFields
+from gateway.headers import HeaderFields, HeaderLines
 from gateway.limits import json_depth_exceeds, json_list_exceeds
 from gateway.negotiation import is_json_in_utf8
 
@@ -46,7 +46,7 @@ class Request(Protocol):
     answered is sent with, whoever made the answer.
     """
 
-    answer_headers: tuple[tuple[bytes, bytes], ...]
+    answer_headers: HeaderLines
 
     @property
     def method(self) -> str: ...  # noqa: D102 -- the class tells
@@ -85,7 +85,7 @@ class AsgiRequest:
         self._scope = scope
         self._receive = receive
         self._whole: asyncio.Event | None = None
-        self.answer_headers: tuple[tuple[bytes, bytes], ...] = ()
+        self.answer_headers: HeaderLines = ()
         self.headers = HeaderFields(scope["headers"])
         self.is_whole = scope["method"] != "POST"
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-from gateway.tallies import CounterTally, HistogramTally, Level, Tallies
+from gateway.background import in_background
+from gateway.tallies import CounterTally, HistogramTally, Level, Spending, Tallies
 from tenants.ledger.sequencer import Backlog
 
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -97,18 +98,31 @@ class Metrics:
             if code == "STORE_UNAVAILABLE":
                 self.store_errors.labels(agency or NO_AGENCY).inc()
 
+    def spending_of(self, agency: str | None) -> Spending:
+        """Return where an agency's charges are added up (its slug; None: nobody's of an agency)."""
+        slug, kept = agency or NO_AGENCY, self.protection
+        return Spending(
+            covered=self._tally(kept.charges, "covered", slug),
+            short=self._tally(kept.charges, "short", slug),
+            points=self._tally(kept.points, slug),
+            cents=self._tally(kept.cents, slug),
+        )
+
     def vendor_called(self, vendor: str, outcome: str, seconds: float) -> None:
         """Note that a vendor was called: `ok`, or the code of the error it ended with."""
         self.vendor_calls.labels(vendor, outcome).inc()
         self.vendor_seconds.labels(vendor).observe(seconds)
 
     def _count(self, counter: Counter, *labels: str) -> None:
+        self._tally(counter, *labels).count += 1
+
+    def _tally(self, counter: Counter, *labels: str) -> CounterTally:
         key: tuple[Counter | str, ...] = (counter, *labels)
         tally = self._counts.get(key)
         if tally is None:
             tally = self._counts[key] = CounterTally(counter, *labels)
             self.tallies.keep(tally)
-        tally.count += 1
+        return tally
 
     def _stage(self, stage: str) -> HistogramTally:
         tally = self._stages[stage] = HistogramTally(self.stage_seconds, stage)
@@ -208,12 +222,10 @@ async def handing_on(metrics: Metrics) -> AsyncIterator[None]:
             with suppress(OSError):  # of a full disk: what is not handed on yet is, later
                 metrics.tallies.hand_on()
 
-    task = asyncio.create_task(hand_on(), name="counts handed on")
     try:
-        yield
+        async with in_background(hand_on(), "counts handed on"):
+            yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
         metrics.tallies.hand_on()
 
 
@@ -238,12 +250,8 @@ async def measuring_backlog(
             waiting.labels("set_aside").set(found.set_aside)
             await asyncio.sleep(BACKLOG_MEASURED_EACH_SECONDS)
 
-    task = asyncio.create_task(measure(), name="waiting audit lines")
-    try:
+    async with in_background(measure(), "waiting audit lines"):
         yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 def clean_folder(run_folder: Path, port: int) -> Path:

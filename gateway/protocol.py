@@ -7,6 +7,7 @@ server drains, each answer asks its client to let the connection go.
 
 import asyncio
 import uuid
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -16,7 +17,7 @@ from gateway.config import Limits
 from gateway.errors import malformed
 from gateway.health import Drain
 from gateway.negotiation import MediaType
-from gateway.replies import refusal
+from gateway.replies import Reply, refusal
 
 _SLACK_BYTES = 1024  # method, version and line ends
 
@@ -111,8 +112,7 @@ class BoundedProtocol(HttpToolsProtocol):
             (b"connection", b"close"),
             *reply.headers,
         ]
-        head = b"".join(b"%s: %s\r\n" % line for line in lines)
-        self.transport.write(STATUS_LINE[status] + head + b"\r\n" + reply.body)
+        self.transport.write(spelled(reply, lines))
         self.transport.close()
 
     def _start_timer(self) -> None:
@@ -123,6 +123,14 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def spelled(reply: Reply, lines: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """Return an answer as it is sent; raises ValueError for a header with a line's end in it."""
+    head = b"".join([b"%b: %b\r\n" % line for line in lines])
+    if head.count(b"\n") != len(lines):
+        raise ValueError("a header with a line's end in it")
+    return b"".join((STATUS_LINE[reply.status], head, b"\r\n", reply.body))
 
 
 P = TypeVar("P", bound=BoundedProtocol)

@@ -9,6 +9,7 @@ from starlette.types import Receive, Send
 
 from domain.errors import GatewayError
 from gateway.errors import DocumentRefused, Entry, Refused, entry_of
+from gateway.headers import HeaderLines
 from gateway.negotiation import MediaType
 
 CLIENT_LEFT = 499  # never sent: there is nobody to read it
@@ -16,7 +17,7 @@ UNREAD_BYTES_MAX = 64 * 1024 * 1024
 UNREAD_SECONDS_MAX = 5.0
 
 _ENCODER = msgspec.json.Encoder()
-_FIXED: tuple[tuple[bytes, bytes], ...] = (
+_FIXED: HeaderLines = (
     # Answers hold personal data and are for one caller alone.
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
@@ -33,7 +34,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     body: bytes = b""
     media_type: MediaType = MediaType.JSON
-    headers: tuple[tuple[bytes, bytes], ...] = ()
+    headers: HeaderLines = ()
     codes: tuple[str, ...] = ()
     executed: bool = False
     unread: bool = False

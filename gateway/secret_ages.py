@@ -13,6 +13,7 @@ from cryptography import x509
 from prometheus_client import CollectorRegistry, Gauge
 
 from domain.errors import StoreUnavailable
+from gateway.background import in_background
 from gateway.config import Config
 from gateway.metrics import NO_AGENCY
 from gateway.secrets import Secrets
@@ -167,9 +168,5 @@ async def measuring_ages(
                 _log.warning("ages of keys not measured", why=error.message)
             await asyncio.sleep(MEASURE_SECONDS)
 
-    task = asyncio.create_task(measure(), name="ages of keys")
-    try:
+    async with in_background(measure(), "ages of keys"):
         yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)

@@ -21,6 +21,7 @@ from urllib.parse import unquote, urlsplit
 import structlog
 
 from domain.errors import StoreUnavailable
+from gateway.background import in_background
 from gateway.config import Config
 from gateway.settings import CannotStart, rows_of, value_of
 from tenants.aws import AwsRefused, AwsSettings, AwsUnreachable, ask, open_client
@@ -281,12 +282,10 @@ async def _watching(secrets: Secrets, *, by_signal: bool) -> AsyncIterator[None]
     loop = asyncio.get_running_loop()
     if by_signal and hasattr(signal, "SIGHUP"):
         loop.add_signal_handler(signal.SIGHUP, secrets.wake)
-    task = asyncio.create_task(secrets.watch(), name="secrets")
     try:
-        yield
+        async with in_background(secrets.watch(), "secrets"):
+            yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
         if by_signal and hasattr(signal, "SIGHUP"):
             loop.remove_signal_handler(signal.SIGHUP)
 

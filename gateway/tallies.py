@@ -7,7 +7,7 @@ added up handed on first (in another process: each second).
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
 
@@ -28,6 +28,15 @@ class CounterTally:
         if count:
             self._counter.inc(count)
             self.count -= count
+
+
+class Spending(NamedTuple):
+    """Where charges are added up: those covered, those that were not; what of those that were."""
+
+    covered: CounterTally
+    short: CounterTally
+    points: CounterTally
+    cents: CounterTally
 
 
 class HistogramTally:

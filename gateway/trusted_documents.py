@@ -18,6 +18,7 @@ import structlog
 from cachetools import LRUCache
 
 from domain.errors import DocumentNotTrusted, PersistedQueryNotFound, PersistedQueryNotSupported
+from gateway.background import in_background
 from gateway.errors import Refused
 from gateway.http import Asked
 from gateway.settings import CannotStart
@@ -188,12 +189,8 @@ async def open_trusted_documents(
         yield documents
         return
     await asyncio.to_thread(documents.refresh)
-    task = asyncio.create_task(documents.watch(), name="trusted documents")
-    try:
+    async with in_background(documents.watch(), "trusted documents"):
         yield documents
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 def _hash(name: str) -> str:

@@ -10,6 +10,7 @@ import sys
 import uvloop
 
 import gateway.app
+from bench.servers.arguments import port_given
 from gateway.app import create_app
 from gateway.config import load_config
 from gateway.listening import bind
@@ -25,13 +26,13 @@ async def _leave_none(*_given: object, **_more: object) -> None:
 async def _serve() -> None:
     config = load_config(os.environ, command="serve")
     app = create_app(config)
-    async with gateway_server(app, bind(config.host, config.port), config) as server:
+    async with gateway_server(app, bind(config.host, port_given()), config) as server:
         spare_the_collector()
         await server.wait()
 
 
 if __name__ == "__main__":
-    if UNAUDITED in sys.argv[1:]:
+    if UNAUDITED in sys.argv[3:]:
         gateway.app.leave_lines = _leave_none  # type: ignore[attr-defined] # its own name for it
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve())

@@ -5,7 +5,7 @@ work, and in cents where a vendor would send a bill. Measured, every answer says
 nothing is refused; enforced, what no budget covers is.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from domain.access import Principal
@@ -15,12 +15,14 @@ from domain.errors import RateLimited
 from gateway.budgets.buckets import Buckets, LocalBuckets, Pool, Rate
 from gateway.engine.cost import Cost
 from gateway.errors import Refused
+from gateway.headers import HeaderLines
+from gateway.metrics import Metrics, new_metrics
 from gateway.settings_blocks import BudgetsConfig
+from gateway.tallies import Spending
 
 DAY_SECONDS = 86_400
 OPERATORS = "operators"
 ACCOUNTS_MAX = 20_000
-Headers = tuple[tuple[bytes, bytes], ...]
 
 # What an answer with no other errors proves: no vendor was asked for anything.
 NOT_BILLED = frozenset(
@@ -37,33 +39,10 @@ NOT_BILLED = frozenset(
 
 
 Money = tuple[tuple[Pool, ...], tuple[int, ...]]
-Charge = tuple[Headers, Money | None]
+Charge = tuple[HeaderLines, Money | None]
 """What was charged: the headers of the answer, and the money that can be given back of it."""
 
 _NOTHING: Charge = ((), None)
-
-
-class Spending:
-    """What was spent, by agency's slug (None: by nobody of an agency), until it is counted.
-
-    Counting each charge by itself would cost more than the charge.
-    """
-
-    def __init__(self) -> None:
-        # Charges that were covered and that were not; points and cents of those that were.
-        self._added: dict[str | None, list[int]] = {}
-
-    def of(self, slug: str | None) -> list[int]:
-        """Return where an agency's charges are added up; the same list each time."""
-        return self._added.setdefault(slug, [0, 0, 0, 0])
-
-    def drain(self) -> Iterator[tuple[str | None, int, int, int, int]]:
-        """Yield what was added since the last time: covered, not covered, points and cents."""
-        for slug, added in self._added.items():
-            if any(added):
-                covered, short, points, cents = added
-                added[:] = (0, 0, 0, 0)
-                yield slug, covered, short, points, cents
 
 
 class Budgets:
@@ -73,15 +52,14 @@ class Budgets:
         self,
         config: BudgetsConfig,
         buckets: Buckets | None = None,
-        *,
-        spending: Spending | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
-        """Take the settings, where the buckets are, and where charges are added up."""
+        """Take the settings, where the buckets are, and what charges are counted by."""
         self._on = config.mode != "off"
         self._enforced = config.mode == "enforce"
         self._buckets = LocalBuckets() if buckets is None else buckets
         self._local = self._buckets if isinstance(self._buckets, LocalBuckets) else None
-        self._spending = spending or Spending()
+        self._spending_of = (metrics or new_metrics()).spending_of
         self._usual = _purses(config, 100)
         self._others = {slug: _purses(config, part) for slug, part in config.percents().items()}
         self._accounts: dict[tuple[str | None, str], _Account] = {}
@@ -106,16 +84,16 @@ class Budgets:
             left, waits = self._local.take_now(side.pools, amounts)
         else:
             left, waits = await self._buckets.take(side.pools, amounts)
-        added = account.added
+        spending = account.spending
         if waits:
-            added[1] += 1
+            spending.short.count += 1
             headers = side.headers(left, waits)
             if self._enforced:
                 raise side.refusal(waits, headers)
             return headers, None
-        added[0] += 1
-        added[2] += points
-        added[3] += cents
+        spending.covered.count += 1
+        spending.points.count += points
+        spending.cents.count += cents
         headers = ((b"ratelimit", side.told % tuple(left)), side.policy)
         return headers, (account.money, (cents,) * len(account.money)) if cents else None
 
@@ -142,7 +120,7 @@ class Budgets:
             holders.insert(0, (f"{place}agency", purses[0]))
         if len(self._accounts) >= ACCOUNTS_MAX:
             self._accounts.clear()
-        account = self._accounts[owner] = _Account(holders, self._spending.of(slug))
+        account = self._accounts[owner] = _Account(holders, self._spending_of(slug))
         return account
 
 
@@ -157,7 +135,7 @@ class _Side:
         self.told = ", ".join(f'"{name}";r=%d' for name in self._names).encode()
         self.policy = (b"ratelimit-policy", ", ".join(policy for _, _, policy in pools).encode())
 
-    def headers(self, left: Sequence[int], waits: Sequence[int]) -> Headers:
+    def headers(self, left: Sequence[int], waits: Sequence[int]) -> HeaderLines:
         """Return the headers of a charge that was not covered."""
         told = ", ".join(
             f'"{name}";r={rest}' + (f";t={wait}" if wait else "")
@@ -165,7 +143,7 @@ class _Side:
         )
         return (b"ratelimit", told.encode()), self.policy
 
-    def refusal(self, waits: Sequence[int], headers: Headers) -> Refused:
+    def refusal(self, waits: Sequence[int], headers: HeaderLines) -> Refused:
         """Return the refusal of a charge that was not covered."""
         wait = max(waits)
         short = ", ".join(name for name, one in zip(self._names, waits, strict=True) if one)
@@ -179,9 +157,9 @@ class _Side:
 class _Account:
     """What one caller spends from: points alone, or points and money."""
 
-    __slots__ = ("added", "money", "points", "with_money")
+    __slots__ = ("money", "points", "spending", "with_money")
 
-    def __init__(self, holders: "Sequence[tuple[str, _Purse]]", added: list[int]) -> None:
+    def __init__(self, holders: "Sequence[tuple[str, _Purse]]", spending: Spending) -> None:
         points = [
             (purse.holder, Pool(name, purse.points), _policy(purse.holder, purse.points, "points"))
             for name, purse in holders
@@ -194,7 +172,7 @@ class _Account:
             )
             for name, purse in holders
         ]
-        self.added = added
+        self.spending = spending
         self.points = _Side(points)
         self.with_money = _Side([*points, *money])
         self.money = tuple(pool for _, pool, _ in money)

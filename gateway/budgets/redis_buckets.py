@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from domain.addresses import is_loopback
+from gateway.background import in_background
 from gateway.budgets.buckets import LocalBuckets, Pool, Taken
 from gateway.settings import CannotStart
 
@@ -211,12 +212,8 @@ async def open_redis_buckets(
     client_of = partial(redis_client, url)
     await client_of().aclose()
     buckets = RedisBuckets(client_of, own, deadline_ms=deadline_ms, fell_back=fell_back)
-    task = asyncio.create_task(buckets.serve(), name="shared budgets")
-    try:
+    async with in_background(buckets.serve(), "shared budgets"):
         yield buckets
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 def redis_client(url: Callable[[], str]) -> Any:

@@ -59,9 +59,7 @@ def _begin(run: Run, group: Group, field: Fetched) -> Waiting:
     if isinstance(fetch, Attribute) and not field.refused:
         return _settle(run, group, field, [_read(source, fetch.path) for source in sources])
     try:
-        arguments = _NONE if field.arguments is None else field.arguments.coerced(run.variables)
-        if field.at_root and field.gate is not None:
-            field.gate.enter(run.context, sources[0])
+        arguments = _entered(run, field, sources[0])
     except Exception as error:  # noqa: BLE001 -- whatever it is, it is the field's error
         return _complete(run, group, field, [error] * len(sources))
     if field.refused:
@@ -73,13 +71,22 @@ def _begin(run: Run, group: Group, field: Fetched) -> Waiting:
     return _settle(run, group, field, values)
 
 
+def _entered(run: Run, field: Fetched, source: Any) -> Mapping[str, Any]:
+    """Return a field's arguments once the caller has passed its gate, which root fields have here.
+
+    Raises what is wrong with either.
+    """
+    arguments = _NONE if field.arguments is None else field.arguments.coerced(run.variables)
+    if field.at_root and field.gate is not None:
+        field.gate.enter(run.context, source)
+    return arguments
+
+
 def _called_once(run: Run, group: Group, field: Fetched, fetch: Call) -> Waiting:
     """Fetch a field for the only object of a group, which most fields that are fetched are for."""
     source = group.sources[0]
     try:
-        arguments = _NONE if field.arguments is None else field.arguments.coerced(run.variables)
-        if field.at_root and field.gate is not None:
-            field.gate.enter(run.context, source)
+        arguments = _entered(run, field, source)
         given = arguments if fetch.arguments is None else fetch.arguments(arguments)
         value = fetch.function(source, run, **given)
     except Exception as error:  # noqa: BLE001 -- whatever it is, it is the field's error
