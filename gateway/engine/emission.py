@@ -36,6 +36,7 @@ from graphql.pyutils import UndefinedType, is_awaitable
 from gateway.engine.levels import Emit
 from schema.fetch import AS_IS, AsIs
 from schema.gates import Gate, Owner
+from tenants.records.excerpts import laid_name
 
 
 class Abnormal(Exception):
@@ -63,7 +64,8 @@ class Entry:
     """One response key of a selection.
 
     constant: the type's own name. path: what is read off the object. output: its type; inner: its
-    selection, where it has one. Without either, the key is a slot that is filled later.
+    selection, where it has one. Without either, the key is a slot that is filled later. laid: the
+    attribute that goes out as it lies in a stored body, where what stands in for the object has it.
     """
 
     key: str
@@ -72,19 +74,31 @@ class Entry:
     output: GraphQLOutputType | None = None
     inner: "Selection | None" = None
     gate: Gate | None = None
+    laid: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What is selected on an object type, by response keys in their order."""
+    """What is selected on an object type, by response keys in their order.
+
+    stand_in: the class of what stands in for objects that are read of a store. weight: about how
+    many bytes that takes.
+    """
 
     object_type: GraphQLObjectType
     entries: Sequence[Entry]
+    stand_in: type | None = None
+    weight: int = 0
 
 
 def slot_of(number: int) -> str:
     """Return the attribute that stands for the response key of that place."""
     return f"f{number}"
+
+
+def struct_bytes(fields: int) -> int:
+    """Return about how many bytes a struct's class takes."""
+    return _STRUCT_BYTES + _FIELD_BYTES * fields
 
 
 def leaf_writer(leaf: GraphQLLeafType) -> Callable[[Any], Any]:
@@ -125,7 +139,7 @@ def compile_emission(selection: Selection, *, at_root: bool) -> tuple[Emit, int]
     writer.line(1, "add = outs.append")
     writer.line(1, "for s in sources:")
     if not at_root:
-        writer.refuse_what_is_no_object(2, "s")
+        writer.refuse_what_is_no_object(2, "s", selection)
     value = writer.object(2, "s", selection)
     writer.line(2, f"add({value})")
     writer.line(1, "return outs")
@@ -139,7 +153,7 @@ class _Writer:
         self._lines: list[str] = []
         self._names: dict[str, Any] = {one.__name__: one for one in _KNOWN}
         self._names["no_objects"] = (Exception, UndefinedType, NoneType)
-        self._kinds: list[str] = []
+        self._kinds: dict[str, str] = {}
         self._count = 0
         self.weight = 0
 
@@ -150,7 +164,8 @@ class _Writer:
     def function(self) -> Emit:
         """Return the function that was written."""
         declared, *body = self._lines
-        source = "\n".join((declared, *(f" {kind} = None" for kind in self._kinds), *body))
+        kinds = (f" {kind} = {known}" for kind, known in self._kinds.items())
+        source = "\n".join((declared, *kinds, *body))
         self.weight += _BYTES_PER_CHARACTER * len(source)
         namespace = dict(self._names)
         exec(compile(source, "<operation plan>", "exec"), namespace)  # noqa: S102  # nosec B102 -- written above, of the schema's own names
@@ -172,19 +187,24 @@ class _Writer:
             self.line(depth, f"{noted} = {bits}")
         elif noted and bits:
             self.line(depth, f"{noted} |= {bits}")
-        values = [self._entry(depth, source, one, noted) for one in selection.entries]
+        values = [
+            self._entry(depth, source, one, noted)
+            if one.laid is None
+            else self._laid(depth, source, one, selection, noted)
+            for one in selection.entries
+        ]
         if owner is not None:
             name = self._name("owner", owner)
             self.line(depth, f"reads.read({name}(reads, {source}), {noted})")
         return f"{self._struct(selection)}({', '.join(values)})"
 
-    def refuse_what_is_no_object(self, depth: int, source: str) -> None:
+    def refuse_what_is_no_object(self, depth: int, source: str, selection: Selection) -> None:
         """Write what raises for what is no object, or has to be awaited to be one.
 
         Its class says which it is, and objects beside one another are mostly of one class.
         """
-        kind = self._fresh()
-        self._kinds.append(kind)
+        kind, stand_in = self._fresh(), selection.stand_in
+        self._kinds[kind] = "None" if stand_in is None else self._name("stand_in", stand_in)
         self.line(depth, f"if {source}.__class__ is not {kind}:")
         self.line(depth + 1, f"if isinstance({source}, no_objects) or is_awaitable({source}):")
         self.line(depth + 2, "raise Abnormal")
@@ -199,6 +219,24 @@ class _Writer:
         self.line(depth, f"{value} = {_read(source, entry.path)}")
         self._value(depth, value, entry.output, entry.inner, noted)
         return value
+
+    def _laid(
+        self, depth: int, source: str, entry: Entry, selection: Selection, noted: str | None
+    ) -> str:
+        """Write out what lies ready where something stands in for the object, and else read it."""
+        assert entry.laid is not None, "what lies ready has a name"
+        assert entry.inner is not None, "and a selection"
+        stand_in = self._name("stand_in", selection.stand_in)
+        ready, bits = self._fresh(), _bits(entry.inner)
+        self.line(depth, f"if {source}.__class__ is {stand_in}:")
+        self.line(depth + 1, f"{ready} = {_read(source, laid_name(entry.laid))}")
+        if noted and bits:
+            self.line(depth + 1, f"if {ready}:")
+            self.line(depth + 2, f"{noted} |= {bits}")
+        self.line(depth, "else:")
+        value = self._entry(depth + 1, source, entry, noted)
+        self.line(depth + 1, f"{ready} = {value}")
+        return ready
 
     def _value(
         self,
@@ -221,7 +259,7 @@ class _Writer:
             self._list(depth + 1, value, kind.of_type, inner, noted)
             return
         assert inner is not None, "what is no leaf has a selection"
-        self.refuse_what_is_no_object(depth + 1, value)
+        self.refuse_what_is_no_object(depth + 1, value, inner)
         made = self.object(depth + 1, value, inner, noted)
         self.line(depth + 1, f"{value} = {made}")
 
@@ -255,7 +293,7 @@ class _Writer:
         closer = self._name("look", look)
         check = _FAST_CHECKS.get(leaf)
         as_is: AsIs | None = leaf.extensions.get(AS_IS)
-        known = _enum_names(leaf)
+        known = names_of_members(leaf)
         if as_is is not None:
             self._names.update(as_is.names)
             self.line(depth, f"if not ({as_is.check.format(v=value)}):")
@@ -287,7 +325,7 @@ class _Writer:
             rename=dict(zip(slots, keys, strict=True)),
             gc=False,
         )
-        self.weight += _STRUCT_BYTES + _FIELD_BYTES * len(slots)
+        self.weight += struct_bytes(len(slots)) + selection.weight
         return self._name("struct", struct)
 
     def _name(self, prefix: str, value: Any) -> str:
@@ -320,7 +358,7 @@ def _read(source: str, path: str) -> str:
     return ".".join([source, *names])
 
 
-def _enum_names(leaf: GraphQLLeafType) -> tuple[type, dict[str, str]] | None:
+def names_of_members(leaf: GraphQLLeafType) -> tuple[type, dict[str, str]] | None:
     """Return the class of an enum's members, and what each is called, by the text of its value.
 
     None for other types. The text is looked up because a member's own hash is made in Python.

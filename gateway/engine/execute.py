@@ -25,9 +25,9 @@ from schema.build import core_schema, field_names
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to an operation that was run.
 
-    body: the JSON to send. codes: of its errors, one each. answered: something besides null was
-    answered. retry_after: the seconds that an error asks to wait. failures: what was masked, for
-    the log alone.
+    body: the JSON to send. codes: of its errors, one each. answered: false where there are errors
+    and nothing besides null was answered. retry_after: the seconds that an error asks to wait.
+    failures: what was masked, for the log alone.
     """
 
     body: bytes
@@ -114,7 +114,7 @@ class Engine:
 def _finish(outcome: Outcome, request_id: str) -> Result:
     body = b'{"data":' + encode(outcome.data)
     if not outcome.errors:
-        return Result(body=body + b"}", answered=_answers(outcome.data))
+        return Result(body=body + b"}")
     errors = field_errors(outcome.errors, request_id)
     return Result(
         body=body + b',"errors":' + encode(errors.entries) + b"}",
