@@ -5,12 +5,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from gateway.budgets.buckets import Buckets, LocalBuckets
 from gateway.budgets.budgets import Budgets
-from gateway.budgets.redis_buckets import open_redis_buckets
+from gateway.budgets.redis_buckets import REDIS_URL, open_redis_buckets
 from gateway.config import Config
 from gateway.metrics import Metrics
 from gateway.secrets import Secrets
-
-REDIS_URL = "budgets.redis_url"
 
 
 @asynccontextmanager

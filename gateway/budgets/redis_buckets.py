@@ -7,21 +7,18 @@ this process spends its part by itself, so that a budget is never spent twice ov
 """
 
 import asyncio
-import importlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
 
-from domain.addresses import is_loopback
 from gateway.background import in_background
 from gateway.budgets.buckets import LocalBuckets, Pool, Taken
-from gateway.settings import CannotStart
+from gateway.redis_client import CONNECT_SECONDS_MAX, redis_client
 
-CONNECT_SECONDS_MAX = 2.0
+REDIS_URL = "budgets.redis_url"
 AWAY_AFTER_SECONDS = 0.5
 BATCH_MAX = 64
 GRACE_SECONDS = 0.005
@@ -209,41 +206,8 @@ async def open_redis_buckets(
 
     Raises CannotStart where the driver is not installed or the address is none.
     """
-    client_of = partial(redis_client, url)
+    client_of = partial(redis_client, url, setting=REDIS_URL)
     await client_of().aclose()
     buckets = RedisBuckets(client_of, own, deadline_ms=deadline_ms, fell_back=fell_back)
     async with in_background(buckets.serve(), "shared budgets"):
         yield buckets
-
-
-def redis_client(url: Callable[[], str]) -> Any:
-    """Return a client of one connection, which is not open yet.
-
-    Raises CannotStart where the driver is not installed, and for an address that is none, or in
-    plain beyond this machine: the password would go there for others to read.
-    """
-    address = url()
-    if urlsplit(address).scheme == "redis" and not is_loopback(address):
-        raise CannotStart("ALMONER_BUDGETS_REDIS_URL wants rediss: it is not on this machine.")
-    try:
-        driver = importlib.import_module("redis.asyncio")
-        retries = importlib.import_module("redis.asyncio.retry")
-        waits = importlib.import_module("redis.backoff")
-    except ImportError:
-        raise CannotStart(
-            "ALMONER_BUDGETS_REDIS_URL is set and its driver is not installed: "
-            'python -m pip install "almoner[redis]".'
-        ) from None
-    try:
-        return driver.Redis.from_url(
-            address,
-            decode_responses=True,
-            max_connections=1,
-            socket_connect_timeout=CONNECT_SECONDS_MAX,
-            socket_keepalive=True,
-            retry=retries.Retry(waits.NoBackoff(), 0),
-        )
-    except ValueError:
-        raise CannotStart(
-            "ALMONER_BUDGETS_REDIS_URL is not an address such as rediss://host:6380/0."
-        ) from None

@@ -1,19 +1,15 @@
 """What `almoner doctor` finds out about trusted documents and about the Redis of the budgets."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 from domain.errors import GatewayError
-from gateway.budgets.opening import REDIS_URL
-from gateway.budgets.redis_buckets import CONNECT_SECONDS_MAX, redis_client
+from gateway.budgets.redis_buckets import REDIS_URL
 from gateway.cli.findings import Finding, fine
+from gateway.cli.redis_findings import of_redis
 from gateway.config import Config
 from gateway.engine.validation import Checks
 from gateway.errors import DocumentRefused
-from gateway.secrets import open_secrets
-from gateway.settings import CannotStart
 from gateway.trusted_documents import BadManifest, Manifest, read_manifest
 from schema.build import core_schema, create_schema
 
@@ -27,7 +23,12 @@ async def of_protection(config: Config) -> AsyncIterator[Finding]:
         for item in _trusted_documents(config):
             yield item
     if config.budgets.redis_url is not None and config.budgets.mode != "off":
-        yield await _redis(config)
+        yield await of_redis(
+            config,
+            REDIS_URL,
+            check="redis of the budgets",
+            meanwhile="each process spends its own part",
+        )
 
 
 def _trusted_documents(config: Config) -> Iterator[Finding]:
@@ -86,31 +87,3 @@ def _refused(manifest: Manifest, checks: Checks) -> Iterator[str]:
             checks.judge(text)
         except (DocumentRefused, GatewayError):
             yield name
-
-
-async def _redis(config: Config) -> Finding:
-    check = "redis of the budgets"
-    try:
-        async with open_secrets(config, watch=False) as secrets:
-            client = redis_client(lambda: secrets.of(REDIS_URL, config.budgets.redis_url).current)
-    except CannotStart as error:
-        return Finding(
-            check=check,
-            state="FAIL",
-            finding=error.message,
-            remedy="docs/configuration.md, `[budgets]`",
-        )
-    try:
-        async with asyncio.timeout(CONNECT_SECONDS_MAX):
-            await client.ping()
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is not there
-        return Finding(
-            check=check,
-            state="warn",
-            finding=f"does not answer ({type(error).__name__}): each process spends its own part",
-            remedy="check address, password and network; gateways go over to it by themselves",
-        )
-    finally:
-        with suppress(Exception):
-            await client.aclose()
-    return fine(check, "answers")
