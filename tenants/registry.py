@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,6 +25,7 @@ from tenants.directory.port import Directory, WrappedKey
 from tenants.keys.keyring import AgencyKeys, KeyRefused, Keyring, unwrap_agency_keys
 from tenants.keys.unwrapping import keys_unwrapped
 from tenants.ledger.sequencer import Backlog, Sequencer
+from tenants.outbox.relays import Relays
 from tenants.records.blobs import FileBlobs, delete_files
 from tenants.store import AgencyStore
 
@@ -113,6 +115,7 @@ class StoreRegistry:
         self._tasks: list[asyncio.Task[None]] = []
         self._shares = 0
         self._closed = False
+        self.relays = Relays(home)
 
     async def __aenter__(self) -> Self:
         return self
@@ -248,6 +251,7 @@ class StoreRegistry:
             store = AgencyStore(
                 backend, keys, agency.id, blobs=FileBlobs(self.blobs_folder(agency))
             )
+            await self.relays.opened(store)
             store.record_reads(keys_unwrapped(keys))
             sequencer = Sequencer(store.ledger, self._directory, agency.id)
             sequencer.start()
@@ -322,8 +326,15 @@ class StoreRegistry:
 
     async def _close_now(self, entry: _Open) -> None:
         # Closing is all that is left to do with it: no step's failure keeps it from the next one.
-        for step in (entry.store.flush_reads, entry.sequencer.aclose, entry.store.aclose):
-            await _guarded(step, entry.store.agency_id)
+        store, relays = entry.store, self.relays
+        for step in (
+            store.flush_reads,
+            partial(relays.closing, store),
+            entry.sequencer.aclose,
+            store.aclose,
+            partial(relays.closed, store),
+        ):
+            await _guarded(step, store.agency_id)
         self._share_cache()
 
     def _share_cache(self, newest: StoreBackend | None = None) -> None:

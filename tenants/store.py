@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 from domain.audit import AuditLine
 from domain.clock import utc_now
 from domain.errors import Duplicate, OutcomeUnknown, VersionConflict
-from domain.events import Event
 from domain.ids import parse_global_id
 from tenants.backend import (
     Check,
@@ -36,14 +35,10 @@ from tenants.keys.keyring import AgencyKeys, derive_key
 from tenants.ledger.ledger import Ledger
 from tenants.ledger.lines import LineText, in_rows, lines_in, texts_of
 from tenants.ledger.reads import ReadLines
+from tenants.outbox.outbox import Outbox
 from tenants.paging import Listing, Page, read_all, read_page
 from tenants.records.blobs import BlobBackend, Blobs
-from tenants.records.codec import (
-    AuditRow,
-    decode_event,
-    encode,
-    encode_event,
-)
+from tenants.records.codec import AuditRow, encode, encode_event
 from tenants.records.excerpts import Excerpt
 from tenants.records.kinds import R, Record, key_of, normalize, record_of, spec_of
 from tenants.records.reader import DECODED_BODY_BYTES_MAX, Reader
@@ -77,6 +72,7 @@ class AgencyStore:
         self._reader = Reader(self._sealer)
         self._remembered: dict[Hashable, tuple[int, Any]] = {}
         self._ledger = Ledger(backend, keys.index_key, agency_id, clock)
+        self._outbox = Outbox(backend)
         self._reads = ReadLines(self._write_lines)
         self._blind_keys = {
             name: derive_key(keys.index_key, f"blind {agency_id} {name}")
@@ -92,6 +88,11 @@ class AgencyStore:
     def ledger(self) -> Ledger:
         """Return the agency's audit ledger; a line is in it within a second of its commit."""
         return self._ledger
+
+    @property
+    def outbox(self) -> Outbox:
+        """Return the agency's outbox; every event committed here is in it until it is relayed."""
+        return self._outbox
 
     @property
     def blobs(self) -> Blobs:
@@ -276,8 +277,9 @@ class AgencyStore:
             begin=change.begin,
             finish=change.finish,
         )
+        commit = self._backend.commit(unit, at=self._clock())
         try:
-            await self._backend.commit(unit, at=self._clock())
+            await (commit if event is None else self._outbox.following(commit))
         except Conflict as conflict:
             raise VersionConflict(current_version=conflict.current or None) from conflict
         except NotUnique as taken:
@@ -346,14 +348,6 @@ class AgencyStore:
     def open_cursor(self, listing: str, cursor: str, *, path: str = "after") -> str:
         """Return the position in such a cursor; raises InvalidInput at `path` for anything else."""
         return self._cursors.open(listing, cursor, path=path)
-
-    async def outbox_pending(self, limit: int) -> list[Event]:
-        """Return events that were not delivered yet, oldest first."""
-        return [decode_event(stored.body) for stored in await self._backend.outbox_pending(limit)]
-
-    async def outbox_done(self, ids: Sequence[str]) -> None:
-        """Remove delivered events."""
-        await self._backend.outbox_done(ids)
 
     async def audit_lines(self, after: str | None, limit: int) -> list[AuditLine]:
         """Return the audit lines that wait to be put into the ledger, oldest first.

@@ -40,6 +40,6 @@ async def test_a_consent_names_who_gave_it(world: World) -> None:
     lines = [line for line in await world.audit() if line.action == "recordConsent"]
     assert {line.actor for line in lines} == {replace(me.actor, display_name="Consumer")}
     assert {line.consumers for line in lines} == {(draft.consumer_id,)}
-    events = await world.store.outbox_pending(100)
+    events = await world.store.outbox.pending(100)
     assert [event.name for event in events] == [EventName.CONSENT_RECORDED]
     assert "Ada" not in str(events)

@@ -128,7 +128,7 @@ async def test_an_update_changes_and_clears(world: World) -> None:
     changed = {"Consumer.phone", "Consumer.email", "Consumer.name"}
     assert set(line.fields) == changed, "the number is what it was"
     assert (answered.action, answered.consumers) == (line.action, (consumer.id,))
-    assert "new@mail.test" not in str(line) + str(await world.store.outbox_pending(10))
+    assert "new@mail.test" not in str(line) + str(await world.store.outbox.pending(10))
 
 
 async def test_an_update_reports_all_faults(world: World) -> None:

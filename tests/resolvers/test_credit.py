@@ -155,7 +155,7 @@ async def test_a_report_is_pulled_and_kept(world: World, me: Principal, draft: A
     consent = await world.store.get(Consent, consent_id)
     assert consent is not None
     assert consent.used_at == world.now
-    names = [event.name.value for event in await world.store.outbox_pending(10)]
+    names = [event.name.value for event in await world.store.outbox.pending(10)]
     assert names == ["ConsentRecorded", "CreditReportRequested", "CreditReportPulled"]
 
 
@@ -299,7 +299,7 @@ async def test_a_bureau_that_did_nothing_can_be_asked_again(
     assert answer.error.details() == {"vendor": "TransUnion", "retryable": True}
     assert (await world.ask(me, PULL, _pull(draft, consent_id)))["pullCreditReport"]["id"]
     assert len(world.bureau.asked) == 2
-    names = [event.name.value for event in await world.store.outbox_pending(10)]
+    names = [event.name.value for event in await world.store.outbox.pending(10)]
     assert names[1:] == [
         "CreditReportRequested",
         "CreditReportFailed",

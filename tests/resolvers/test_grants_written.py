@@ -52,7 +52,7 @@ async def claimed_by(world: World, counselor: Principal, application: Applicatio
 
 async def events(world: World) -> list[Event]:
     """Return what has happened to access, in its order."""
-    happened = await world.store.outbox_pending(100)
+    happened = await world.store.outbox.pending(100)
     return [one for one in happened if one.name.value.startswith("Access")]
 
 

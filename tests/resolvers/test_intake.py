@@ -217,7 +217,7 @@ async def test_a_withdrawal_keeps_its_reason_for_itself(world: World) -> None:
         "withdrawApplication"
     ]
     assert withdrawn["status"] == "WITHDRAWN"
-    events = await world.store.outbox_pending(10)
+    events = await world.store.outbox.pending(10)
     assert [event.name.value for event in events] == ["ApplicationWithdrawn"]
     assert reason not in str(events) + str(await world.audit())
 
@@ -233,7 +233,7 @@ async def test_every_unit_tells_who_did_what_without_values(world: World) -> Non
     assert set(line.fields) == {"Consumer.name", "Consumer.ssn", "Consumer.email"}
     assert {line.consumers, answered.consumers} == {(started["consumer"]["id"],)}
     assert (line.request_id, line.source_ip) == ("request-1", "203.0.113.7")
-    (event,) = await world.store.outbox_pending(10)
+    (event,) = await world.store.outbox.pending(10)
     assert (event.name.value, event.subject, event.version) == (
         "ApplicationStarted",
         started["id"],

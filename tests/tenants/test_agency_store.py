@@ -346,15 +346,15 @@ async def test_a_change_writes_event_and_line_with_it(store: AgencyStore) -> Non
     await store.commit(
         Change(put=(fresh(an_application()),), event=an_event(), audit=an_audit_line())
     )
-    assert await store.outbox_pending(10) == [an_event()]
+    assert await store.outbox.pending(10) == [an_event()]
     assert await store.audit_lines(None, 10) == [an_audit_line()]
-    await store.outbox_done([an_event().id])
-    assert await store.outbox_pending(10) == []
+    await store.outbox.done([an_event().id])
+    assert await store.outbox.pending(10) == []
     with pytest.raises(VersionConflict):
         await store.commit(
             Change(put=(fresh(an_application()),), event=an_event(2), audit=an_audit_line(2))
         )
-    assert await store.outbox_pending(10) == []
+    assert await store.outbox.pending(10) == []
     assert len(await store.audit_lines(None, 10)) == 1
 
 
