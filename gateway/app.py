@@ -40,6 +40,9 @@ from gateway.engine.cost import Prices
 from gateway.engine.documents import Operation
 from gateway.engine.execute import Engine, Result
 from gateway.errors import DocumentRefused, Refused, kind_of, malformed, status_of_answer
+from gateway.events.local import LocalBroker
+from gateway.events.opening import open_events
+from gateway.events.port import Broker
 from gateway.front import Front, Gateway
 from gateway.health import Drain, health_routes
 from gateway.http import Asked, idempotency_key, read_request
@@ -97,6 +100,7 @@ class Parts:
     bureaus: FindsBureaus
     sightings: Sightings = field(default_factory=Sightings)
     budgets: Budgets = field(default_factory=lambda: Budgets(BudgetsConfig()))
+    events: Broker = field(default_factory=LocalBroker)
     trusted: TrustedDocuments = field(
         default_factory=lambda: TrustedDocuments(TrustedDocumentsConfig(), Limits())
     )
@@ -336,6 +340,7 @@ async def open_parts(config: Config, metrics: Metrics) -> AsyncIterator[Parts]:
         )
         await stack.enter_async_context(measuring_backlog(metrics.registry, home.registry.backlog))
         budgets = await stack.enter_async_context(open_budgets(config, metrics, secrets))
+        events = await stack.enter_async_context(open_events(config, metrics, secrets, home))
         trusted = await stack.enter_async_context(
             open_trusted_documents(
                 config.trusted_documents,
@@ -359,6 +364,7 @@ async def open_parts(config: Config, metrics: Metrics) -> AsyncIterator[Parts]:
             stores=home.registry,
             bureaus=bureaus,
             budgets=budgets,
+            events=events,
             trusted=trusted,
         )
 

@@ -34,6 +34,7 @@ from gateway.settings import (
 )
 from gateway.settings_blocks import (
     BudgetsConfig,
+    EventsConfig,
     Limits,
     TransUnionConfig,
     TrustedDocumentsConfig,
@@ -46,6 +47,7 @@ __all__ = [
     "CannotStart",
     "Config",
     "ConfigFault",
+    "EventsConfig",
     "Limits",
     "Source",
     "TransUnionConfig",
@@ -158,6 +160,7 @@ class Config:
     )
     limits: Limits = block(Limits)
     budgets: BudgetsConfig = block(BudgetsConfig)
+    events: EventsConfig = block(EventsConfig)
     trusted_documents: TrustedDocumentsConfig = block(TrustedDocumentsConfig)
     transunion: TransUnionConfig = block(TransUnionConfig)
     command: str = "serve"

@@ -1,4 +1,4 @@
-"""The settings that come in blocks: limits, budgets, trusted documents, and the credit bureau."""
+"""The settings that come in blocks: limits, budgets, events, trusted documents, the bureau."""
 
 # ruff: noqa: RUF009 - setting() returns a dataclass field, as field() does
 
@@ -159,6 +159,27 @@ class BudgetsConfig:
         """Return the percent by agency's slug; raises ValueError for what is spelled otherwise."""
         pairs = (text.partition("=") for text in self.agencies)
         return {slug.strip(): _percent(text) for slug, _, text in pairs}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsConfig:
+    """How what happens reaches those who listen: in the process, or through Redis to all of them.
+
+    Both bounds hold for each agency; a subscriber resumes within them.
+    """
+
+    redis_url: str | None = setting(
+        None,
+        "Redis that carries events between processes, such as `rediss://host:6380/0`; without it a"
+        " subscriber hears of what its own process relays.",
+        secret=True,
+    )
+    retention_seconds: int = setting(
+        300, "How long an event is kept for who comes back.", at_least=10, at_most=86_400
+    )
+    retention_bytes: int = setting(
+        1_000_000, "How much of them is kept.", at_least=65_536, at_most=1_000_000_000
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
