@@ -39,6 +39,7 @@ def redis_client(url: Callable[[], str], *, setting: str, pinned: bool = False) 
             decode_responses=True,
             max_connections=1,
             socket_connect_timeout=CONNECT_SECONDS_MAX,
+            socket_timeout=None,  # whoever asks has one; the driver's loses cancellations on 3.11
             socket_keepalive=True,
             retry=retries.Retry(waits.NoBackoff(), 0),
         )
