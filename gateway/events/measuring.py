@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 from opentelemetry import trace
-from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from domain.clock import utc_now
@@ -103,13 +103,14 @@ async def measuring_waiting(
 class TracedSink:
     """A sink with a span for each event that it is handed; none where nothing is traced."""
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Sink, tracer: Tracer = _TRACER) -> None:
         self._sink = sink
+        self._tracer = tracer
 
     async def accept(self, batch: Sequence[Event]) -> None:
         """Hand events on."""
         spans = [
-            _TRACER.start_span(
+            self._tracer.start_span(
                 "outbox event",
                 kind=SpanKind.PRODUCER,
                 attributes={"event.id": event.id, "event.name": event.name.value},
