@@ -3,6 +3,7 @@
 from typing import TypeVar, cast
 
 from domain.audit import AuditLine, AuditOutcome
+from domain.event_catalogue import described
 from domain.events import Event, EventName
 from domain.ids import new_ulid
 from resolvers.context import RequestContext, store_of
@@ -54,9 +55,20 @@ async def leave_trail(context: RequestContext, event: Event, audit: AuditLine) -
 def happened(
     context: RequestContext, name: EventName, subject: str, version: int, **ids: str
 ) -> Event:
-    """Return the event of what has happened to `subject`, now in `version`; `ids` are ids alone."""
-    at = context.request.at
-    return Event(id=new_ulid(at), name=name, at=at, subject=subject, version=version, data=ids)
+    """Return the event of what has happened to `subject`, now in `version`; `ids` are ids alone.
+
+    Raises ValueError for one that is not as the catalogue has it.
+    """
+    at, schema = context.request.at, described(name, subject, ids)
+    return Event(
+        id=new_ulid(at),
+        name=name,
+        schema=schema,
+        at=at,
+        subject=subject,
+        version=version,
+        data=ids,
+    )
 
 
 def audited(

@@ -1,0 +1,102 @@
+"""The catalogue of events: what each is about, in which version, with which ids, and when.
+
+No event is made that is not as it stands here (`described`), and docs/events.md is written from it.
+A schema only grows: a new optional key is the same version, anything else is a new one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from domain.events import EventName
+from domain.ids import parse_global_id
+
+APPLICATION, CONSUMER, CONSENT = "app", "con", "cons"
+REPORT, NOTE, GRANT = "rep", "note", "grant"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventSchema:
+    """One event's schema. subject, data: prefixes of global ids; optional: keys that may lack.
+
+    when: in which case it is written, as a sentence without its subject.
+    """
+
+    version: int = 1
+    subject: str
+    data: Mapping[str, str] = field(default_factory=dict)
+    optional: Mapping[str, str] = field(default_factory=dict)
+    when: str
+
+
+def _of_application(when: str, data: Mapping[str, str] | None = None) -> EventSchema:
+    return EventSchema(subject=APPLICATION, data=data or {}, when=when)
+
+
+def _of_grant(when: str) -> EventSchema:
+    over = {"applicationId": APPLICATION, "consumerId": CONSUMER}
+    return EventSchema(subject=GRANT, optional=over, when=when)
+
+
+_IN_APPLICATION = {"applicationId": APPLICATION}
+
+CATALOGUE: Mapping[EventName, EventSchema] = {
+    EventName.APPLICATION_STARTED: _of_application(
+        "an application was started; its version is 1", {"consumerId": CONSUMER}
+    ),
+    EventName.APPLICATION_UPDATED: _of_application("`updateApplication` changed it"),
+    EventName.APPLICATION_SUBMITTED: _of_application("it was submitted"),
+    EventName.APPLICATION_WITHDRAWN: _of_application("its consumer withdrew it"),
+    EventName.APPLICATION_CLAIMED: _of_application("a counselor claimed it, or renewed the claim"),
+    EventName.APPLICATION_RELEASED: _of_application("its counselor gave it back to the queue"),
+    EventName.APPLICATION_REASSIGNED: _of_application("it was handed to another counselor"),
+    EventName.APPLICATION_RETURNED: _of_application("it was returned to its consumer"),
+    EventName.APPLICATION_CLOSED: _of_application("it was closed"),
+    EventName.BUDGET_SAVED: _of_application("its incomes, expenses or debts were saved"),
+    EventName.DEBTS_IMPORTED: _of_application("a report's accounts became debts of it"),
+    EventName.CONSUMER_UPDATED: EventSchema(
+        subject=CONSUMER, when="a consumer's own data were changed"
+    ),
+    EventName.NOTE_ADDED: EventSchema(
+        subject=NOTE, data=_IN_APPLICATION, when="a note was added; its version is 1"
+    ),
+    EventName.CONSENT_RECORDED: EventSchema(
+        subject=CONSENT, data=_IN_APPLICATION, when="a consent was given; its version is 1"
+    ),
+    EventName.CREDIT_REPORT_REQUESTED: EventSchema(
+        subject=CONSENT,
+        data=_IN_APPLICATION,
+        when="a pull began, and used the consent; the bureau has not been asked yet",
+    ),
+    EventName.CREDIT_REPORT_FAILED: EventSchema(
+        subject=CONSENT,
+        data=_IN_APPLICATION,
+        when="the bureau gave no report; the consent's version stays where the bureau may have "
+        "acted, and is one more where it is given back",
+    ),
+    EventName.CREDIT_REPORT_PULLED: EventSchema(
+        subject=REPORT,
+        data=_IN_APPLICATION | {"consentId": CONSENT},
+        when="a report was kept; its version is 1",
+    ),
+    EventName.ACCESS_REQUESTED: _of_grant("a counselor asked for access"),
+    EventName.ACCESS_APPROVED: _of_grant("an admin approved it"),
+    EventName.ACCESS_REVOKED: _of_grant("it was revoked, or its claim barred"),
+}
+
+
+def described(name: EventName, subject: str, data: Mapping[str, str]) -> int:
+    """Return the version of an event's schema; raises ValueError for one that is not as described.
+
+    A key that is not in the catalogue, or holds anything but an id of its kind, would carry to
+    every subscriber what nobody has decided to tell them.
+    """
+    schema = CATALOGUE[name]
+    known = {**schema.data, **schema.optional}
+    if not schema.data.keys() <= data.keys() <= known.keys():
+        raise ValueError(f"{name} does not carry {sorted(data)}")
+    ids = [(subject, schema.subject), *((data[key], known[key]) for key in data)]
+    for text, prefix in ids:
+        named = parse_global_id(text)
+        if named is None or named.prefix != prefix:
+            raise ValueError(f"{name} carries what is no id of {prefix}")
+    return schema.version
