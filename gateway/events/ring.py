@@ -24,6 +24,7 @@ from gateway.events.port import (
 
 ENTRY_BYTES = 1_000  # of an event in memory, beside its text
 IDS_MAX = 50_000
+_UNKNOWN = "?"  # a line that there never is
 
 Older = Callable[[Place], Awaitable[Sequence[Sent]]]
 """Returns what the broker still keeps after a place, in order, or as much as it gives at once."""
@@ -149,7 +150,7 @@ class RingReader:
         self._ahead: deque[Delivered | Missed] = deque()
         if after is not None:
             # An unknown line has ended, or never was: all that is held of this one came after it.
-            self._line, self._last = read_cursor(after) or ("", START)
+            self._line, self._last = read_cursor(after) or (_UNKNOWN, START)
 
     def __aiter__(self) -> "RingReader":
         """Return itself."""

@@ -5,6 +5,7 @@ metric, a span, an event or a file; a store, and what a store keeps in memory, h
 their own agency alone.
 """
 
+import asyncio
 import gc
 import types
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,6 +17,8 @@ from typing import Any
 from opentelemetry.sdk.trace import ReadableSpan
 
 from domain.agencies import Agency
+from domain.events import Event
+from gateway.events.port import Cursor, Delivered
 from gateway.metrics import exposition
 from gateway.workspace import STORES_FOLDER
 from tenants.backend import BODY_BYTES_MAX
@@ -84,7 +87,7 @@ async def deep_findings(world: World, running: Running) -> list[Finding]:
     hashes: dict[str, str] = {}
     for slug, house in world.houses.items():
         found += await _in_store(world, running, house.agency, slug, hashes)
-    return found
+    return [*found, *await _in_events(world, running)]
 
 
 def _in_files(world: World, running: Running) -> Iterator[Finding]:
@@ -167,6 +170,32 @@ async def _in_store(
     finally:
         connection.close()
     return found
+
+
+async def _in_events(world: World, running: Running) -> list[Finding]:
+    """Judge what each agency's subscribers are delivered: ids alone, and of their own agency."""
+    found: list[Finding] = []
+    owners: dict[str, str] = {}
+    for slug, house in world.houses.items():
+        for event in await _delivered(running, house.agency):
+            found += [Finding("event", str(one)) for one in world.canaries.found_in(repr(event))]
+            if owners.setdefault(event.id, slug) != slug:
+                found.append(Finding("event", f"{slug} is delivered one of {owners[event.id]}"))
+    return found
+
+
+async def _delivered(running: Running, agency: Agency) -> list[Event]:
+    """Return all events that the broker still keeps for an agency."""
+    events: list[Event] = []
+    beginning = Cursor("of nothing that is known")
+    async with running.parts.events.listen(agency, after=beginning) as deliveries:
+        with suppress(TimeoutError):
+            while True:
+                async with asyncio.timeout(0.01):
+                    delivery = await anext(deliveries)
+                if isinstance(delivery, Delivered):
+                    events.append(delivery.event)
+    return events
 
 
 def _judge_row(world: World, slug: str, table: str, row: Mapping[str, Any]) -> Iterator[Finding]:

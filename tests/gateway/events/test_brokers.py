@@ -88,12 +88,16 @@ async def test_a_subscriber_resumes_after_its_cursor(broker: Broker) -> None:
 async def test_a_cursor_that_is_not_known_says_that_something_was_missed(
     broker: Broker, cursor: str
 ) -> None:
-    """Whatever a client sends for a cursor, it learns that it must read anew, and is not left."""
-    agency, event = some_agency(), some_event()
+    """Whatever a client sends for a cursor, it learns that it must read anew, and is not left.
+
+    It is delivered all that is kept, and what comes.
+    """
+    agency, before, after = some_agency(), some_event(), some_event()
+    await publish(broker, agency, before)
     async with broker.listen(agency, after=Cursor(cursor)) as deliveries:
         assert await take(deliveries, 1) == [Missed(MissedCause.RESTARTED)]
-        await publish(broker, agency, event)
-        assert await take_events(deliveries, 1) == [event]
+        await publish(broker, agency, after)
+        assert await take_events(deliveries, 2) == [before, after]
 
 
 async def test_what_is_too_much_is_let_go_and_told(open_broker: OpenBroker) -> None:

@@ -10,6 +10,7 @@ import gateway.engine.execute
 import resolvers.context
 import tenants.store
 from domain.agencies import Agency
+from gateway.events.local import LocalBroker
 from resolvers.loaders import Loaders
 from tenants.cursors import CursorSigner
 from tenants.directory.port import AgencyDirectory
@@ -183,3 +184,9 @@ def _bureau_of_another_agency(_patch: Patch) -> Rewire:
             return self._honest.of(self._first[0])
 
     return lambda parts: replace(parts, bureaus=Bureaus(parts.bureaus))
+
+
+@leak("one agency's subscribers are delivered what happens in another")
+def _events_of_all(patch: Patch) -> None:
+    honest = LocalBroker._ring_of
+    patch.setattr(LocalBroker, "_ring_of", lambda self, _: honest(self, "all"))
