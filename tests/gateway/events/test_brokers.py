@@ -69,6 +69,18 @@ async def test_an_event_that_is_brought_again_is_delivered_once(broker: Broker) 
         assert await nothing_comes(deliveries)
 
 
+async def test_what_was_brought_again_is_not_delivered_to_who_comes_back(broker: Broker) -> None:
+    """Brought again behind a subscriber's cursor, an event is still not delivered twice."""
+    agency, events = some_agency(), some_events(2)
+    async with broker.listen(agency) as deliveries:
+        await publish(broker, agency, *events)
+        last = (await take(deliveries, 2))[-1]
+    await publish(broker, agency, *events)
+    assert isinstance(last, Delivered)
+    async with broker.listen(agency, after=last.cursor) as deliveries:
+        assert await nothing_comes(deliveries)
+
+
 async def test_a_subscriber_resumes_after_its_cursor(broker: Broker) -> None:
     """Who comes back with the cursor of a delivery gets what came after it, and nothing before."""
     agency, events = some_agency(), some_events(6)
