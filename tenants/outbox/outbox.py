@@ -1,7 +1,7 @@
 """One agency's outbox: the events that wait beside its records, and who is told of new ones."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Container, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -54,9 +54,13 @@ class Outbox:
         await self._woken.wait()
         self._woken.clear()
 
-    async def waiting(self, limit: int) -> list[Waiting]:
-        """Return what was not delivered yet, oldest first, whether it can be read or not."""
-        return [_waiting(stored) for stored in await self._backend.outbox_pending(limit)]
+    async def waiting(self, limit: int, besides: Container[str] = ()) -> list[Waiting]:
+        """Return what was not delivered yet, oldest first, whether it can be read or not.
+
+        besides: ids of events to leave out; they count for the limit.
+        """
+        stored = await self._backend.outbox_pending(limit)
+        return [_waiting(one) for one in stored if one.id not in besides]
 
     async def pending(self, limit: int) -> list[Event]:
         """Return events that were not delivered yet, oldest first."""
