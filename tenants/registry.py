@@ -251,8 +251,8 @@ class StoreRegistry:
             store = AgencyStore(
                 backend, keys, agency.id, blobs=FileBlobs(self.blobs_folder(agency))
             )
-            await self.relays.opened(store)
             store.record_reads(keys_unwrapped(keys))
+            await self.relays.opened(store)
             sequencer = Sequencer(store.ledger, self._directory, agency.id)
             sequencer.start()
             self._open[agency.id] = _Open(

@@ -139,8 +139,8 @@ class RedisBroker:
             _log.info("events are read again")
         self._is_away = False
         while self._feeds:
-            async with asyncio.timeout(ANSWER_SECONDS_MAX):
-                for feed in [one for one in self._feeds.values() if one.placed_by is not client]:
+            for feed in [one for one in self._feeds.values() if one.placed_by is not client]:
+                async with asyncio.timeout(ANSWER_SECONDS_MAX):
                     await self._place(client, run, feed)
             streams = {
                 keys_of(agency_id, run)[0]: feed

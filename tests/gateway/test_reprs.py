@@ -25,6 +25,7 @@ ALSO_SECRET = {
     "gateway.secrets.Secret.current",
     "gateway.secrets.Secret.previous",
     "gateway.settings_blocks.BudgetsConfig.redis_url",
+    "gateway.settings_blocks.EventsConfig.redis_url",
     "tenants.keys.home.HomeKeys.for_backup",
     "tenants.keys.home.HomeKeys.root",
 }
