@@ -5,15 +5,18 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.agencies import Agency
 from domain.events import Event
 from gateway.events.local import LocalBroker
-from gateway.events.port import Cursor, Delivered
+from gateway.events.port import Broker, Cursor, Delivered
+from gateway.events.redis_broker import open_redis_broker
 from tenants.outbox.relay import Relay, Sink
 from tests.gateway.events.event_samples import some_agency
+from tests.redis_server import RedisServer
 from tests.tenants.outbox.outbox_world import SUBJECTS, event_of, happen, open_store
 
 ACTIONS = st.one_of(
@@ -105,12 +108,12 @@ class Process:
 class Subscriber:
     """Somebody who listens, and comes back with the last cursor."""
 
-    def __init__(self, broker: LocalBroker, agency: Agency) -> None:
+    def __init__(self, broker: Broker, agency: Agency) -> None:
         self._broker, self._agency = broker, agency
-        self._cursor: Cursor | None = None
+        self._cursor = Cursor("of nothing yet: it begins with what is kept")
         self.events: list[Event] = []
 
-    async def come(self, seconds: float = 0.0) -> None:
+    async def come(self, seconds: float) -> None:
         """Take what there is."""
         async with self._broker.listen(self._agency, after=self._cursor) as deliveries:
             while True:
@@ -119,22 +122,24 @@ class Subscriber:
                         delivery = await anext(deliveries)
                 except TimeoutError:
                     return
-                assert isinstance(delivery, Delivered), "nothing is missed"
-                self.events.append(delivery.event)
-                self._cursor = delivery.cursor
+                if isinstance(delivery, Delivered):
+                    self.events.append(delivery.event)
+                    self._cursor = delivery.cursor
+                else:
+                    assert not self.events, "nothing is missed"
 
 
 class World:
     """A store, a broker, two processes that relay and two subscribers."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, broker: Broker, patience: float) -> None:
         self.store = open_store(path)
-        self.broker, self.agency = LocalBroker(), some_agency()
+        self.broker, self.agency, self.patience = broker, some_agency(), patience
         self.sink = self.broker.sink_of(self.agency.id)
         self.brought: list[Event] = []
         self.committed: list[Event] = []
         self.processes = [Process(self), Process(self)]
-        self.subscribers: list[Subscriber] = []
+        self.subscribers = [Subscriber(broker, self.agency) for _ in range(2)]
 
     async def commit(self, number: int) -> None:
         """Commit the next event of a subject."""
@@ -160,7 +165,7 @@ class World:
             case "remove":
                 await process.remove()
             case "come back":
-                await self.subscribers[number].come()
+                await self.subscribers[number].come(self.patience)
 
 
 def by_subject(events: Sequence[Event]) -> dict[str, list[int]]:
@@ -170,23 +175,18 @@ def by_subject(events: Sequence[Event]) -> dict[str, list[int]]:
     return found
 
 
-async def run(path: Path, actions: Sequence[tuple[str, int]]) -> None:
-    world = World(path)
+async def run(
+    path: Path, actions: Sequence[tuple[str, int]], broker: Broker, patience: float = 0.0
+) -> None:
+    world = World(path, broker, patience)
     try:
-        async with world.broker.listen(world.agency) as start:
-            del start
-            world.subscribers = [Subscriber(world.broker, world.agency) for _ in range(2)]
-            for one in world.subscribers:
-                # A cursor of the very beginning: the first event is delivered to both.
-                ring = world.broker._ring_of(world.agency.id)
-                one._cursor = Cursor(f"{ring.line}.0.0")
-            for action, number in actions:
-                await world.act(action, number)
-            for process in world.processes:
-                await process.remove()
-            await world.processes[0].remove()
-            for one in world.subscribers:
-                await one.come(0.01)
+        for action, number in actions:
+            await world.act(action, number)
+        for process in world.processes:
+            await process.remove()
+        await world.processes[0].remove()
+        for one in world.subscribers:
+            await one.come(0.01 + 10 * patience)
         assert await world.store.outbox.pending(9) == []
         committed = {event.id for event in world.committed}
         assert {event.id for event in world.brought} == committed, "neither lost nor invented"
@@ -210,4 +210,30 @@ def test_subscribers_see_every_event_of_a_subject_once_in_order(
     long ago; subscribers come and go.
     """
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(run(Path(folder) / "a.db", actions))
+
+        async def case() -> None:
+            await run(Path(folder) / "a.db", actions, LocalBroker())
+
+        asyncio.run(case())
+
+
+@pytest.mark.slow
+def test_subscribers_of_redis_see_every_event_of_a_subject_once_in_order(
+    redis: RedisServer,
+) -> None:
+    """The same over a real Redis: its stream has each event once, and resumes at each cursor."""
+
+    @given(actions=st.lists(ACTIONS, max_size=25))
+    @settings(max_examples=15, deadline=None)
+    def campaign(actions: list[tuple[str, int]]) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+
+            async def case() -> None:
+                async with open_redis_broker(
+                    lambda: redis.url, seconds=300, bytes_max=1_000_000
+                ) as broker:
+                    await run(Path(folder) / "a.db", actions, broker, patience=0.05)
+
+            asyncio.run(case())
+
+    campaign()
