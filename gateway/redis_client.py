@@ -1,7 +1,9 @@
 """Makes clients of the Redis that a setting names: how one is reached is decided once, here."""
 
+import asyncio
 import importlib
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -45,3 +47,17 @@ def redis_client(url: Callable[[], str], *, setting: str, pinned: bool = False) 
         )
     except ValueError:
         raise CannotStart(f"{variable} is not an address such as rediss://host:6380/0.") from None
+
+
+async def close_client(client: Any) -> None:
+    """Close a client to the end, also where we are cancelled meanwhile; failing is no error.
+
+    The driver's own closing, cancelled halfway, would leave its connection open.
+    """
+    closing = asyncio.create_task(client.aclose())
+    with suppress(Exception):
+        try:
+            await asyncio.shield(closing)
+        except asyncio.CancelledError:
+            await asyncio.wait([closing])
+            raise

@@ -37,7 +37,7 @@ from gateway.events.redis_streams import (
     whereabouts,
 )
 from gateway.events.ring import Ring, RingReader
-from gateway.redis_client import redis_client
+from gateway.redis_client import close_client, redis_client
 from tenants.outbox.relay import Sink, SinkAway
 
 REDIS_URL = "events.redis_url"
@@ -123,8 +123,7 @@ class RedisBroker:
                 self._is_away = True
                 await asyncio.sleep(RETRY_EACH_SECONDS)
             finally:
-                with suppress(Exception):
-                    await client.aclose()
+                await close_client(client)
 
     async def aclose(self) -> None:
         """Close the connections."""

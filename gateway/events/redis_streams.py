@@ -8,7 +8,6 @@ holds of before is not gone on from, for nobody knows what it has lost.
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from typing import Any, TypeVar
 
 from gateway.events.port import (
@@ -19,6 +18,7 @@ from gateway.events.port import (
     decode_sent,
     line_of,
 )
+from gateway.redis_client import close_client
 from tenants.outbox.relay import SinkAway
 
 T = TypeVar("T")
@@ -149,8 +149,7 @@ class Connection:
         """Close it; it may be used again."""
         client, self._client = self._client, None
         if client is not None:
-            with suppress(Exception):
-                await client.aclose()
+            await close_client(client)
 
     async def _ask(self, work: Callable[[Any], Awaitable[T]]) -> T:
         clock = asyncio.get_running_loop().time
