@@ -1,4 +1,4 @@
-"""`almoner dev`: gateway, token issuer and bureau simulator in one process, with demo data.
+"""`almoner dev`: gateway, identity provider and bureau simulator in one process, with demo data.
 
 One process, so that ending it in whatever way ends everything: no orphan can keep a port. Every
 port is tried before anything is written, and a first start builds its home folder beside the real
@@ -20,9 +20,13 @@ from domain.errors import GatewayError
 from gateway.config import Config
 from gateway.inprocess import run_in_process
 from gateway.listening import bind
-from gateway.local.demo import renew_demo, seed_demo
+from gateway.local.demo import renew_demo, renew_passwords, seed_demo
 from gateway.local.demo_world import AGENCIES
-from gateway.local.issuer import LocalIssuer, issuer_app
+from gateway.local.identity_provider.dispatch import Provider
+from gateway.local.identity_provider.http import provider_app
+from gateway.local.issuer import LocalIssuer
+from gateway.local.messages import shown
+from gateway.local.revoking import GatewayRevoker
 from gateway.local.serve_file import SERVE_FILE, write_serve_file
 from gateway.server import Server, Tls
 from gateway.settings import CannotStart
@@ -84,24 +88,31 @@ async def run_platform(
         await _make_home(config, progress)
     _demand_demo(config.home)
     with _alone_in(config.home):
-        async with _running(config) as running:
+        async with _running(config, progress) as running:
             ready(running)
             await _told_to_stop()
             progress("stopping: requests in flight are finished first …")
 
 
 @asynccontextmanager
-async def _running(config: Config) -> AsyncIterator[Config]:
+async def _running(config: Config, progress: Tell) -> AsyncIterator[Config]:
     """Start everything; yield the configuration that the gateway runs with."""
     async with AsyncExitStack() as stack:
-        async with open_workspace(config.home, keys=config.keys) as workspace:
-            await renew_demo(workspace, issuer_url=config.issuer_url, at=datetime.now(UTC))
-            issuer_key = workspace.keys.derive("issuer")
+        opening = open_workspace(config.home, keys=config.keys)
+        workspace = await stack.enter_async_context(opening)
+        await renew_demo(workspace, issuer_url=config.issuer_url, at=datetime.now(UTC))
+        issuer_key = workspace.keys.derive("issuer")
         issuer = LocalIssuer.open(config.home / ISSUER_FILE, issuer_key, create=False)
         stack.callback(issuer.close)
+        renew_passwords(issuer)
+        provider = Provider(
+            file=issuer.file,
+            deliver=lambda message: progress(shown(message)),
+            tell_revoked=GatewayRevoker(workspace.directory, config.issuer_url),
+        )
         await stack.enter_async_context(
             Server(
-                issuer_app(issuer, base_url=config.issuer_url),
+                provider_app(provider, base_url=config.issuer_url),
                 bind(config.host, config.issuer_port, "ALMONER_ISSUER_PORT"),
             )
         )
