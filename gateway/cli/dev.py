@@ -15,7 +15,7 @@ from gateway.logs import configure_logs
 @click.command()
 @click.option("--reset", is_flag=True, help="Forget the demo world and make it anew.")
 def dev(*, reset: bool) -> None:
-    """Start gateway, token issuer and credit bureau simulator, with a demo world. Ctrl-C stops.
+    """Start gateway, identity provider and credit bureau simulator, with a demo world. Ctrl-C stops.
 
     \b
     Example:
@@ -41,7 +41,7 @@ def _greet(config: Config) -> None:
         f"  GraphQL       {gateway}/graphql",
         f"  health        {gateway}/health/ready",
         f"  metrics       http://127.0.0.1:{config.operations_port}/metrics",
-        f"  token issuer  {config.issuer_url}/{harbor.pool_id}",
+        f"  sign-in       {config.issuer_url}/{harbor.pool_id}  (the Cognito API; also as issuer)",
         f"  TransUnion    {config.transunion.url}",
         f"  state         {config.home}",
         "",

@@ -14,7 +14,7 @@ from sqlcipher3 import dbapi2 as driver
 from domain.actors import Group
 from domain.errors import Duplicate
 from gateway.local.identity_provider.file import StateFile
-from gateway.local.identity_provider.keys import published_keys, renew_keys, signing_key
+from gateway.local.identity_provider.keys import published_keys, signing_key
 from gateway.local.identity_provider.limits import ACCESS_SECONDS
 from gateway.local.identity_provider.pools import ensure_pool, pool_of
 from gateway.local.identity_provider.tokens import TokenUse, mint
@@ -141,11 +141,6 @@ class LocalIssuer:
         with self.file.reading() as connection:
             pool_of(connection, pool_id)
             return {"keys": [key.public_jwk() for key in published_keys(connection, pool_id)]}
-
-    def rotate_keys(self, pool_id: str) -> None:
-        """Publish the pool's next key now; it signs from a day later. Raises NotFound."""
-        with self.file.unit() as connection:
-            renew_keys(connection, pool_of(connection, pool_id).id, datetime.now(UTC), now=True)
 
     def close(self) -> None:
         """Close the file."""

@@ -7,8 +7,16 @@ from typing import Any
 
 from gateway.local.identity_provider.call import Call
 from gateway.local.identity_provider.faults import Fault, FaultName, invalid
+from gateway.local.identity_provider.limits import USERS_PER_POOL_MAX
 from gateway.local.identity_provider.pools import UserPool
-from gateway.local.identity_provider.users import User, UserStatus, add_user, find_user, normal
+from gateway.local.identity_provider.users import (
+    User,
+    UserStatus,
+    add_user,
+    count_users,
+    find_user,
+    normal,
+)
 from gateway.local.identity_provider.wire import Attribute
 from tenants.sqlite.sqlcipher import IntegrityError
 
@@ -51,6 +59,9 @@ def create_user(
     )
     if find_user(call.connection, pool.id, email) is not None:
         raise Fault(FaultName.USERNAME_EXISTS, taken)
+    if count_users(call.connection, pool.id) >= USERS_PER_POOL_MAX:
+        told = f"The pool has {USERS_PER_POOL_MAX} users, which is as many as it takes."
+        raise Fault(FaultName.LIMIT_EXCEEDED, told)
     try:
         add_user(call.connection, user, call.at)
     except IntegrityError as error:

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -21,6 +23,8 @@ from gateway.local.identity_provider.sign_ins import (
 
 Deliver = Callable[[Message], None]
 TellRevoked = Callable[[TokensRevoked], Awaitable[None]]
+
+T = TypeVar("T")
 
 _SIGNED = "AWS4-HMAC-SHA256 "
 
@@ -45,6 +49,11 @@ class Provider:
     deliver: Deliver = deliver_to_nobody
     tell_revoked: TellRevoked = tell_nobody
     clock: Callable[[], datetime] = utc_now
+    # One thread of its own: calls compute for milliseconds and wait for the disk, one by one, and
+    # the gateway beside them has the event loop and all other threads for itself.
+    thread: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(1, "identity-provider")
+    )
 
     async def answer(
         self, target: str, body: bytes, *, base_url: str, pool_id: str | None, authorization: str
@@ -71,8 +80,7 @@ class Provider:
                 )
                 return operation.carry_out(call, asked), call
 
-        # In a thread: it computes for milliseconds and waits for the disk.
-        result, call = await asyncio.to_thread(carry_out)
+        result, call = await self.in_thread(carry_out)
         for message in call.messages:
             self.deliver(message)
         if call.revokes:
@@ -81,9 +89,13 @@ class Provider:
 
     async def tell_revocations(self) -> None:
         """Tell of all revocations that were not told yet, also by who was killed meanwhile."""
-        for revoked in await asyncio.to_thread(self._untold):
+        for revoked in await self.in_thread(self._untold):
             await self.tell_revoked(revoked)
-            await asyncio.to_thread(self._told, revoked.number)
+            await self.in_thread(partial(self._told, revoked.number))
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Return what the work returns, done beside the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self.thread, work)
 
     def _untold(self) -> list[TokensRevoked]:
         with self.file.reading() as connection:

@@ -1,11 +1,10 @@
 """The provider's HTTP side: the Cognito API, key sets and discovery, for this machine alone.
 
-A call goes to the root or to a pool's own address. Only requests for a loopback name are answered,
-so that no page of the web can reach the provider by a name that it has led here, and only pages of
+A call goes to the root or to a pool's own address. Only calls for a loopback name are answered, so
+that no page of the web can reach the provider by a name that it has led here, and only pages of
 this machine may read answers.
 """
 
-import asyncio
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -70,7 +69,7 @@ class Endpoint:
 
     async def key_set(self, request: Request) -> Response:
         """Return a pool's public keys."""
-        keys = await asyncio.to_thread(self._published, request.path_params["pool"])
+        keys = await self._provider.in_thread(lambda: self._published(request.path_params["pool"]))
         cached = {"cache-control": f"public, max-age={KEY_SET_CACHED_SECONDS}"}
         return JSONResponse({"keys": keys}, headers=_headers(request) | cached)
 
@@ -104,7 +103,10 @@ def provider_app(provider: Provider, *, base_url: str | None = None) -> Starlett
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await provider.tell_revocations()
-        yield
+        try:
+            yield
+        finally:
+            provider.thread.shutdown()
 
     methods = ["POST", "OPTIONS"]
     return Starlette(

@@ -59,12 +59,12 @@ def signing_key(connection: Connection, pool_id: str, at: datetime) -> SigningKe
     return [keys[0], *(key for key in keys[1:] if key.signs_from <= at)][-1]
 
 
-def renew_keys(connection: Connection, pool_id: str, at: datetime, *, now: bool = False) -> None:
-    """Publish the next key where the last one is old, or `now`; forget those that have ended."""
+def renew_keys(connection: Connection, pool_id: str, at: datetime) -> None:
+    """Publish the next key where the last one is old; forget those whose tokens have ended."""
     keys = published_keys(connection, pool_id)
     newest = keys[-1]
     due = newest.signs_from + timedelta(seconds=KEY_SECONDS - KEY_AHEAD_SECONDS)
-    if newest.signs_from <= at and (now or due <= at):
+    if due <= at:
         _insert(connection, pool_id, after(at, KEY_AHEAD_SECONDS))
     for key, successor in pairwise(keys):
         if successor.signs_from + timedelta(seconds=ACCESS_SECONDS_MAX) < at:

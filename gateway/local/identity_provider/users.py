@@ -177,6 +177,12 @@ def all_users(connection: Connection) -> list[User]:
     return [_read(row) for row in rows]
 
 
+def count_users(connection: Connection, pool_id: str) -> int:
+    """Return how many users the pool has."""
+    statement = "SELECT count(*) FROM user WHERE pool_id = ?"
+    return int(connection.execute(statement, (pool_id,)).fetchall()[0][0])
+
+
 def users_after(connection: Connection, pool_id: str, email: str) -> list[User]:
     """Return the pool's users behind that address, by address."""
     rows = connection.execute(

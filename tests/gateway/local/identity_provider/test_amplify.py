@@ -44,7 +44,7 @@ def claims(token: str) -> dict[str, object]:
 
 
 def test_its_default_sign_in_refresh_and_sign_out(provider: Running, amplify: NodeClient) -> None:
-    """signIn by SRP, attributes, a forced refresh and signOut, at the root or the pool's address."""
+    """A sign-in by SRP, a forced refresh and signOut, at the root or the pool's address."""
     assert sign_in(amplify) == "DONE"
     first = amplify("session")
     assert first["subject"] == SUBJECTS[COUNSELOR]
@@ -122,7 +122,7 @@ def test_a_temporary_password(provider: Running, at_pool: NodeClient) -> None:
 
 
 def test_a_forgotten_password_and_a_changed_one(provider: Running, at_pool: NodeClient) -> None:
-    """resetPassword by the code that was sent, then updatePassword, then everywhere out."""
+    """A new password by the code that was sent, another one, then out everywhere."""
     at_pool("resetPassword", {"username": COUNSELOR})
     code = provider.secret_sent_to(COUNSELOR)
     at_pool(
