@@ -15,7 +15,7 @@ from gateway.logs import configure_logs
 @click.command()
 @click.option("--reset", is_flag=True, help="Forget the demo world and make it anew.")
 def dev(*, reset: bool) -> None:
-    """Start gateway, identity provider and credit bureau simulator, with a demo world. Ctrl-C stops.
+    """Start gateway, identity provider and bureau simulator, with a demo world. Ctrl-C stops.
 
     \b
     Example:

@@ -64,7 +64,7 @@ def test_a_confirmed_sign_up_is_a_consumer_and_no_one_else(provider: Running) ->
         ({"Password": "AlmonerDemo1"}, "InvalidPasswordException"),
         ({"Password": "Aa1-" * 65}, "InvalidParameterException"),
         ({"UserAttributes": [{"Name": "sub", "Value": "x"}]}, "InvalidParameterException"),
-        ({"UserAttributes": [{"Name": "cognito:groups", "Value": "x"}]}, "InvalidParameterException"),
+        ({"UserAttributes": [{"Name": "groups", "Value": "x"}]}, "InvalidParameterException"),
         ({"UserAttributes": [{"Name": "email", "Value": "b@c.test"}]}, "InvalidParameterException"),
         ({"UserAttributes": [{"Name": "name", "Value": "x" * 2049}]}, "InvalidParameterException"),
         ({"UserAttributes": [{"Name": "name", "Value": ""}] * 51}, "InvalidParameterException"),

@@ -31,7 +31,7 @@ BLOCK = bytes(range(64))
 NUMBERS = st.integers(min_value=1, max_value=2**300)
 
 
-class Client(aws_srp.AWSSRP):
+class Client(aws_srp.AWSSRP):  # type: ignore[misc] # it has no types
     """pycognito's side, with a secret number that the test chooses."""
 
     def __init__(self, password: str, small_a: int) -> None:
