@@ -20,6 +20,7 @@ from domain.errors import GatewayError
 from gateway.config import Config
 from gateway.inprocess import run_in_process
 from gateway.listening import bind
+from gateway.local.agency_pools import adopt_pools
 from gateway.local.demo import renew_demo, renew_passwords, seed_demo
 from gateway.local.demo_world import AGENCIES
 from gateway.local.identity_provider.dispatch import Provider
@@ -105,6 +106,7 @@ async def _running(config: Config, progress: Tell) -> AsyncIterator[Config]:
         issuer = LocalIssuer.open(config.home / ISSUER_FILE, issuer_key, create=False)
         stack.callback(issuer.close)
         renew_passwords(issuer)
+        await adopt_pools(workspace.directory, issuer, config.issuer_url)
         provider = Provider(
             file=issuer.file,
             deliver=lambda message: progress(shown(message)),

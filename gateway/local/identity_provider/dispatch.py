@@ -9,8 +9,10 @@ from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
+import structlog
 
 from domain.clock import utc_now
+from domain.errors import GatewayError
 from gateway.local.identity_provider.call import Call, Message
 from gateway.local.identity_provider.faults import Fault, FaultName, invalid
 from gateway.local.identity_provider.file import StateFile
@@ -27,6 +29,7 @@ TellRevoked = Callable[[TokensRevoked], Awaitable[None]]
 T = TypeVar("T")
 
 _SIGNED = "AWS4-HMAC-SHA256 "
+_log = structlog.get_logger("almoner")
 
 
 def deliver_to_nobody(_: Message) -> None:
@@ -83,8 +86,12 @@ class Provider:
         result, call = await self.in_thread(carry_out)
         for message in call.messages:
             self.deliver(message)
-        if call.revokes:
+        try:
             await self.tell_revocations()
+        except GatewayError as error:
+            if call.revokes:  # it is kept, and told by one of the next calls; and not done yet
+                raise
+            _log.warning("revocations not told", why=error.code)
         return result
 
     async def tell_revocations(self) -> None:

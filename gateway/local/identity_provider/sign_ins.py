@@ -8,7 +8,7 @@ import hashlib
 import secrets
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from gateway.local.identity_provider.call import Call
@@ -95,18 +95,22 @@ def revoke_sign_in(call: Call, sign_in: SignIn) -> None:
         "UPDATE sign_in SET revoked_at = coalesce(revoked_at, ?) WHERE origin_jti = ?",
         (micros(call.at), sign_in.origin_jti),
     )
-    _tell(call, sign_in.pool_id, "origin_jti", sign_in.origin_jti, sign_in.subject)
+    _tell(call, sign_in.pool_id, "origin_jti", sign_in.origin_jti, sign_in.subject, call.at)
 
 
 def sign_out_everywhere(call: Call, user: User) -> None:
-    """End all sign-ins of a user, and every token that they were issued until now."""
+    """End all sign-ins of a user, and every token that they were issued until now.
+
+    A token may name the next second, after another sign-out within this one: it is ended as well.
+    """
+    until = max(call.at, datetime.fromtimestamp(user.issued_at(call.at), UTC))
     call.connection.execute(
         "UPDATE sign_in SET revoked_at = ? WHERE pool_id = ? AND subject = ?"
         " AND revoked_at IS NULL",
         (micros(call.at), user.pool_id, user.subject),
     )
-    update_user(call.connection, user, call.at, signed_out_at=micros(call.at))
-    _tell(call, user.pool_id, "sub", user.subject, user.subject)
+    update_user(call.connection, user, call.at, signed_out_at=micros(until))
+    _tell(call, user.pool_id, "sub", user.subject, user.subject, until)
 
 
 def revocations(connection: Connection) -> list[TokensRevoked]:
@@ -132,11 +136,13 @@ def forget_revocation(connection: Connection, number: int) -> None:
     connection.execute("DELETE FROM revocation WHERE number = ?", (number,))
 
 
-def _tell(call: Call, pool_id: str, kind: RevokedKind, value: str, subject: str) -> None:
+def _tell(
+    call: Call, pool_id: str, kind: RevokedKind, value: str, subject: str, at: datetime
+) -> None:
     call.revokes = True
     call.connection.execute(
         "INSERT INTO revocation (pool_id, kind, value, subject, at) VALUES (?, ?, ?, ?, ?)",
-        (pool_id, kind, value, subject, micros(call.at)),
+        (pool_id, kind, value, subject, micros(at)),
     )
 
 

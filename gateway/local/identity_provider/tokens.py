@@ -38,7 +38,7 @@ def mint(
     """Return a signed token. Raises ValueError for a lifetime that no pool allows."""
     if not 0 < lifetime_seconds <= ACCESS_SECONDS_MAX:
         raise ValueError("a token lives for a day at most")
-    issued_at = issued_at_for(user, at)
+    issued_at = user.issued_at(at)
     claims = _who(user, use=use, client_id=client_id) | {
         "iss": issuer,
         "auth_time": int(signed_in_at.timestamp()),
@@ -50,18 +50,6 @@ def mint(
     # Cognito's header has `kid` and `alg`, and no `typ`.
     headers = {"kid": key.key_id, "typ": None}
     return jwt.encode(claims, key.private, algorithm="RS256", headers=headers)
-
-
-def issued_at_for(user: User, at: datetime) -> int:
-    """Return the second that a token is issued at.
-
-    A sign-out ends all that was issued until its second's end, since `iat` has whole seconds. Who
-    signs in again within the same second is given the next one: verifiers allow for that much.
-    """
-    now = int(at.timestamp())
-    if user.signed_out_at is None:
-        return now
-    return max(now, int(user.signed_out_at.timestamp()) + 1)
 
 
 def user_of_access_token(call: Call, text: str) -> User:

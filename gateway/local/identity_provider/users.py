@@ -57,6 +57,17 @@ class User:
         """Return what they are called: the attribute `name`, or else the address."""
         return self.attributes.get("name", self.email)
 
+    def issued_at(self, at: datetime) -> int:
+        """Return the second that a token of that moment says it was issued at.
+
+        A sign-out ends all that was issued until its second's end, since `iat` has whole seconds.
+        Who signs in again within the same second is given the next one: verifiers allow for it.
+        """
+        now = int(at.timestamp())
+        return (
+            now if self.signed_out_at is None else max(now, int(self.signed_out_at.timestamp()) + 1)
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secrets:

@@ -116,6 +116,20 @@ def test_signing_out_everywhere_ends_all_and_lets_in_at_once(provider: Running) 
     assert int(claims(again["AccessToken"])["iat"]) - told.at.timestamp() <= 1
 
 
+def test_several_sign_outs_within_a_second_end_what_was_issued_between(provider: Running) -> None:
+    """Each is told with a moment that covers the tokens before it, and none after it."""
+    client = provider.aws()
+    provider.clock.stop()
+    for _ in range(3):
+        tokens = provider.sign_in()
+        issued = int(claims(tokens["AccessToken"])["iat"])
+        assert all(told.at.timestamp() < issued for told in provider.revoked)
+        client.global_sign_out(AccessToken=tokens["AccessToken"])
+        assert provider.revoked[-1].at.timestamp() >= issued
+        with pytest.raises(client.exceptions.NotAuthorizedException):
+            client.get_user(AccessToken=tokens["AccessToken"])
+
+
 def test_an_administrator_signs_somebody_out(provider: Running) -> None:
     """AdminUserGlobalSignOut ends what GlobalSignOut ends."""
     client, tokens = provider.aws(), provider.sign_in()
