@@ -110,3 +110,23 @@ def test_what_is_revoked_is_refused_within_a_second(dev: Running, serve: Running
         again = sign_in(dev, email)["AccessToken"]
         for running in (dev, serve):
             data_of(running.ask(ME, token=again))
+
+
+def test_the_console_shows_codes_and_nothing_else_that_lets_in(dev: Running) -> None:
+    """Of a person's whole way in, the code alone is said, once: no password and no token."""
+    email = f"quiet-{time.monotonic_ns()}@people.test"
+    before = len(_said(dev))
+    tokens = sign_up(dev, email, HARBOR)
+    client = provider_of(dev, HARBOR)
+    totp = client.associate_software_token(AccessToken=tokens["AccessToken"])["SecretCode"]
+    with pytest.raises(client.exceptions.NotAuthorizedException):
+        client.change_password(
+            AccessToken=tokens["AccessToken"],
+            PreviousPassword="Wrong-Password-1",
+            ProposedPassword="Chosen-Password-2",
+        )
+    said = _said(dev)[before:]
+
+    assert said.count(code_for(dev, email)) == 1
+    for secret in (*tokens.values(), totp, PASSWORD, "Wrong-Password-1", "Chosen-Password-2"):
+        assert str(secret) not in said or secret in ("Bearer", 3600)

@@ -15,6 +15,7 @@ from botocore import UNSIGNED
 from botocore.config import Config as BotoConfig
 
 from domain.actors import Group
+from domain.errors import StoreUnavailable
 from gateway.listening import bind
 from gateway.local.identity_provider.call import Message
 from gateway.local.identity_provider.dispatch import Provider
@@ -66,6 +67,7 @@ class Running:
     clock: Clock
     messages: list[Message] = field(default_factory=list)
     revoked: list[TokensRevoked] = field(default_factory=list)
+    directory_is_away: bool = False
 
     def aws(self, pool_id: str | None = None, *, signed: bool = False) -> Any:
         """Return AWS's own client of the API; `signed` with credentials that nobody gave out."""
@@ -148,6 +150,8 @@ def running(path: Path) -> Iterator[Running]:
     found = Running(url="", issuer=issuer, path=path, clock=Clock())
 
     async def remember(revoked: TokensRevoked) -> None:
+        if found.directory_is_away:
+            raise StoreUnavailable
         found.revoked.append(revoked)
 
     provider = Provider(

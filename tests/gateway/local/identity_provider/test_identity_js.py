@@ -31,6 +31,7 @@ def test_it_signs_in_every_time(client: NodeClient) -> None:
         }
 
 
+@pytest.mark.slow
 def test_it_refreshes_and_signs_out_everywhere(client: NodeClient) -> None:
     """A refresh keeps the refresh token; after globalSignOut it is refused."""
     tokens = client("authenticate", COUNSELOR, PASSWORD, "USER_PASSWORD_AUTH")["tokens"]

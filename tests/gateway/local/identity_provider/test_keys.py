@@ -1,11 +1,13 @@
 """Signing keys are renewed, and nobody notices who keeps a key set for its hour."""
 
+import shutil
+import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import jwt
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.local.identity_provider.keys import published_keys, renew_keys, signing_key
@@ -49,12 +51,14 @@ def test_a_key_is_published_before_it_signs_and_after(provider: Running) -> None
     assert provider.aws().get_user(AccessToken=provider.sign_in()["AccessToken"])
 
 
-@settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=20, deadline=None)
 @given(hours=st.lists(st.integers(min_value=1, max_value=2500), min_size=1, max_size=6))
-def test_whoever_looks_when_every_live_token_can_be_verified(path: Path, hours: list[int]) -> None:
+def test_whoever_looks_when_every_live_token_can_be_verified(
+    template: Path, hours: list[int]
+) -> None:
     """At any rhythm of calls: what signs now was published a day ago, and stays while needed."""
+    folder = tempfile.TemporaryDirectory()
+    path = Path(shutil.copyfile(template, Path(folder.name) / "issuer.db"))
     issuer = LocalIssuer.open(path, FILE_KEY, create=False)
     at = datetime.now(UTC)
     published_since: dict[str, datetime] = {}
@@ -73,6 +77,7 @@ def test_whoever_looks_when_every_live_token_can_be_verified(path: Path, hours: 
             assert len(keys) <= 3
             assert signs == first or published_since[signs] <= at - timedelta(days=1)
     issuer.close()
+    folder.cleanup()
 
 
 def test_users_of_an_old_key_are_known_by_it(provider: Running) -> None:

@@ -130,6 +130,20 @@ def test_several_sign_outs_within_a_second_end_what_was_issued_between(provider:
             client.get_user(AccessToken=tokens["AccessToken"])
 
 
+def test_a_revocation_that_cannot_be_told_is_not_done_and_is_told_later(provider: Running) -> None:
+    """The call fails, others do not, and one of them tells it when the directory is back."""
+    tokens = provider.sign_in()
+    provider.directory_is_away = True
+    answer = provider.call("GlobalSignOut", AccessToken=tokens["AccessToken"])
+    assert (answer.status_code, answer.json()["__type"]) == (500, "InternalErrorException")
+    assert provider.sign_in()
+    assert provider.revoked == []
+    provider.directory_is_away = False
+    assert provider.sign_in()
+    assert provider.sign_in()
+    assert [told.value for told in provider.revoked] == [SUBJECTS[COUNSELOR]]
+
+
 def test_an_administrator_signs_somebody_out(provider: Running) -> None:
     """AdminUserGlobalSignOut ends what GlobalSignOut ends."""
     client, tokens = provider.aws(), provider.sign_in()
