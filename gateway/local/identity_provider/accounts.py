@@ -39,7 +39,7 @@ def create_user(
     taken: str,
 ) -> User:
     """Add a user to the pool and return them; raises a Fault (`taken`) where there is one."""
-    if _EMAIL.fullmatch(email) is None:
+    if _EMAIL.fullmatch(email) is None or not email.isprintable():  # it is shown on a console
         raise invalid("Username should be an email.")
     given = read_attributes(attributes)
     if normal(given.pop("email", email)) != normal(email):

@@ -84,6 +84,8 @@ def admin_set_user_password(call: Call, asked: AdminSetUserPassword) -> Answer:
     user = _user(call, asked)
     check_policy(asked.password)
     status = UserStatus.CONFIRMED if asked.permanent else UserStatus.FORCE_CHANGE_PASSWORD
+    if user.status is UserStatus.UNCONFIRMED:  # which confirms a sign-up, as its code would
+        add_to_group(call.connection, user.pool_id, user.subject, Group.CONSUMERS)
     set_password(call.connection, user, asked.password, status, call.at)
     forget_failures(call.connection, user.pool_id, user.subject)
     return {}

@@ -95,7 +95,7 @@ def forget_code(connection: Connection, pool: UserPool, who: str, purpose: Purpo
 
 
 def _digest(pool: UserPool, who: str, purpose: Purpose, code: str) -> bytes:
-    return pool.made_up(f"code {purpose} {code}", who)
+    return pool.keyed_hash(f"code {purpose} {code}", who)
 
 
 def _too_many() -> Fault:

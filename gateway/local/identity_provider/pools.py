@@ -34,15 +34,15 @@ class UserPool:
             return frozenset({Group.OPERATORS})
         return frozenset(Group) - {Group.OPERATORS}
 
-    def made_up(self, what: str, name: str) -> bytes:
+    def keyed_hash(self, what: str, name: str) -> bytes:
         """Return 32 bytes that are the same for the same name each time, and tell nothing."""
         return hmac.digest(self.secret, f"{what}\0{name}".encode(), "sha256")
 
     def made_up_user(self, name: str) -> tuple[str, PasswordVerifier]:
         """Return a user id and a verifier for a name that nobody has; no password fits it."""
-        user_id = str(uuid.UUID(bytes=self.made_up("user", name)[:16], version=4))
-        salt = int.from_bytes(self.made_up("salt", name)[:SALT_BYTES], "big") or 1
-        value = b"".join(self.made_up(f"verifier {part}", name) for part in range(12))
+        user_id = str(uuid.UUID(bytes=self.keyed_hash("user", name)[:16], version=4))
+        salt = int.from_bytes(self.keyed_hash("salt", name)[:SALT_BYTES], "big") or 1
+        value = b"".join(self.keyed_hash(f"verifier {part}", name) for part in range(12))
         return user_id, PasswordVerifier(salt=salt, value=int.from_bytes(value, "big") >> 1)
 
 

@@ -25,18 +25,18 @@ from gateway.local.identity_provider.limits import (
 )
 
 ClientId = Annotated[
-    str, Meta(min_length=1, max_length=CLIENT_ID_CHARACTERS_MAX, pattern=r"^[\w+]+$")
+    str, Meta(min_length=1, max_length=CLIENT_ID_CHARACTERS_MAX, pattern=r"^[\w+]+\Z")
 ]
 PoolId = Annotated[
-    str, Meta(min_length=1, max_length=POOL_ID_CHARACTERS_MAX, pattern=r"^[\w-]+_[0-9a-zA-Z]+$")
+    str, Meta(min_length=1, max_length=POOL_ID_CHARACTERS_MAX, pattern=r"^[\w-]+_[0-9a-zA-Z]+\Z")
 ]
-Name = Annotated[str, Meta(min_length=1, max_length=USERNAME_CHARACTERS_MAX, pattern=r"^\S+$")]
+Name = Annotated[str, Meta(min_length=1, max_length=USERNAME_CHARACTERS_MAX, pattern=r"^\S+\Z")]
 Password = Annotated[str, Meta(min_length=1, max_length=PASSWORD_CHARACTERS_MAX)]
 Token = Annotated[
-    str, Meta(min_length=1, max_length=TOKEN_CHARACTERS_MAX, pattern=r"^[A-Za-z0-9\-_=.]+$")
+    str, Meta(min_length=1, max_length=TOKEN_CHARACTERS_MAX, pattern=r"^[A-Za-z0-9\-_=.]+\Z")
 ]
 Text = Annotated[str, Meta(max_length=TEXT_CHARACTERS_MAX)]
-Code = Annotated[str, Meta(min_length=1, max_length=TEXT_CHARACTERS_MAX, pattern=r"^\S+$")]
+Code = Annotated[str, Meta(min_length=1, max_length=TEXT_CHARACTERS_MAX, pattern=r"^\S+\Z")]
 GroupName = Annotated[str, Meta(min_length=1, max_length=GROUP_CHARACTERS_MAX)]
 Parameters = Annotated[
     dict[
@@ -118,7 +118,7 @@ class AssociateSoftwareToken(Asked):
 class VerifySoftwareToken(Asked):
     """The proof that the authenticator app has the secret."""
 
-    user_code: Annotated[str, Meta(pattern=rf"^[0-9]{{{CODE_DIGITS}}}$")]
+    user_code: Annotated[str, Meta(pattern=rf"^[0-9]{{{CODE_DIGITS}}}\Z")]
     access_token: Token | None = None
     friendly_device_name: Text | None = None
 

@@ -128,6 +128,20 @@ def test_a_sign_up_confirmed_by_an_administrator(provider: Running, admin: Any) 
     )
 
 
+def test_a_sign_up_is_confirmed_by_an_administrators_password_too(
+    provider: Running, admin: Any
+) -> None:
+    """Whichever way a sign-up is confirmed, there is a consumer then."""
+    provider.aws(HARBOR).sign_up(ClientId="almonerweb", Username=MAIL, Password=PASSWORD)
+    admin.admin_set_user_password(
+        UserPoolId=HARBOR, Username=MAIL, Password="Another-Password-2", Permanent=True
+    )
+    found = admin.admin_list_groups_for_user(UserPoolId=HARBOR, Username=MAIL)["Groups"]
+
+    assert [one["GroupName"] for one in found] == ["consumers"]
+    assert provider.sign_in(MAIL, "Another-Password-2")
+
+
 def test_users_are_listed_page_by_page(admin: Any) -> None:
     """Every user of the pool once, in whatever page size; filters as Cognito spells them."""
     names = sorted(f"user{number:02d}@harbor.test" for number in range(7))

@@ -55,6 +55,8 @@ def test_a_confirmed_sign_up_is_a_consumer_and_no_one_else(provider: Running) ->
     [
         ({"Username": "nobody"}, "InvalidParameterException"),
         ({"Username": "a b@c.test"}, "InvalidParameterException"),
+        ({"Username": "new@harbor.test\n"}, "InvalidParameterException"),
+        ({"Username": "\x1b[2J@harbor.test"}, "InvalidParameterException"),
         ({"Username": COUNSELOR}, "UsernameExistsException"),
         ({"Username": COUNSELOR.upper()}, "UsernameExistsException"),
         ({"Password": "short-1A"[:7]}, "InvalidPasswordException"),
