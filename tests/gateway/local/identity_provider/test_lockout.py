@@ -3,8 +3,15 @@
 from typing import Any
 
 import pytest
+from pycognito import AWSSRP
 
-from tests.gateway.local.identity_provider.running import CLIENT, COUNSELOR, PASSWORD, Running
+from tests.gateway.local.identity_provider.running import (
+    CLIENT,
+    COUNSELOR,
+    HARBOR,
+    PASSWORD,
+    Running,
+)
 
 WRONG = "Incorrect username or password."
 LOCKED = "Password attempts exceeded"
@@ -50,6 +57,36 @@ def test_a_lock_ends_and_a_quarter_of_an_hour_begins_anew(provider: Running) -> 
     assert guess(provider) == LOCKED
     provider.clock.turn(0.2)
     assert [guess(provider) for _ in range(6)] == [WRONG] * 5 + [LOCKED]
+
+
+def test_challenges_put_beforehand_are_locked_too(provider: Running) -> None:
+    """Who begins many sign-ins first and guesses then is locked out as who guesses one by one."""
+    provider.clock.stop()
+    client = provider.aws()
+    srp = AWSSRP(
+        username=COUNSELOR, password=PASSWORD, pool_id=HARBOR, client_id=CLIENT, client=client
+    )
+    put = [
+        client.initiate_auth(
+            AuthFlow="USER_SRP_AUTH", AuthParameters=srp.get_auth_params(), ClientId=CLIENT
+        )["ChallengeParameters"]
+        for _ in range(7)
+    ]
+
+    def answer(parameters: dict[str, str], **changes: str) -> Any:
+        responses = srp.process_challenge(parameters, srp.get_auth_params()) | changes
+        return provider.call(
+            "RespondToAuthChallenge",
+            ClientId=CLIENT,
+            ChallengeName="PASSWORD_VERIFIER",
+            ChallengeResponses=responses,
+        ).json()
+
+    for parameters in put[:5]:
+        assert answer(parameters, PASSWORD_CLAIM_SIGNATURE="bm8=")["message"] == WRONG
+    assert answer(put[5])["message"] == LOCKED
+    provider.clock.turn(1.01)
+    assert "AuthenticationResult" in answer(put[6])
 
 
 def test_a_refused_refresh_locks_nobody(provider: Running) -> None:
