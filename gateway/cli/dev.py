@@ -41,7 +41,7 @@ def _greet(config: Config) -> None:
         f"  GraphQL       {gateway}/graphql",
         f"  health        {gateway}/health/ready",
         f"  metrics       http://127.0.0.1:{config.operations_port}/metrics",
-        f"  sign-in       {config.issuer_url}/{harbor.pool_id}  (Cognito API: docs/identity_provider.md)",
+        f"  sign-in       {config.issuer_url}/{harbor.pool_id}  (the Cognito API)",
         f"  TransUnion    {config.transunion.url}",
         f"  state         {config.home}",
         "",
