@@ -180,6 +180,76 @@ def test_a_challenge_is_of_one_user_and_client(provider: Running) -> None:
     assert fault_of(mixed)[0] == "NotAuthorizedException"
 
 
+def test_no_challenge_stands_for_another(provider: Running) -> None:
+    """Who was asked for a password, or for a code, sets no new password with that."""
+    blocks = [begin_srp(provider).json()["ChallengeParameters"]["SECRET_BLOCK"]]
+    turn_on_app(provider)
+    blocks.append(provider.password_auth(COUNSELOR)["Session"])
+    for session in blocks:
+        answer = provider.call(
+            "RespondToAuthChallenge",
+            ClientId=CLIENT,
+            ChallengeName="NEW_PASSWORD_REQUIRED",
+            Session=session,
+            ChallengeResponses={"USERNAME": COUNSELOR, "NEW_PASSWORD": "Another-Password-2"},
+        )
+        assert fault_of(answer)[0] == "NotAuthorizedException"
+    assert provider.password_auth(COUNSELOR)["ChallengeName"] == "SOFTWARE_TOKEN_MFA"
+
+
+def test_a_challenge_is_answered_at_its_pool(provider: Running) -> None:
+    """At another pool's address it is as good as expired; at its own, or the root, it is open."""
+    app = turn_on_app(provider)
+    session = provider.password_auth(COUNSELOR)["Session"]
+    provider.clock.turn(30)
+
+    def answer(at: str) -> Any:
+        return provider.call(
+            "RespondToAuthChallenge",
+            at=at,
+            ClientId=CLIENT,
+            ChallengeName="SOFTWARE_TOKEN_MFA",
+            Session=session,
+            ChallengeResponses={
+                "USERNAME": COUNSELOR,
+                "SOFTWARE_TOKEN_MFA_CODE": app.at(provider.clock()),
+            },
+        )
+
+    assert fault_of(answer(f"/{SUMMIT}"))[0] == "NotAuthorizedException"
+    assert answer(f"/{HARBOR}").status_code == 200
+
+
+def turn_on_app(provider: Running) -> pyotp.TOTP:
+    """Give the counselor an authenticator app, and return it."""
+    client, access = provider.aws(), provider.sign_in()["AccessToken"]
+    app = pyotp.TOTP(client.associate_software_token(AccessToken=access)["SecretCode"])
+    client.verify_software_token(AccessToken=access, UserCode=app.at(provider.clock()))
+    client.set_user_mfa_preference(
+        AccessToken=access, SoftwareTokenMfaSettings={"Enabled": True, "PreferredMfa": True}
+    )
+    return app
+
+
+def test_wrong_codes_lock_as_wrong_passwords_do(provider: Running) -> None:
+    """A right password in between does not begin the count anew, only a whole sign-in does."""
+    turn_on_app(provider)
+    provider.clock.stop()
+    for _ in range(5):
+        answer = provider.call(
+            "RespondToAuthChallenge",
+            ClientId=CLIENT,
+            ChallengeName="SOFTWARE_TOKEN_MFA",
+            Session=provider.password_auth(COUNSELOR)["Session"],
+            ChallengeResponses={
+                "USERNAME": COUNSELOR,
+                "SOFTWARE_TOKEN_MFA_CODE": pyotp.TOTP(pyotp.random_base32()).at(0),
+            },
+        )
+        assert fault_of(answer)[0] == "CodeMismatchException"
+    assert provider.password_auth(COUNSELOR)["message"] == "Password attempts exceeded"
+
+
 @pytest.mark.parametrize(
     "a", ["0", "00", "-1", "xyz", "", "f" * 1025, f"{2**3072:x}"], ids=lambda a: a[:5]
 )
