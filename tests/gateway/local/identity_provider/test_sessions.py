@@ -12,6 +12,7 @@ from tests.gateway.local.identity_provider.running import (
     HARBOR,
     PASSWORD,
     SUBJECTS,
+    SUMMIT,
     Running,
 )
 
@@ -178,6 +179,23 @@ def test_tokens_are_judged_as_the_gateway_judges_them(provider: Running) -> None
     provider.clock.turn(3601)
     with pytest.raises(client.exceptions.NotAuthorizedException, match="expired"):
         client.get_user(AccessToken=access)
+
+
+def test_tokens_without_a_sign_in_end_with_the_rest(provider: Running) -> None:
+    """What `almoner token` printed is refused after a sign-out everywhere, and under another app."""
+    client = provider.aws()
+    user = provider.issuer.user(COUNSELOR)
+    assert user is not None
+    printed = provider.issuer.mint(user, base_url=provider.url)
+    kept = provider.sign_in("counselor@summit.test")["AccessToken"]
+    client.global_sign_out(AccessToken=printed)
+    with pytest.raises(client.exceptions.NotAuthorizedException, match="revoked"):
+        client.get_user(AccessToken=printed)
+
+    assert client.get_user(AccessToken=kept)
+    provider.issuer.ensure_pool(SUMMIT, "another-app", agency="summit")
+    with pytest.raises(client.exceptions.NotAuthorizedException):
+        client.get_user(AccessToken=kept)
 
 
 def test_a_changed_password_is_the_only_one(provider: Running) -> None:

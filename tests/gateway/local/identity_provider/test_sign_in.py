@@ -220,6 +220,25 @@ def test_a_challenge_is_answered_at_its_pool(provider: Running) -> None:
     assert answer(f"/{HARBOR}").status_code == 200
 
 
+def test_who_is_disabled_meanwhile_does_not_come_in(provider: Running) -> None:
+    """Between the password and the code an administrator may have shut them out."""
+    app = turn_on_app(provider)
+    session = provider.password_auth(COUNSELOR)["Session"]
+    provider.aws(signed=True).admin_disable_user(UserPoolId=HARBOR, Username=COUNSELOR)
+    provider.clock.turn(30)
+    answer = provider.call(
+        "RespondToAuthChallenge",
+        ClientId=CLIENT,
+        ChallengeName="SOFTWARE_TOKEN_MFA",
+        Session=session,
+        ChallengeResponses={
+            "USERNAME": COUNSELOR,
+            "SOFTWARE_TOKEN_MFA_CODE": app.at(provider.clock()),
+        },
+    )
+    assert fault_of(answer) == ("NotAuthorizedException", "User is disabled.")
+
+
 def turn_on_app(provider: Running) -> pyotp.TOTP:
     """Give the counselor an authenticator app, and return it."""
     client, access = provider.aws(), provider.sign_in()["AccessToken"]
