@@ -182,7 +182,7 @@ def test_tokens_are_judged_as_the_gateway_judges_them(provider: Running) -> None
 
 
 def test_tokens_without_a_sign_in_end_with_the_rest(provider: Running) -> None:
-    """What `almoner token` printed is refused after a sign-out everywhere, and under another app."""
+    """What `almoner token` printed ends with a sign-out everywhere, and is of one app client."""
     client = provider.aws()
     user = provider.issuer.user(COUNSELOR)
     assert user is not None
