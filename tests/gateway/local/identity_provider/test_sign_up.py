@@ -181,6 +181,20 @@ def test_a_forgotten_password_is_replaced(provider: Running) -> None:
     assert confirm(provider.secret_sent_to(COUNSELOR))["__type"] == "ExpiredCodeException"
 
 
+def test_only_who_has_a_verified_address_recovers_by_it(provider: Running) -> None:
+    """No code goes to who is shut out, nor to an address that nobody has shown to be theirs."""
+    admin = provider.aws(signed=True)
+    admin.admin_create_user(UserPoolId=HARBOR, Username=MAIL, MessageAction="SUPPRESS")
+    admin.admin_set_user_password(
+        UserPoolId=HARBOR, Username=MAIL, Password=PASSWORD, Permanent=True
+    )
+    admin.admin_disable_user(UserPoolId=HARBOR, Username=COUNSELOR)
+    for name in (MAIL, COUNSELOR):
+        answer = named(provider, "ForgotPassword", name)
+        assert answer.json()["CodeDeliveryDetails"]["AttributeName"] == "email"
+    assert provider.messages == []
+
+
 def test_a_code_is_for_what_it_was_sent_for(provider: Running) -> None:
     """A sign-up's code recovers nothing, and nobody else's account."""
     code = begin(provider)
