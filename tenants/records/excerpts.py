@@ -12,15 +12,16 @@ import dataclasses
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache, lru_cache
 from types import FunctionType, GenericAlias
 from typing import Any, ClassVar, Generic, Literal, get_args, get_origin
-from typing import get_type_hints as hints_of
 
 import msgspec
 
-from tenants.records.kinds import R, spec_of
-from tenants.records.mirrors import EXACT, camel, default_of, mirror_type
+from tenants.records.kinds import R, record_of, spec_of
+from tenants.records.mirrors import EXACT, camel, default_of, hints_of, mirror_type
 
+EXCERPTS_KEPT_MAX = 256
 _LAID = "laid_"
 _NO_NAME = ""  # what nothing in a body is called
 
@@ -95,16 +96,25 @@ class StandIn(msgspec.Struct, gc=False, kw_only=True):
 class Excerpt(Generic[R]):
     """What of a kind's records is wanted: some attributes, and others as they lie.
 
-    Two excerpts are never equal, so that what is kept of one is not taken for another's.
+    Compared by identity: what is kept of one is not taken for another's.
     """
 
-    def __init__(
-        self, record_type: type[R], attributes: Collection[str], laid: Collection[Laid] = ()
-    ) -> None:
-        """Take names of attributes; of those that are none of the record's, nothing comes.
+    @classmethod
+    def of(
+        cls, record_type: type[R], attributes: Collection[str], laid: Collection[Laid] = ()
+    ) -> "Excerpt[R]":
+        """Return the excerpt; the same one where the same is wanted again, for it takes long.
 
-        laid: what lies in bodies of the kind (`Laid.lies_in`), each attribute once.
+        attributes: of those that are none of the record's, nothing comes. laid: what lies in bodies
+        of the kind (`Laid.lies_in`), each attribute once.
         """
+        kind = spec_of(record_type).kind
+        excerpt: Excerpt[R] = _excerpt(kind, frozenset(attributes), tuple(laid))
+        return excerpt
+
+    def __init__(
+        self, record_type: type[R], attributes: Collection[str], laid: Collection[Laid]
+    ) -> None:
         spec = spec_of(record_type)
         self.record_type = record_type
         self.kind = spec.kind
@@ -144,7 +154,7 @@ class Excerpt(Generic[R]):
         for attribute in dataclasses.fields(self.record_type):
             if attribute.name in wanted:
                 hint = hints[attribute.name]
-                mirrored = mirror_type(hint, {}, {})
+                mirrored = _mirrored(self.kind, attribute.name)
                 if _line_of(hint) is not None:
                     self._converted.append((attribute.name, hint))
                 fields.append((attribute.name, mirrored, *default_of(attribute, mirrored)))
@@ -163,6 +173,16 @@ class Excerpt(Generic[R]):
             kw_only=True,
             gc=False,
         )
+
+
+@lru_cache(EXCERPTS_KEPT_MAX)
+def _excerpt(kind: str, attributes: Collection[str], laid: Collection[Laid]) -> Excerpt[Any]:
+    return Excerpt(record_of(kind), attributes, laid)
+
+
+@cache
+def _mirrored(kind: str, attribute: str) -> Any:
+    return mirror_type(hints_of(record_of(kind))[attribute], {}, {})
 
 
 def laid_name(attribute: str) -> str:

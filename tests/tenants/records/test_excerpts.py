@@ -54,7 +54,7 @@ def excerpt_of(
     """Return an excerpt of a record as it is stored; None where its body has another form."""
     sealer = sealer or CountingSealer()
     kind, body = spec_of(type(record)).kind, encode(record, sealer)
-    excerpt = Excerpt(type(record), attributes, laid)
+    excerpt = Excerpt.of(type(record), attributes, laid)
     return decode_excerpt(excerpt, body, sealer, partial(decode, kind, body, sealer))
 
 
@@ -134,7 +134,7 @@ def test_records_do_what_they_did() -> None:
 def test_older_bodies_are_read_whole(name: str) -> None:
     """A body of an older schema number, or from before amounts were known as exact."""
     body = stored(name)
-    excerpt = Excerpt(Application, {"state"}, [DEBTS])
+    excerpt = Excerpt.of(Application, {"state"}, [DEBTS])
     assert decode_excerpt(excerpt, body, None, an_application) is None
 
 
@@ -151,7 +151,7 @@ def test_a_sealed_value_in_the_open_is_not_believed() -> None:
     sealer = FieldSealer(AGENCY_ID, KEYS)
     body = encode(an_application(), sealer)
     forged = body.replace(b'"schema":2,', b'"schema":2,"hardshipReason":"forged",', 1)
-    excerpt = Excerpt(Application, {"state"}, [DEBTS])
+    excerpt = Excerpt.of(Application, {"state"}, [DEBTS])
     with pytest.raises(StoreUnavailable):
         decode_excerpt(excerpt, forged, sealer, an_application)
 
