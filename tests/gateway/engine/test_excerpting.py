@@ -1,6 +1,8 @@
 """From stored body to answer: plans have decoded what they read, and write lines as they lie."""
 
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from graphql import parse
 from domain.actors import Group
 from domain.applications import Application, ApplicationStatus
 from domain.consumers import Consumer
+from domain.ids import new_ulid
 from gateway.engine.documents import Operation, choose_operation
 from gateway.engine.encoding import encode
 from gateway.engine.executing import Execution
@@ -101,6 +104,21 @@ async def test_what_is_asked_otherwise_is_answered_all_the_same(
     """Renamed, sealed, asked for twice and differently: then the record is read whole."""
     told, answered = await answers(world, document, {"id": application.id})
     assert msgspec.json.decode(answered) == msgspec.json.decode(told)
+
+
+async def test_bodies_of_both_forms_come_in_one_page(
+    world: World, application: Application
+) -> None:
+    """Where some lines would have to be spelled otherwise, all are written field by field."""
+    root, own = application.id.partition("_")[2], new_ulid(application.created_at)
+    (debt,) = application.debts
+    inexact = replace(debt, id=debt.id.replace(root, own), minimum_payment=Decimal(35))
+    other = replace(application, id=f"app_{own}", version=0, debts=(inexact,), incomes=())
+    await world.put(other)
+    document = f"{{ applications(first: 5) {{ edges {{ node {{ state {LINES} }} }} }} }}"
+    told, answered = await answers(world, document, {})
+    assert msgspec.json.decode(answered) == msgspec.json.decode(told)
+    assert answered.count(b'"minimumPayment":"35.00"') == 2
 
 
 async def test_no_lines_are_no_lines(world: World) -> None:
