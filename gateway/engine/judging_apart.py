@@ -7,6 +7,7 @@ are threads, connections or open stores; most of its memory is the worker's own.
 worker, and where it ends before, documents are judged in the worker's thread.
 """
 
+import gc
 import io
 import os
 import pickle  # nosec B403 -- see _Unpickler
@@ -134,10 +135,11 @@ def _serve(judge: Judge, connection: socket.socket) -> NoReturn:
     try:
         _let_go(connection.fileno())
         os.nice(NICER_BY)
+        gc.freeze()  # what it is a copy of is never garbage, and its pages stay the worker's own
         while (text := _receive(connection)) is not None:
             with collected_young():
                 answer = _judged(judge, text.decode("utf-8", "surrogatepass"))
-            _send(connection, _USED.pack(time.process_time()) + answer)
+                _send(connection, _USED.pack(time.process_time()) + answer)
     finally:
         os._exit(0)
 

@@ -48,6 +48,7 @@ PRINTED_CHARACTERS_MAX = 4_000
 
 _VARIABLES = ("$",)
 _DIRECTIVES = ("@",)
+_DEFER_STREAM = ("defer", "stream")
 _FRAGMENTS = ("...", "fragment")
 _ARGUMENTS = ("(",)
 _VALUES = ("(", "=")  # a default in a type definition, which has no place in a document, is one
@@ -67,10 +68,10 @@ _SIGNS: dict[type[ASTValidationRule], tuple[str, ...]] = {
     NoUnusedVariablesRule: _VARIABLES,
     KnownDirectivesRule: _DIRECTIVES,
     UniqueDirectivesPerLocationRule: _DIRECTIVES,
-    DeferStreamDirectiveOnRootField: _DIRECTIVES,
-    DeferStreamDirectiveOnValidOperationsRule: _DIRECTIVES,
-    DeferStreamDirectiveLabel: _DIRECTIVES,
-    StreamDirectiveOnListField: _DIRECTIVES,
+    DeferStreamDirectiveOnRootField: _DEFER_STREAM,
+    DeferStreamDirectiveOnValidOperationsRule: _DEFER_STREAM,
+    DeferStreamDirectiveLabel: _DEFER_STREAM,
+    StreamDirectiveOnListField: _DEFER_STREAM,
     KnownArgumentNamesRule: _ARGUMENTS,
     UniqueArgumentNamesRule: _ARGUMENTS,
     ValuesOfCorrectTypeRule: _VALUES,

@@ -37,6 +37,9 @@ FAULTY = (
     "{ me { kind @skip } }",
     "{ me { kind @skip(if: true) @skip(if: true) } }",
     "{ ... @defer { me { kind } } me @stream { kind } }",
+    "mutation { ... @ defer { __typename } }",
+    "subscription { a @stream(if: true) ... @defer(if: true) { b } }",
+    '{ me { ... @defer(label: "a") { kind } ... @defer(label: "a") { subject } } }',
     "{ me(a: 1) { kind } }",
     "{ node { id } }",
     '{ node(id: "1", id: "2") { id } }',
@@ -115,7 +118,9 @@ def test_any_document_has_the_same_faults(schema: GraphQLSchema, pieces: list[st
 def test_every_rule_is_run_for_a_text_that_has_everything() -> None:
     """No rule is left out of a text with variables, directives, fragments and introspection."""
     rules = Rules(1_000, introspection=False)
-    text = "subscription ($a: Int = 1) { __typename ...F @skip(if: $a) } fragment F on A { b }"
+    text = (
+        "subscription ($a: Int = 1) { __typename ...F @skip(if: $a) } fragment F on A { b @stream }"
+    )
     assert set(rules.every) < set(rules.for_text(text))
     assert len(set(rules.every)) == len(rules.every), "a fault is told once"
     assert len(rules.for_text("{ me { kind } }")) < 15
