@@ -2,9 +2,9 @@
 
 A thread that judges holds the interpreter for a switch interval whenever the loop lets go of it,
 and for as long as the system lets it wait where it is interrupted meanwhile: milliseconds on a busy
-machine. A process of lesser priority delays nobody. It is a copy of the worker, made before there
-are threads, connections or open stores; most of its memory is the worker's own. It ends with its
-worker, and where it ends before, documents are judged in the worker's thread.
+machine. A process of lesser priority does neither. It is a copy of the worker, made before there
+are threads, connections or open stores. It ends with its worker, and where it ends before,
+documents are judged in the worker's thread.
 """
 
 import gc
@@ -135,7 +135,7 @@ def _serve(judge: Judge, connection: socket.socket) -> NoReturn:
     try:
         _let_go(connection.fileno())
         os.nice(NICER_BY)
-        gc.freeze()  # what it is a copy of is never garbage, and its pages stay the worker's own
+        gc.freeze()  # what it is a copy of is never garbage
         while (text := _receive(connection)) is not None:
             with collected_young():
                 answer = _judged(judge, text.decode("utf-8", "surrogatepass"))
