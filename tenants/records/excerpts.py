@@ -22,6 +22,7 @@ from tenants.records.kinds import R, record_of, spec_of
 from tenants.records.mirrors import EXACT, camel, default_of, hints_of, mirror_type
 
 EXCERPTS_KEPT_MAX = 256
+TYPE_NAME = "__typename"
 _LAID = "laid_"
 _NO_NAME = ""  # what nothing in a body is called
 
@@ -61,12 +62,12 @@ class Laid:
             return False
         stored = {one.name for one in dataclasses.fields(line)}
         return all(
-            one.attribute is None
-            or (
-                one.attribute in stored
-                and camel(one.attribute) == one.name
-                and f"{self.attribute}.{one.attribute}" not in sealed
-            )
+            # No body has the name of a constant, or what lies there would stand in its place.
+            one.name == TYPE_NAME
+            if one.attribute is None
+            else one.attribute in stored
+            and camel(one.attribute) == one.name
+            and f"{self.attribute}.{one.attribute}" not in sealed
             for one in self.fields
         )
 
@@ -202,7 +203,7 @@ def _type_of(laid: Laid) -> Any:
     for number, one in enumerate(laid.fields):
         if one.constant is not None:
             written = msgspec.field(default=one.constant, name=one.name)
-            fields.append((f"f{number}", str, written))
+            fields.append((f"f{number}", Literal[one.constant], written))
             continue
         kind = str if one.kind is Decimal else one.kind
         if one.nullable:

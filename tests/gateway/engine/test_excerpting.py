@@ -94,6 +94,8 @@ async def test_lines_are_written_as_they_lie(
         "query ($id: ID!) { application(id: $id) { incomes { id description } } }",
         "query ($id: ID!) { application(id: $id) { a: debts { id } b: debts { id kind } } }",
         "query ($id: ID!) { application(id: $id) { totals { a: monthlyIncome } debts { id } } }",
+        "query ($id: ID!) { application(id: $id) { debts { sourceKey: __typename } } }",
+        "query ($id: ID!) { application(id: $id) { debts { balance: __typename id kind } } }",
         """query ($id: ID!) { a: application(id: $id) { debts { id } }
           b: application(id: $id) { state debts { kind } } }""",
     ],

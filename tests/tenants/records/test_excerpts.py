@@ -163,6 +163,8 @@ def test_a_sealed_value_in_the_open_is_not_believed() -> None:
         (Application, replace(DEBTS, fields=(LaidField("accountLast4", "account_last4", str),))),
         (Application, replace(DEBTS, fields=(LaidField("name", "creditor", str),))),
         (Application, replace(DEBTS, fields=(LaidField("nothing", "nothing", str),))),
+        (Application, replace(DEBTS, fields=(LaidField("sourceKey", constant="Debt"),))),
+        (Application, replace(DEBTS, fields=(LaidField("type", constant="Debt"),))),
         (Application, replace(DEBTS, is_list=False)),
         (Application, replace(DEBTS, attribute="state")),
         (Application, replace(DEBTS, attribute="nothing")),
@@ -170,6 +172,9 @@ def test_a_sealed_value_in_the_open_is_not_believed() -> None:
     ],
 )
 def test_what_does_not_lie_so_is_no_laid_attribute(record_type: type[Any], laid: Laid) -> None:
-    """Sealed, called otherwise, not there, or not a list: it is read and written by itself."""
+    """Sealed, called otherwise, not there, no list, or a constant by a name that a body may have.
+
+    It is read and written by itself then.
+    """
     assert DEBTS.lies_in(Application)
     assert not laid.lies_in(record_type)
