@@ -15,15 +15,19 @@ import threading
 import time
 from collections.abc import Callable
 
+import strawberry
 import structlog
 
 from domain.errors import GatewayError
 from gateway.app import create_app
 from gateway.config import Config
+from gateway.engine.judging import Judge
+from gateway.engine.judging_apart import JudgeApart, judge_apart
 from gateway.handover import FAILED, READY, take_over
 from gateway.logs import configure_logs
 from gateway.server import gateway_server, spare_the_collector
 from gateway.telemetry import start_tracing, stop_tracing
+from schema.build import core_schema, create_schema
 
 ORPHAN_SECONDS_MAX = 5.0
 _PR_SET_PDEATHSIG = 1
@@ -35,22 +39,29 @@ def main() -> None:
     die_with_parent()
     config = take_over(sys.stdin.buffer.readline())
     configure_logs(config.log_level, config.log_format)
+    schema = create_schema()
+    apart = judge_apart(judge_of(config, schema))  # before there is anything to keep from a copy
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve(config, listener))
+            runner.run(_serve(config, listener, schema, apart))
     except GatewayError as error:
         _tell(FAILED + error.message.replace("\n", " "))
         sys.exit(1)
 
 
-async def _serve(config: Config, listener: socket.socket) -> None:
+async def _serve(
+    config: Config,
+    listener: socket.socket,
+    schema: strawberry.Schema,
+    apart: JudgeApart | None,
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     watch_parent(lambda: loop.call_soon_threadsafe(stop.set))
     tracing = start_tracing(config)
     try:
-        app = create_app(config, tracer_provider=tracing)
+        app = create_app(config, schema=schema, tracer_provider=tracing, apart=apart)
         async with gateway_server(app, listener, config) as server:
             spare_the_collector()
             _tell(READY)
@@ -62,6 +73,16 @@ async def _serve(config: Config, listener: socket.socket) -> None:
         await ended
     finally:
         stop_tracing(tracing)
+
+
+def judge_of(config: Config, schema: strawberry.Schema) -> Judge:
+    """Return a judge of documents as the configuration has it."""
+    return Judge(
+        core_schema(schema),
+        config.limits,
+        suggestions=config.development,
+        introspection=config.introspection,
+    )
 
 
 def watch_parent(gone: Callable[[], object]) -> None:

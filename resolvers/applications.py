@@ -129,7 +129,8 @@ async def consumers_of(
     ids = [one.consumer_id for one in applications]
     if context.principal.kind is PrincipalKind.OPERATOR:
         return list(await asyncio.gather(*map(context.guard.consumer, ids)))
-    found = await store_of(context).get_many(Consumer, ids)
+    excerpt = context.loaders.excerpts.get(Consumer)
+    found = await store_of(context).get_many(Consumer, ids, excerpt)
     return [found.get(one) for one in ids]
 
 
@@ -163,7 +164,8 @@ async def _children_of(
 ) -> list[list[R]]:
     if not ids:
         return []
-    found = await store_of(context).children_many(record_type, ids)
+    excerpt = context.loaders.excerpts.get(record_type)
+    found = await store_of(context).children_many(record_type, ids, excerpt)
     return [found.get(one) or [] for one in ids]
 
 
@@ -243,12 +245,17 @@ async def _listed(
     context: RequestContext, index: str, part: str, window: Window, keep: Keep
 ) -> Listing[Application]:
     store = store_of(context)
-    if window.from_tail:
-        return await store.query(
-            Application, index, part, last=window.size, before=window.before, desc=True, keep=keep
-        )
     return await store.query(
-        Application, index, part, first=window.size, after=window.after, desc=True, keep=keep
+        Application,
+        index,
+        part,
+        first=None if window.from_tail else window.size,
+        after=window.after,
+        last=window.size if window.from_tail else None,
+        before=window.before,
+        desc=True,
+        keep=keep,
+        excerpt=context.loaders.excerpts.get(Application),
     )
 
 

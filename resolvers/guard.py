@@ -216,7 +216,8 @@ class Guard:
         scope = Scope.CREDIT_READ if record_type is CreditReport else Scope.APPLICATIONS_READ
         if await self.application(root, scope) is None:
             return None
-        return await self._store.get(record_type, global_id)
+        excerpt = self._loaders.excerpts.get(record_type)
+        return await self._store.get(record_type, global_id, excerpt)
 
     def _opens(self, grant: AccessGrant, scope: Scope) -> bool:
         if self._principal.kind is PrincipalKind.OPERATOR:

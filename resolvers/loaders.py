@@ -12,6 +12,7 @@ from opentelemetry import trace
 
 from domain.applications import Application
 from domain.consumers import Consumer
+from tenants.records.excerpts import Excerpt
 from tenants.store import AgencyStore
 
 V = TypeVar("V")
@@ -98,19 +99,33 @@ class Batcher(Generic[V]):
 
 
 class Loaders:
-    """The data loaders of one request; without a store there is nothing to load."""
+    """The data loaders of one request; without a store there is nothing to load.
 
-    __slots__ = ("_levels", "applications", "consumers")
+    excerpts: by the class of a record, what of it the request reads, where that is known.
+    """
+
+    __slots__ = ("_levels", "_made", "_store", "excerpts")
 
     def __init__(self, store: AgencyStore | None) -> None:
-        self.applications = _of_records("applications", Application, store)
-        self.consumers = _of_records("consumers", Consumer, store)
+        self._store = store
+        self._made: dict[type, Batcher[Any]] = {}
         self._levels: dict[Hashable, _Level] = {}
+        self.excerpts: Mapping[type, Excerpt[Any]] = {}
+
+    @property
+    def applications(self) -> Batcher[Application]:
+        """Return the loader of applications."""
+        return self._made.get(Application) or self._loader("applications", Application)
+
+    @property
+    def consumers(self) -> Batcher[Consumer]:
+        """Return the loader of consumers."""
+        return self._made.get(Consumer) or self._loader("consumers", Consumer)
 
     def forget(self) -> None:
         """Forget everything read so far: a unit has been committed."""
-        self.applications.forget()
-        self.consumers.forget()
+        for loader in self._made.values():
+            loader.forget()
 
     def gathered(
         self, resolver: Resolver, parent: object, info: object, arguments: Mapping[str, Any]
@@ -125,6 +140,23 @@ class Loaders:
             level = self._levels[key] = _Level(partial(resolver, info=info, **arguments))
             asyncio.get_running_loop().call_soon(self._start, key)
         return level.add(parent)
+
+    def _loader(self, name: str, record_type: type[Loaded]) -> Batcher[Loaded]:
+        loader = self._made[record_type] = self._of_records(name, record_type)
+        return loader
+
+    def _of_records(self, name: str, record_type: type[Loaded]) -> Batcher[Loaded]:
+        store = self._store
+        if store is None:
+            return Batcher(name, _nothing)
+
+        def read(ids: Sequence[str]) -> Awaitable[Mapping[str, Loaded]]:
+            return store.get_many(record_type, ids, self.excerpts.get(record_type))
+
+        def recall(global_id: str) -> Loaded | None:
+            return store.recall(record_type, global_id, self.excerpts.get(record_type))
+
+        return Batcher(name, read, recall=recall)
 
     def _start(self, key: Hashable) -> None:
         level = self._levels.pop(key)
@@ -160,14 +192,6 @@ class _Level:
                 future.set_exception(result)
             else:
                 future.set_result(result)
-
-
-def _of_records(name: str, record_type: type[Loaded], store: AgencyStore | None) -> Batcher[Loaded]:
-    if store is None:
-        return Batcher(name, _nothing)
-    return Batcher(
-        name, partial(store.get_many, record_type), recall=partial(store.recall, record_type)
-    )
 
 
 async def _nothing(_ids: Sequence[str]) -> Mapping[str, Any]:

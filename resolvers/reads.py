@@ -12,6 +12,9 @@ from domain.access import AccessGrant
 from domain.applications import Application
 from domain.consumers import Consumer
 from domain.ids import GlobalId, parse_global_id
+from tenants.records.excerpts import class_of
+
+__all__ = ["FieldNames", "Reads", "class_of", "owner_named"]  # class_of: the schema knows no stores
 
 NAMES_KEPT_MAX = 1024
 REASONS_NAMED_MAX = 8

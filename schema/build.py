@@ -12,11 +12,11 @@ from graphql import GraphQLField, GraphQLInterfaceType, GraphQLObjectType, Graph
 from strawberry.schema.config import StrawberryConfig
 
 from resolvers.context import RequestContext
-from resolvers.reads import FieldNames
+from resolvers.reads import FieldNames, class_of
 from schema.connections import Node
 from schema.declare import PERSONAL, RULE
 from schema.enums import ENUMS
-from schema.fetch import AS_IS, FETCH, TYPE_NAMES
+from schema.fetch import AS_IS, FETCH, RECORD, TYPE_NAMES
 from schema.fetching import fetch_of
 from schema.gates import GATE, Gate, Owner
 from schema.mutation import Mutation
@@ -118,11 +118,12 @@ def tell_nodes_by_record(schema: GraphQLSchema) -> None:
     for object_type in object_types(schema):
         record = object_type.extensions[_DEFINITION].origin.record_of_type
         object_type.is_type_of = None
+        object_type.extensions[RECORD] = record
         if record is not None:
             name_of[record] = object_type.name
 
     def resolve_type(value: object, *_: object) -> str:
-        return name_of[type(value)]
+        return name_of[class_of(value)]
 
     node = schema.type_map[Node.__name__]
     assert isinstance(node, GraphQLInterfaceType)

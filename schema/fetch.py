@@ -14,6 +14,8 @@ FETCH = "fetch"
 TYPE_NAMES = "type-names"
 """Under which an abstract type's extensions name the runtime type of each class of values."""
 
+RECORD = "record"
+"""Under which an object type's extensions name the class of the records that are of it, or None."""
 AS_IS = "as-is"
 """Under which a scalar's extensions tell the values that need no function to be written."""
 Arguments = Mapping[str, Any]
@@ -35,7 +37,7 @@ class Call:
     """Fetched by a function of one parent.
 
     function: takes the parent, what it may know of the request, and the arguments by name.
-    arguments: from graphql-core's coerced arguments to the function's own; None: it has none.
+    arguments: from graphql-core's coerced arguments to the function's own; None: they are the same.
     """
 
     function: Callable[..., Any]
@@ -61,8 +63,10 @@ Fetch = Attribute | Call | Batch
 class AsIs:
     """Which values of a scalar are written by the encoder just as the scalar's function would.
 
-    check: a Python expression of `{v}`, the value, and of `names`.
+    check: a Python expression of `{v}`, the value, and of `names`. stored: the class of values that
+    lie in stored bodies as they are written; Decimal, where an amount there has two places.
     """
 
     check: str
     names: Mapping[str, Any]
+    stored: type

@@ -59,12 +59,17 @@ def _of_parent(
 
 
 def _taking(schema: strawberry.Schema, declared: list[StrawberryArgument]) -> TakeArguments | None:
-    """Return what turns graphql-core's arguments into the function's, as Strawberry would."""
+    """Return what turns graphql-core's arguments into the function's, as Strawberry would.
+
+    None where there is nothing to turn.
+    """
     if not declared:
         return None
     config, registry = schema.config, schema.schema_converter.scalar_registry
     names = [(config.name_converter.from_argument(one), one.python_name) for one in declared]
     if all(_goes_as_it_is(one.type, registry) for one in declared):
+        if all(name == python_name for name, python_name in names):
+            return None
 
         def rename(coerced: Mapping[str, Any]) -> dict[str, Any]:
             return {python_name: coerced[name] for name, python_name in names if name in coerced}

@@ -11,7 +11,7 @@ from typing import Any
 
 from domain.applications import Application
 from resolvers.context import RequestContext
-from resolvers.reads import Reads
+from resolvers.reads import Reads, class_of
 from schema.rules import Rule
 
 GATE = "gate"
@@ -70,7 +70,7 @@ class Gate:
         """Note whose records a root field hands out, whatever is then asked of them."""
         assert self.handed_out is not None, "only what a root field gives has not been noted"
         for record in _records(value):
-            owner = self.handed_out.get(type(record))
+            owner = self.handed_out.get(class_of(record))
             if owner is not None:
                 reads = context.guard.reads
                 reads.read(owner(reads, record), 0)

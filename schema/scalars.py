@@ -233,12 +233,12 @@ SCALARS: dict[object, ScalarDefinition] = {
 
 CENT = Decimal("0.01")
 WRITTEN_AS_IS: dict[object, AsIs] = {
-    AWSDate: AsIs("{v}.__class__ is date", {"date": date}),
-    AWSEmail: AsIs("{v}.__class__ is str", {"str": str}),
-    AWSIPAddress: AsIs("{v}.__class__ is str", {"str": str}),
-    AWSPhone: AsIs("{v}.__class__ is str", {"str": str}),
-    AWSURL: AsIs("{v}.__class__ is str", {"str": str}),
-    Money: AsIs(_EXACT, {"Decimal": Decimal, "CENT": CENT}),
-    Percent: AsIs(_EXACT, {"Decimal": Decimal, "CENT": CENT}),
+    AWSDate: AsIs("{v}.__class__ is date", {"date": date}, date),
+    AWSEmail: AsIs("{v}.__class__ is str", {"str": str}, str),
+    AWSIPAddress: AsIs("{v}.__class__ is str", {"str": str}, str),
+    AWSPhone: AsIs("{v}.__class__ is str", {"str": str}, str),
+    AWSURL: AsIs("{v}.__class__ is str", {"str": str}, str),
+    Money: AsIs(_EXACT, {"Decimal": Decimal, "CENT": CENT}, Decimal),
+    Percent: AsIs(_EXACT, {"Decimal": Decimal, "CENT": CENT}, Decimal),
 }
 """Which values of a scalar msgspec writes just as the scalar's own function would."""

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from domain.audit import AuditLine
 from domain.clock import utc_now
-from domain.errors import Duplicate, OutcomeUnknown, StoreUnavailable, VersionConflict
+from domain.errors import Duplicate, OutcomeUnknown, VersionConflict
 from domain.events import Event
 from domain.ids import parse_global_id
 from tenants.backend import (
@@ -38,15 +38,21 @@ from tenants.ledger.lines import LineText, in_rows, lines_in, texts_of
 from tenants.ledger.reads import ReadLines
 from tenants.paging import Listing, Page, read_all, read_page
 from tenants.records.blobs import BlobBackend, Blobs
-from tenants.records.codec import AuditRow, decode, decode_event, encode, encode_event
+from tenants.records.codec import (
+    AuditRow,
+    decode_event,
+    encode,
+    encode_event,
+)
+from tenants.records.excerpts import Excerpt
 from tenants.records.kinds import R, Record, key_of, normalize, record_of, spec_of
+from tenants.records.reader import DECODED_BODY_BYTES_MAX, Reader
 from tenants.records.sealing import FieldSealer
 
 __all__ = ["AgencyStore", "Change", "Page"]
 
 T = TypeVar("T")
-DECODED_RECORDS_MAX, REMEMBERED_MAX = 128, 256
-DECODED_BODY_BYTES_MAX = 16 * 1024
+REMEMBERED_MAX = 256
 _AT_ONCE = 99  # with the one that tells of more, what a store reads without a thread
 _BLIND_BYTES = 16
 
@@ -68,7 +74,7 @@ class AgencyStore:
         self._sealer = FieldSealer(agency_id, keys, clock)
         self._blobs = Blobs(agency_id, blobs, self._sealer)
         self._cursors = CursorSigner(derive_key(keys.index_key, "cursors"))
-        self._decoded: dict[Key, tuple[bytes, Record]] = {}
+        self._reader = Reader(self._sealer)
         self._remembered: dict[Hashable, tuple[int, Any]] = {}
         self._ledger = Ledger(backend, keys.index_key, agency_id, clock)
         self._reads = ReadLines(self._write_lines)
@@ -101,21 +107,30 @@ class AgencyStore:
         """Take newer data keys; the store and index keys are the same for an agency's life."""
         self._sealer.use_keys(keys)
 
-    def recall(self, record_type: type[R], global_id: str) -> R | None:
-        """Return the record where its row is at hand as it is now; None says nothing."""
-        row = self.recalled((record_type, global_id))
-        return None if row is None else self._record(record_type, row)
+    def recall(
+        self, record_type: type[R], global_id: str, excerpt: Excerpt[R] | None = None
+    ) -> R | None:
+        """Return the record where its row is at hand as it is now; None says nothing.
 
-    async def get(self, record_type: type[R], global_id: str) -> R | None:
+        excerpt: here as in all that reads records, what of them is wanted, and stands for them.
+        """
+        row = self.recalled((record_type, global_id))
+        return None if row is None else self._reader.record(record_type, row, excerpt)
+
+    async def get(
+        self, record_type: type[R], global_id: str, excerpt: Excerpt[R] | None = None
+    ) -> R | None:
         """Return the record; None where there is none, or the id is not one of such a record."""
         row = self.recalled((record_type, global_id))
         if row is None:
             key, epoch = spec_of(record_type).key(global_id), self._backend.epoch()
             row = None if key is None else await self._backend.get(key)
             self._remember((record_type, global_id), epoch, row)
-        return None if row is None else self._record(record_type, row)
+        return None if row is None else self._reader.record(record_type, row, excerpt)
 
-    async def get_many(self, record_type: type[R], global_ids: Sequence[str]) -> dict[str, R]:
+    async def get_many(
+        self, record_type: type[R], global_ids: Sequence[str], excerpt: Excerpt[R] | None = None
+    ) -> dict[str, R]:
         """Return the records there are by global id, in one round trip at most."""
         epoch, spec = self._backend.epoch(), spec_of(record_type)
         rows: dict[str, Row | None] = {}
@@ -129,12 +144,14 @@ class AgencyStore:
         for key, row in read.items():
             rows[asked[key]] = row
             self._remember((record_type, asked[key]), epoch, row)
-        return {one: self._record(record_type, row) for one, row in rows.items() if row}
+        return {
+            one: self._reader.record(record_type, row, excerpt) for one, row in rows.items() if row
+        }
 
     async def find(self, record_type: type[R], unique_name: str, value: str) -> R | None:
         """Return the record that holds a unique value, or None."""
         row = await self._backend.find_unique(unique_name, value)
-        return None if row is None else self._record(record_type, row)
+        return None if row is None else self._reader.record(record_type, row)
 
     async def children(self, record_type: type[R], root_global_id: str) -> list[R]:
         """Return all records of a class under a root, oldest first."""
@@ -142,10 +159,13 @@ class AgencyStore:
         if parsed is None:
             return []
         rows = await self._backend.children(parsed.root, spec_of(record_type).kind)
-        return [self._record(record_type, row) for row in rows]
+        return [self._reader.record(record_type, row) for row in rows]
 
     async def children_many(
-        self, record_type: type[R], root_global_ids: Sequence[str]
+        self,
+        record_type: type[R],
+        root_global_ids: Sequence[str],
+        excerpt: Excerpt[R] | None = None,
     ) -> dict[str, list[R]]:
         """Return the children of many roots by the roots' global ids; every root asked is there."""
         parsed = {global_id: parse_global_id(global_id) for global_id in root_global_ids}
@@ -155,7 +175,8 @@ class AgencyStore:
             found = await self._backend.children_many(roots, spec_of(record_type).kind)
         return {
             global_id: [
-                self._record(record_type, row) for row in (found.get(one.root, ()) if one else ())
+                self._reader.record(record_type, row, excerpt)
+                for row in (found.get(one.root, ()) if one else ())
             ]
             for global_id, one in parsed.items()
         }
@@ -174,6 +195,7 @@ class AgencyStore:
         lo: str | None = None,
         hi: str | None = None,
         keep: Callable[[R], bool] | None = None,
+        excerpt: Excerpt[R] | None = None,
     ) -> Page[R]:
         """Return a page of an index's part: lo ≤ sort < hi, paged as Relay does it.
 
@@ -192,7 +214,7 @@ class AgencyStore:
         )
         return await read_page(
             listing,
-            lambda row: self._record(record_type, row),
+            lambda row: self._reader.record(record_type, row, excerpt),
             first=first,
             after=after,
             last=last,
@@ -289,7 +311,7 @@ class AgencyStore:
     ) -> AsyncIterator[R]:
         """Iterate over all records of a class; segments split the work without overlap."""
         async for row in self._backend.scan(spec_of(record_type).kind, segment, segments):
-            yield self._record(record_type, row)
+            yield self._reader.record(record_type, row)
 
     def rows(self) -> AsyncIterator[Row]:
         """Iterate over all records of all kinds as they are stored."""
@@ -304,7 +326,7 @@ class AgencyStore:
             Reseal(
                 key=row.key,
                 expected=row.version,
-                body=encode(self._record(record_of(row.key.kind), row), self._sealer),
+                body=encode(self._reader.record(record_of(row.key.kind), row), self._sealer),
             )
             for row in rows
         )
@@ -375,24 +397,3 @@ class AgencyStore:
             indexes=spec.indexes(record, self.blind),
             uniques=spec.uniques(record, self.blind),
         )
-
-    def _record(self, record_type: type[R], row: Row) -> R:
-        """Return the record in a row.
-
-        Records are immutable: one that was decoded from the very same bytes is given out again. The
-        kinds that tell most of somebody are never kept so (`kept_decoded`), nor are large bodies.
-        """
-        held = self._decoded.get(row.key)
-        if held is not None and held[0] == row.body and type(held[1]) is record_type:
-            return held[1]
-        spec = spec_of(record_type)
-        record: R = decode(spec.kind, row.body, self._sealer)
-        if row.key.kind != spec.kind or record.id != spec.global_id(row.key):
-            raise StoreUnavailable("A stored record is not where it belongs.")
-        if record.version != row.version:
-            raise StoreUnavailable("A stored record is not of the version that its row says.")
-        if spec.kept_decoded and len(row.body) <= DECODED_BODY_BYTES_MAX:
-            self._decoded[row.key] = (row.body, record)
-            if len(self._decoded) > DECODED_RECORDS_MAX:
-                del self._decoded[next(iter(self._decoded))]
-        return record

@@ -70,6 +70,10 @@ COMMANDS: dict[str, Lazy] = {
         "gateway.cli.token:token_revoke",
         "Refuse tokens of AGENCY's pool, within a second, in every process.",
     ),
+    "trust": Lazy(
+        "gateway.cli.trust:trust",
+        "Say how to have programs trust the gateway at https://localhost.",
+    ),
 }
 
 

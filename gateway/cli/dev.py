@@ -31,6 +31,12 @@ def dev(*, reset: bool) -> None:
     asyncio.run(run_platform(config, reset=reset, progress=progress, ready=_greet))
 
 
+def _over_tls(config: Config) -> list[str]:
+    if not config.tls_port:
+        return []
+    return [f"  over TLS      https://localhost:{config.tls_port}/graphql (`almoner trust`)"]
+
+
 def _greet(config: Config) -> None:
     harbor, *_ = AGENCIES
     gateway = f"http://127.0.0.1:{config.port}"
@@ -39,6 +45,7 @@ def _greet(config: Config) -> None:
         "Almoner is ready.",
         "",
         f"  GraphQL       {gateway}/graphql",
+        *_over_tls(config),
         f"  health        {gateway}/health/ready",
         f"  metrics       http://127.0.0.1:{config.operations_port}/metrics",
         f"  sign-in       {config.issuer_url}/{harbor.pool_id}  (the Cognito API)",

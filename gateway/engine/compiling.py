@@ -41,11 +41,14 @@ from graphql.execution.collect_fields import (
 from graphql.execution.values import VariableValues
 
 from gateway.engine.arguments import ArgumentsOf
-from gateway.engine.emission import Entry, Selection, compile_emission, leaf_writer, slot_of
+from gateway.engine.emission import Entry, Selection, compile_emission, slot_of
+from gateway.engine.excerpting import Excerpting, record_of
+from gateway.engine.leaves import leaf_writer
 from gateway.engine.levels import Fetched, Level, NotPlanned
 from schema.fetch import FETCH, Attribute, Fetch
 from schema.gates import GATE, Gate
 from schema.rules import Rule
+from tenants.records.excerpts import Excerpt
 
 _STEERING = frozenset({"skip", "include"})
 _FETCHED_BYTES = 3_000
@@ -59,12 +62,13 @@ class Plan:
 
     serial: one root field after the other. weight: about how many bytes it takes; it grows with the
     levels of runtime types. kept: for its next use. used: since it was last looked at for being
-    forgotten.
+    forgotten. excerpts: by the class of stored records, what it reads of them.
     """
 
     root: Level
     serial: bool
     weight: int
+    excerpts: Mapping[type, Excerpt[Any]]
     kept: bool = False
     used: bool = False
 
@@ -168,7 +172,10 @@ def compile_plan(
     compiler = _Compiler(schema, document, operation, steered, refused, hide=hide)
     level = compiler.root(root)
     plan = Plan(
-        root=level, serial=operation.operation is OperationType.MUTATION, weight=level.weight
+        root=level,
+        serial=operation.operation is OperationType.MUTATION,
+        weight=level.weight,
+        excerpts=compiler.excerpting.found,
     )
 
     def grow(weight: int) -> None:
@@ -201,6 +208,9 @@ class _Compiler:
         self._refused = frozenset(id(rule) for rule in refused)
         self._hide = hide
         self._fields = 0
+        # What is changed is read whole, by whoever changes it.
+        reads = operation.operation is OperationType.QUERY
+        self.excerpting = Excerpting(record_of if reads else lambda _object_type: None)
         self.grow: Callable[[int], None] = lambda _bytes: None
 
     def root(self, root: GraphQLObjectType) -> Level:
@@ -237,9 +247,8 @@ class _Compiler:
                 weight += _FETCHED_BYTES + (one.level.weight if one.level else 0)
                 entry = Entry(key=key, gate=None if one.refused or at_root else one.gate)
             entries.append(entry)
-        emit, bytes_taken = compile_emission(
-            Selection(object_type=object_type, entries=entries), at_root=at_root
-        )
+        selection = self.excerpting.selection(object_type, entries)
+        emit, bytes_taken = compile_emission(selection, at_root=at_root)
         return Level(
             object_type=object_type,
             emit=emit,

@@ -6,40 +6,33 @@ client is ever part of it. A value that is not as its type says raises, and grap
 it instead, for its own errors.
 """
 
-import enum
 import keyword
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from inspect import iscoroutine
 from types import NoneType
 from typing import Any
 
 import msgspec
 from graphql import (
-    GraphQLBoolean,
-    GraphQLEnumType,
-    GraphQLFloat,
-    GraphQLID,
-    GraphQLInt,
     GraphQLLeafType,
     GraphQLObjectType,
     GraphQLOutputType,
-    GraphQLString,
-    Undefined,
     is_leaf_type,
     is_list_type,
     is_non_null_type,
 )
 from graphql.pyutils import UndefinedType, is_awaitable
 
+from gateway.engine.leaves import FAST_CHECKS, Abnormal, leaf_writer, names_of_members
 from gateway.engine.levels import Emit
+from resolvers.reads import Reads
 from schema.fetch import AS_IS, AsIs
 from schema.gates import Gate, Owner
+from tenants.records.excerpts import laid_name
 
 
-class Abnormal(Exception):
-    """A value is not as its type says."""
+class _NoExcerpt(Exception):
+    """An object is not the excerpt that the code was written for."""
 
 
 _KNOWN = (Abnormal, bool, float, int, is_awaitable, isinstance, list, str, tuple)
@@ -47,15 +40,6 @@ _KNOWN = (Abnormal, bool, float, int, is_awaitable, isinstance, list, str, tuple
 _STRUCT_BYTES = 4_500
 _FIELD_BYTES = 700
 _BYTES_PER_CHARACTER = 8
-_INT_CHECK = "{v}.__class__ is not int or not -2147483648 <= {v} <= 2147483647"
-_FAST_CHECKS: dict[object, str] = {
-    GraphQLString: "{v}.__class__ is not str",
-    GraphQLID: "{v}.__class__ is not str",
-    GraphQLInt: _INT_CHECK,
-    GraphQLBoolean: "{v} is not True and {v} is not False",
-    GraphQLFloat: "{v}.__class__ is not float or {v} - {v} != 0.0",
-}
-"""When a value needs a closer look; all others go out as they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +47,8 @@ class Entry:
     """One response key of a selection.
 
     constant: the type's own name. path: what is read off the object. output: its type; inner: its
-    selection, where it has one. Without either, the key is a slot that is filled later.
+    selection, where it has one. Without either, the key is a slot that is filled later. laid: the
+    attribute that goes out as it lies in a stored body, where what stands in for the object has it.
     """
 
     key: str
@@ -72,14 +57,21 @@ class Entry:
     output: GraphQLOutputType | None = None
     inner: "Selection | None" = None
     gate: Gate | None = None
+    laid: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What is selected on an object type, by response keys in their order."""
+    """What is selected on an object type, by response keys in their order.
+
+    stand_in: the class of what stands in for objects that are read of a store. weight: about how
+    many bytes that takes.
+    """
 
     object_type: GraphQLObjectType
     entries: Sequence[Entry]
+    stand_in: type | None = None
+    weight: int = 0
 
 
 def slot_of(number: int) -> str:
@@ -87,31 +79,9 @@ def slot_of(number: int) -> str:
     return f"f{number}"
 
 
-def leaf_writer(leaf: GraphQLLeafType) -> Callable[[Any], Any]:
-    """Return how a value other than null is written; it raises where it cannot be.
-
-    The checks are those of graphql-core's completion, but that it awaits what can be awaited: the
-    value, and what a scalar that takes its time gives for it.
-    """
-    coerce = leaf.coerce_output_value
-
-    def write(value: Any) -> Any:
-        if isinstance(value, Exception):
-            raise value
-        if value is Undefined or is_awaitable(value):
-            raise Abnormal
-        coerced = coerce(value)
-        if coerced.__class__ is str:
-            return coerced
-        if coerced is None or coerced is Undefined:
-            raise Abnormal
-        if is_awaitable(coerced):
-            if iscoroutine(coerced):  # another one will be awaited
-                coerced.close()
-            raise Abnormal
-        return coerced
-
-    return write
+def struct_bytes(fields: int) -> int:
+    """Return about how many bytes a struct's class takes."""
+    return _STRUCT_BYTES + _FIELD_BYTES * fields
 
 
 def compile_emission(selection: Selection, *, at_root: bool) -> tuple[Emit, int]:
@@ -120,28 +90,52 @@ def compile_emission(selection: Selection, *, at_root: bool) -> tuple[Emit, int]
     at_root: whatever the root is, only fields that are fetched ask it for anything.
     """
     writer = _Writer()
-    writer.line(0, "def emit(sources, reads):")
-    writer.line(1, "outs = []")
-    writer.line(1, "add = outs.append")
-    writer.line(1, "for s in sources:")
-    if not at_root:
-        writer.refuse_what_is_no_object(2, "s")
-    value = writer.object(2, "s", selection)
-    writer.line(2, f"add({value})")
-    writer.line(1, "return outs")
-    return writer.function(), writer.weight
+    emit = writer.level(selection, at_root=at_root)
+    if not writer.is_of_excerpts:
+        return emit, writer.weight
+    whole: Emit | None = None
+
+    def emit_either(sources: Sequence[Any], reads: Reads | None) -> list[Any]:
+        """Write out excerpts; what else comes is rare, and has its code written when it does."""
+        nonlocal whole
+        try:
+            return emit(sources, reads)
+        except _NoExcerpt:
+            if whole is None:
+                whole = _Writer(of_excerpts=False).level(selection, at_root=at_root)
+            return whole(sources, reads)
+
+    return emit_either, 2 * writer.weight
 
 
 class _Writer:
-    """Writes one function: its lines, and what they name besides their own variables."""
+    """Writes one function: its lines, and what they name besides their own variables.
 
-    def __init__(self) -> None:
+    of_excerpts: for excerpts, where the selection has any, and for nothing else in their place.
+    """
+
+    def __init__(self, *, of_excerpts: bool = True) -> None:
+        self._of_excerpts = of_excerpts
+        self.is_of_excerpts = False
         self._lines: list[str] = []
         self._names: dict[str, Any] = {one.__name__: one for one in _KNOWN}
+        self._names["no_excerpt"] = _NoExcerpt
         self._names["no_objects"] = (Exception, UndefinedType, NoneType)
         self._kinds: list[str] = []
         self._count = 0
         self.weight = 0
+
+    def level(self, selection: Selection, *, at_root: bool) -> Emit:
+        """Return the function that writes out objects of a level."""
+        self.line(0, "def emit(sources, reads):")
+        self.line(1, "outs = []")
+        self.line(1, "add = outs.append")
+        self.line(1, "for s in sources:")
+        if not at_root:
+            self.refuse_what_is_no_object(2, "s", selection)
+        self.line(2, f"add({self.object(2, 's', selection)})")
+        self.line(1, "return outs")
+        return self.function()
 
     def line(self, depth: int, text: str) -> None:
         """Add a line."""
@@ -172,17 +166,28 @@ class _Writer:
             self.line(depth, f"{noted} = {bits}")
         elif noted and bits:
             self.line(depth, f"{noted} |= {bits}")
-        values = [self._entry(depth, source, one, noted) for one in selection.entries]
+        values = [
+            self._entry(depth, source, one, noted)
+            if one.laid is None or not self._of_excerpts
+            else self._laid(depth, source, one, noted)
+            for one in selection.entries
+        ]
         if owner is not None:
             name = self._name("owner", owner)
             self.line(depth, f"reads.read({name}(reads, {source}), {noted})")
         return f"{self._struct(selection)}({', '.join(values)})"
 
-    def refuse_what_is_no_object(self, depth: int, source: str) -> None:
+    def refuse_what_is_no_object(self, depth: int, source: str, selection: Selection) -> None:
         """Write what raises for what is no object, or has to be awaited to be one.
 
         Its class says which it is, and objects beside one another are mostly of one class.
         """
+        if self._of_excerpts and selection.stand_in is not None:
+            self.is_of_excerpts = True
+            stand_in = self._name("stand_in", selection.stand_in)
+            self.line(depth, f"if {source}.__class__ is not {stand_in}:")
+            self.line(depth + 1, "raise no_excerpt")
+            return
         kind = self._fresh()
         self._kinds.append(kind)
         self.line(depth, f"if {source}.__class__ is not {kind}:")
@@ -199,6 +204,17 @@ class _Writer:
         self.line(depth, f"{value} = {_read(source, entry.path)}")
         self._value(depth, value, entry.output, entry.inner, noted)
         return value
+
+    def _laid(self, depth: int, source: str, entry: Entry, noted: str | None) -> str:
+        """Write out what lies ready in an excerpt."""
+        assert entry.laid is not None, "what lies ready has a name"
+        assert entry.inner is not None, "and a selection"
+        ready, bits = self._fresh(), _bits(entry.inner)
+        self.line(depth, f"{ready} = {_read(source, laid_name(entry.laid))}")
+        if noted and bits:
+            self.line(depth, f"if {ready}:")
+            self.line(depth + 1, f"{noted} |= {bits}")
+        return ready
 
     def _value(
         self,
@@ -221,7 +237,7 @@ class _Writer:
             self._list(depth + 1, value, kind.of_type, inner, noted)
             return
         assert inner is not None, "what is no leaf has a selection"
-        self.refuse_what_is_no_object(depth + 1, value)
+        self.refuse_what_is_no_object(depth + 1, value, inner)
         made = self.object(depth + 1, value, inner, noted)
         self.line(depth + 1, f"{value} = {made}")
 
@@ -253,9 +269,9 @@ class _Writer:
             return write(found)
 
         closer = self._name("look", look)
-        check = _FAST_CHECKS.get(leaf)
+        check = FAST_CHECKS.get(leaf)
         as_is: AsIs | None = leaf.extensions.get(AS_IS)
-        known = _enum_names(leaf)
+        known = names_of_members(leaf)
         if as_is is not None:
             self._names.update(as_is.names)
             self.line(depth, f"if not ({as_is.check.format(v=value)}):")
@@ -287,7 +303,7 @@ class _Writer:
             rename=dict(zip(slots, keys, strict=True)),
             gc=False,
         )
-        self.weight += _STRUCT_BYTES + _FIELD_BYTES * len(slots)
+        self.weight += struct_bytes(len(slots)) + selection.weight
         return self._name("struct", struct)
 
     def _name(self, prefix: str, value: Any) -> str:
@@ -318,21 +334,3 @@ def _read(source: str, path: str) -> str:
     if not all(name.isidentifier() and not keyword.iskeyword(name) for name in names):
         raise ValueError(f"not an attribute: {path}")
     return ".".join([source, *names])
-
-
-def _enum_names(leaf: GraphQLLeafType) -> tuple[type, dict[str, str]] | None:
-    """Return the class of an enum's members, and what each is called, by the text of its value.
-
-    None for other types. The text is looked up because a member's own hash is made in Python.
-    """
-    if not isinstance(leaf, GraphQLEnumType):
-        return None
-    cls = getattr(leaf, "wrapped_cls", None)
-    if not (isinstance(cls, type) and issubclass(cls, enum.Enum)):
-        return None
-    if not all(isinstance(member.value, str) for member in cls):
-        return None
-    return cls, {member.value: leaf.coerce_output_value(member) for member in cls}
-
-
-assert math.inf - math.inf != 0.0  # what the check of Float relies on  # nosec B101

@@ -15,6 +15,7 @@ from gateway.engine.documents import Documents, Operation
 from gateway.engine.encoding import encode
 from gateway.engine.executing import Execution, Outcome
 from gateway.engine.faults import document_entry, field_errors
+from gateway.engine.judging_apart import JudgeApart
 from gateway.engine.plans import Means
 from gateway.engine.variables import variable_faults
 from gateway.errors import VALIDATION_FAILED, DocumentRefused, entry_of
@@ -25,9 +26,9 @@ from schema.build import core_schema, field_names
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to an operation that was run.
 
-    body: the JSON to send. codes: of its errors, one each. answered: something besides null was
-    answered. retry_after: the seconds that an error asks to wait. failures: what was masked, for
-    the log alone.
+    body: the JSON to send. codes: of its errors, one each. answered: false where there are errors
+    and nothing besides null was answered. retry_after: the seconds that an error asks to wait.
+    failures: what was masked, for the log alone.
     """
 
     body: bytes
@@ -52,10 +53,12 @@ class Engine:
         introspection: bool = True,
         seen: Callable[[bool], None] = lambda _hit: None,
         executed: Callable[[Means], None] = lambda _means: None,
+        apart: JudgeApart | None = None,
     ) -> None:
         """Take the schema; `seen` hears of each document whether it was known already.
 
-        executed: hears of each operation by what means it was executed.
+        executed: hears of each operation by what means it was executed. apart: judges new documents
+        of this schema in a process of its own, which ends with the engine.
         """
         self._schema: GraphQLSchema = core_schema(schema)
         self.field_names = field_names(self._schema)
@@ -70,7 +73,12 @@ class Engine:
             plans_max=limits.cached_plans,
         )
         self._documents = Documents(
-            self._schema, limits, suggestions=suggestions, introspection=introspection, seen=seen
+            self._schema,
+            limits,
+            suggestions=suggestions,
+            introspection=introspection,
+            seen=seen,
+            apart=apart,
         )
 
     async def find(self, document: str, operation_name: str | None) -> Operation:
@@ -114,7 +122,7 @@ class Engine:
 def _finish(outcome: Outcome, request_id: str) -> Result:
     body = b'{"data":' + encode(outcome.data)
     if not outcome.errors:
-        return Result(body=body + b"}", answered=_answers(outcome.data))
+        return Result(body=body + b"}")
     errors = field_errors(outcome.errors, request_id)
     return Result(
         body=body + b',"errors":' + encode(errors.entries) + b"}",

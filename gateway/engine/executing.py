@@ -1,7 +1,6 @@
 """Executes operations: by their plans, and by graphql-core what has no plan, or none yet."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
 from typing import Any, TypeGuard, cast
 
 import msgspec
@@ -15,6 +14,7 @@ from gateway.engine.documents import Operation
 from gateway.engine.plans import SIGHTS_BEFORE_PLAN, Means, Plans
 from gateway.engine.run import Run
 from gateway.engine.running import run_plan
+from resolvers.context import RequestContext
 
 # Strawberry declares it as a plain test, which is what graphql-core calls it as.
 _IS_AWAITABLE = cast("Callable[[object], TypeGuard[Awaitable[object]]]", optimized_is_awaitable)
@@ -58,6 +58,7 @@ class Execution:
         self._executor = executor
         self._errors_max = errors_max
         self._hide = hide
+        self._build = self._built
         self.plans = Plans(
             schema, bytes_max=plan_bytes, plans_max=plans_max, hide=hide, sights=sights
         )
@@ -81,8 +82,9 @@ class Execution:
         plan = self.plans.find(operation, coerced.coerced, context)
         if isinstance(plan, Means):
             return await self._by_core(operation, variables, context, root, plan)
-        build = partial(self._built, operation, variables, context, root)
-        run = Run(self._schema, context, coerced, build, root)
+        run = Run(self._schema, operation, variables, coerced, context, root, self._build)
+        if run.reads is not None:
+            cast("RequestContext", context).loaders.excerpts = plan.excerpts
         data = await run_plan(plan, run)
         return Outcome(data, run.errors, Means.PLAN, run.odd)
 
@@ -109,16 +111,14 @@ class Execution:
         result = await started if isinstance(started, Awaitable) else started
         return Outcome(result.data, result.errors or [], means)
 
-    def _built(
-        self, operation: Operation, variables: Mapping[str, Any], context: object, root: object
-    ) -> Executor[Any]:
+    def _built(self, run: Run) -> Executor[Any]:
         executor = self._executor.build(
             self._schema,
-            operation.document,
-            root_value=root,
-            context_value=context,
-            raw_variable_values=dict(variables),
-            operation_name=operation.name,
+            run.operation.document,
+            root_value=run.root,
+            context_value=run.context,
+            raw_variable_values=dict(run.given),
+            operation_name=run.operation.name,
             is_awaitable=_IS_AWAITABLE,
             max_coercion_errors=self._errors_max,
             hide_suggestions=self._hide,

@@ -1,12 +1,13 @@
 """One execution of an operation plan: what it works with, and what has gone wrong in it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from graphql import GraphQLError, GraphQLSchema
 from graphql.execution.executor import Executor
 from graphql.execution.values import VariableValues
 
+from gateway.engine.documents import Operation
 from gateway.engine.levels import Fetched, Group
 from resolvers.context import RequestContext
 
@@ -14,8 +15,8 @@ from resolvers.context import RequestContext
 class Run:
     """One execution of a plan, and what the schema's own functions get as `info`.
 
-    context: all that those functions read of it. dead: a null has reached the root, and there is no
-    data. odd: how many values graphql-core had to complete.
+    context: all that those functions read of it. given: the variables as they came. dead: a null
+    has reached the root, and there is no data. odd: how many values graphql-core had to complete.
     """
 
     __slots__ = (
@@ -23,7 +24,9 @@ class Run:
         "_executor",
         "context",
         "dead",
+        "given",
         "odd",
+        "operation",
         "reads",
         "root",
         "schema",
@@ -33,13 +36,17 @@ class Run:
     def __init__(
         self,
         schema: GraphQLSchema,
-        context: Any,
+        operation: Operation,
+        given: Mapping[str, Any],
         variables: VariableValues,
-        build: Callable[[], Executor[Any]],
-        root: object = None,
+        context: Any,
+        root: object,
+        build: "Callable[[Run], Executor[Any]]",
     ) -> None:
         """Take what resolvers get; `build` gives graphql-core's executor, where one is needed."""
         self.schema = schema
+        self.operation = operation
+        self.given = given
         self.context = context
         self.variables = variables
         self.root = root
@@ -53,7 +60,7 @@ class Run:
     def executor(self) -> Executor[Any]:
         """Return graphql-core's executor of this operation, which also collects the errors."""
         if self._executor is None:
-            self._executor = self._build()
+            self._executor = self._build(self)
         return self._executor
 
     @property

@@ -215,7 +215,7 @@ def _card(rng: Random, creditor: str, kind: DebtKind) -> DebtFigures:
         kind=kind,
         account_last4=f"{rng.randrange(10_000):04d}",
         balance=balance,
-        apr=Decimal(rng.randrange(1799, 2999)) / 100,
+        apr=to_cents(Decimal(rng.randrange(1799, 2999)) / 100),
         minimum_payment=minimum,
         past_due=minimum if behind else Decimal("0.00"),
     )
@@ -237,4 +237,4 @@ def _loan(
 
 
 def _amount(rng: Random, low: int, high: int) -> Decimal:
-    return Decimal(rng.randrange(low * 100, high * 100)) / 100
+    return to_cents(Decimal(rng.randrange(low * 100, high * 100)) / 100)

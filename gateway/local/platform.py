@@ -21,6 +21,7 @@ from gateway.config import Config
 from gateway.inprocess import run_in_process
 from gateway.listening import bind
 from gateway.local.agency_pools import adopt_pools
+from gateway.local.authority import LocalTls
 from gateway.local.demo import renew_demo, renew_passwords, seed_demo
 from gateway.local.demo_world import AGENCIES
 from gateway.local.identity_provider.dispatch import Provider
@@ -36,6 +37,7 @@ from gateway.workspace import (
     ISSUER_FILE,
     RUN_FOLDER,
     STORES_FOLDER,
+    TLS_FOLDER,
     Workspace,
     open_workspace,
 )
@@ -56,6 +58,7 @@ _OF_A_DEMO = frozenset(
         SERVE_FILE,
         STORES_FOLDER,
         CERTIFICATES_FOLDER,
+        TLS_FOLDER,
         RUN_FOLDER,
     }
 )
@@ -138,8 +141,17 @@ async def _running(config: Config, progress: Tell) -> AsyncIterator[Config]:
             url = f"https://localhost:{config.transunion_port}"
             config = with_simulator(config, url, certificates)
         write_serve_file(config)
-        await stack.enter_async_context(run_in_process(config))
+        await stack.enter_async_context(run_in_process(config, also=_local_tls(config)))
         yield config
+
+
+def _local_tls(config: Config) -> Tls | None:
+    """Return what the gateway is served with at https://localhost, made where it has to be."""
+    if not config.tls_port:
+        return None
+    files = LocalTls.within(config.home)
+    files.ensure()
+    return Tls(certificate_file=files.certificate, key_file=files.key)
 
 
 def with_simulator(config: Config, url: str, certificates: CertificateFiles) -> Config:
@@ -162,6 +174,8 @@ def _try_ports(config: Config) -> None:
         "ALMONER_OPERATIONS_PORT": config.operations_port,
         "ALMONER_TRANSUNION_PORT": config.transunion_port,
     }
+    if config.tls_port:
+        ports["ALMONER_TLS_PORT"] = config.tls_port
     named_by: dict[int, str] = {}
     for setting, port in ports.items():
         if port == 0:

@@ -6,7 +6,7 @@ a sealer is given, each sealed group of a kind is encrypted within the body, and
 open before the body is read.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -17,7 +17,8 @@ from domain.actors import PrincipalKind
 from domain.audit import CONSUMER_NAME, AuditLine, AuditOutcome
 from domain.errors import StoreUnavailable
 from domain.events import Event
-from tenants.records.kinds import KINDS, Body, KindSpec, Record
+from tenants.records.excerpts import Excerpt
+from tenants.records.kinds import KINDS, Body, KindSpec, R, Record
 from tenants.records.mirrors import EMPTY_OBJECT_BYTES, BodyForm, Head
 from tenants.records.sealing import Sealer
 
@@ -65,6 +66,18 @@ class Codec:
         if row is None or row.schema != spec.schema:
             row = _upcast(spec, form, body)
         return form.to_record(row)
+
+    def decode_excerpt(
+        self, excerpt: Excerpt[R], body: bytes, sealer: Sealer | None, whole: Callable[[], R]
+    ) -> R | None:
+        """Return an excerpt of the record in a body, for which only the groups it is in are opened.
+
+        None where the body is an older one, or has another form. Raises StoreUnavailable.
+        """
+        spec = self._by_kind[excerpt.kind]
+        if spec.sealed:
+            body = _unsealed(spec, self._form(spec), body, sealer, excerpt.groups)
+        return excerpt.decode(body, whole)
 
     def sealed_under(self, kind: str, body: bytes) -> frozenset[str]:
         """Return the ids of the data keys that a body's groups are sealed under.
@@ -116,9 +129,13 @@ def _cut(spec: KindSpec[Any], body: bytes) -> tuple[bytes, Mapping[str | None, s
 
 
 def _unsealed(
-    spec: KindSpec[Any], form: BodyForm[Any], body: bytes, sealer: Sealer | None
+    spec: KindSpec[Any],
+    form: BodyForm[Any],
+    body: bytes,
+    sealer: Sealer | None,
+    only: Collection[str] | None = None,
 ) -> bytes:
-    """Return the body with its sealed groups put back in the open."""
+    """Return the body with its sealed groups put back in the open; `only`: no others than these."""
     open_part, groups = _cut(spec, body)
     if sealer is None:
         if groups:
@@ -129,6 +146,8 @@ def _unsealed(
         return body
     parts = [open_part[:-1]]
     for group, text in groups.items():
+        if only is not None and group not in only:
+            continue
         hidden = sealer.unseal(spec.kind, head.id, group, text)
         if len(hidden) > EMPTY_OBJECT_BYTES:
             parts.append(hidden[1:-1])
@@ -183,6 +202,7 @@ def _damaged(spec: KindSpec[Any]) -> StoreUnavailable:
 _CODEC = Codec()
 encode = _CODEC.encode
 decode = _CODEC.decode
+decode_excerpt = _CODEC.decode_excerpt
 sealed_under = _CODEC.sealed_under
 _FORMS: dict[type[Any], BodyForm[Any]] = {}
 

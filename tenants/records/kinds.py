@@ -41,6 +41,7 @@ class KindSpec(Generic[R]):
     agency's data key within the body; `debts.account_last4` is that attribute of every debt.
     sealed_since: the first schema number of which no body was ever stored with that in the open.
     kept_decoded: whether a decoded record may stay in memory for the next who reads it.
+    needed: what is asked of every record of the kind that is read, whatever is wanted of it.
     """
 
     record: type[R]
@@ -53,6 +54,7 @@ class KindSpec(Generic[R]):
     sealed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sealed_since: int = 1
     kept_decoded: bool = True
+    needed: tuple[str, ...] = ("id", "version")
 
     def key(self, global_id: str) -> Key | None:
         """Return where the record of that global id lives; None where it is not of this kind."""
@@ -201,10 +203,12 @@ KINDS: tuple[KindSpec[Any], ...] = (
             ),
             "accounts": ("debts.account_last4",),
         },
+        needed=("id", "version", "consumer_id", "status", "assignment"),
     ),
     KindSpec(
         record=Note,
         kind="note",
+        needed=("id", "version", "application_id"),
         prefix="note",
         schema=2,
         sealed_since=2,
@@ -214,6 +218,7 @@ KINDS: tuple[KindSpec[Any], ...] = (
     KindSpec(
         record=Consent,
         kind="consent",
+        needed=("id", "version", "application_id"),
         prefix="cons",
         schema=2,
         sealed_since=2,
@@ -224,6 +229,7 @@ KINDS: tuple[KindSpec[Any], ...] = (
     KindSpec(
         record=CreditReport,
         kind="credit_report",
+        needed=("id", "version", "application_id"),
         prefix="rep",
         schema=2,
         sealed_since=2,
@@ -251,6 +257,11 @@ KINDS: tuple[KindSpec[Any], ...] = (
 
 _BY_RECORD: dict[type[Any], KindSpec[Any]] = {spec.record: spec for spec in KINDS}
 _BY_KIND: dict[str, KindSpec[Any]] = {spec.kind: spec for spec in KINDS}
+
+
+def is_kept(record_type: type) -> bool:
+    """Say whether stores keep records of a class."""
+    return record_type in _BY_RECORD
 
 
 def spec_of(record_type: type[R]) -> KindSpec[R]:

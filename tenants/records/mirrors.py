@@ -9,18 +9,41 @@ import dataclasses
 import functools
 import operator
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Generic, NamedTuple, TypeVar, Union, get_args, get_origin
-from typing import get_type_hints as hints_of
+from decimal import Decimal
+from typing import (
+    Annotated,
+    Any,
+    Generic,
+    NamedTuple,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import msgspec
 
 from domain.errors import StoreUnavailable
+from domain.money import CENT
 
 T = TypeVar("T")
 Body = dict[str, Any]
 EMPTY_OBJECT_BYTES = 2
+EXACT = "exact"
+"""In a body: each amount in the open has two places, and goes out in an answer just as it lies."""
+
+
+_HINTS: dict[type[Any], Mapping[str, Any]] = {}
+
+
+def hints_of(record: type[Any]) -> Mapping[str, Any]:
+    """Return the types of a class's attributes, worked out once."""
+    if record not in _HINTS:
+        _HINTS[record] = get_type_hints(record)
+    return _HINTS[record]
 
 
 class _Column(NamedTuple):
@@ -57,6 +80,7 @@ class BodyForm(Generic[T]):
         self._open = mirrors.open()
         self._groups = {group: mirrors.group(group) for group in sealed or {}}
         self._columns = mirrors.columns
+        self._amounts = None if schema is None else Amounts.of(record, mirrors.hidden())
         self.decode_head: Callable[[bytes], Head] = msgspec.json.Decoder(mirrors.head()).decode
         self._encoder = msgspec.json.Encoder()
         self.decode: Callable[[bytes], Any] = msgspec.json.Decoder(self._mirror).decode
@@ -98,6 +122,8 @@ class BodyForm(Generic[T]):
         row = msgspec.convert(record, mirror, from_attributes=True)
         if self._schema is not None:
             row.schema = self._schema
+        if self._amounts is not None:
+            row.exact = self._amounts.are_exact(record)
         return self._encoder.encode(row)
 
 
@@ -111,6 +137,49 @@ def _spread(row: Any, column: _Column) -> None:
         raise StoreUnavailable("A record's sealed fields do not belong to the lines beside them.")
     for line, value in zip(lines, values, strict=True):
         setattr(line, column.attribute, value)
+
+
+class Amounts(NamedTuple):
+    """Where the amounts of a record are that lie open: its own, and those of what it holds."""
+
+    own: tuple[str, ...]
+    held: "tuple[tuple[str, bool, Amounts], ...]"
+
+    @classmethod
+    def of(cls, record: type[Any], hidden: Mapping[type[Any], set[str]]) -> "Amounts | None":
+        """Return where they are, None where there are none."""
+        own: list[str] = []
+        held: list[tuple[str, bool, Amounts]] = []
+        for name, hint in hints_of(record).items():
+            if name in hidden.get(record, ()):
+                continue
+            parts = {part for part in _plain_parts(hint) if isinstance(part, type)}
+            if Decimal in parts:
+                own.append(name)
+            for inner in parts:
+                below = cls.of(inner, hidden) if dataclasses.is_dataclass(inner) else None
+                if below is not None:
+                    held.append((name, get_origin(hint) is tuple, below))
+        return cls(tuple(own), tuple(held)) if own or held else None
+
+    def are_exact(self, record: Any) -> bool:
+        """Say whether each has two places."""
+        amounts = (getattr(record, name) for name in self.own)
+        return all(one is None or one.same_quantum(CENT) for one in amounts) and all(
+            below.are_exact(one)
+            for name, many, below in self.held
+            for one in (getattr(record, name) if many else (getattr(record, name),))
+            if one is not None
+        )
+
+
+def _plain_parts(hint: Any) -> Iterator[Any]:
+    """Yield the classes that a type is put together from."""
+    arguments = get_args(hint)
+    if not arguments:
+        yield hint
+    for one in arguments:
+        yield from _plain_parts(one)
 
 
 class _Mirrors:
@@ -141,11 +210,15 @@ class _Mirrors:
 
     def open(self) -> type[Any]:
         """Return the mirror of what is left when the sealed groups are taken out."""
+        return self._mirror(self.hidden())
+
+    def hidden(self) -> dict[type[Any], set[str]]:
+        """Return by class the attributes that are sealed."""
         hidden = {self._record: set().union(*self._own.values())}
         for columns in self.columns.values():
             for column in columns:
                 hidden.setdefault(self._line_of(column), set()).add(column.attribute)
-        return self._mirror(hidden)
+        return hidden
 
     def group(self, group: str) -> type[Any]:
         """Return the mirror of one sealed group."""
@@ -192,10 +265,12 @@ class _Mirrors:
         fields += _fields_of(self._record, made, hidden)
         for column in columns:
             hints = hints_of(self._line_of(column))
-            value = _mirror_type(hints[column.attribute], made, hidden)
+            value = mirror_type(hints[column.attribute], made, hidden)
             column_type = types.GenericAlias(list, (value,)) | None
             spelled = msgspec.field(default=None, name=_column_name(column))
             fields.append((column.name, column_type, spelled))
+        if self._numbered and numbered:
+            fields.append((EXACT, bool, False))
         return _struct(self._record, fields)
 
 
@@ -205,10 +280,11 @@ def _column(path: str) -> _Column:
 
 
 def _column_name(column: _Column) -> str:
-    return ".".join(map(_camel, (column.lines, column.attribute)))
+    return ".".join(map(camel, (column.lines, column.attribute)))
 
 
-def _camel(name: str) -> str:
+def camel(name: str) -> str:
+    """Return what an attribute is called in a body."""
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
 
@@ -234,12 +310,13 @@ def _fields_of(
     fields: list[Any] = []
     for attribute in dataclasses.fields(record):
         if attribute.name not in hidden.get(record, ()):
-            mirrored = _mirror_type(hints[attribute.name], made, hidden)
-            fields.append((attribute.name, mirrored, *_default_of(attribute, mirrored)))
+            mirrored = mirror_type(hints[attribute.name], made, hidden)
+            fields.append((attribute.name, mirrored, *default_of(attribute, mirrored)))
     return fields
 
 
-def _default_of(attribute: "dataclasses.Field[Any]", mirrored: Any) -> tuple[Any, ...]:
+def default_of(attribute: "dataclasses.Field[Any]", mirrored: Any) -> tuple[Any, ...]:
+    """Return an attribute's default, as a struct's field of the mirrored type takes it."""
     if attribute.default is None:
         return (None,)
     if attribute.default is not dataclasses.MISSING:
@@ -251,9 +328,10 @@ def _default_of(attribute: "dataclasses.Field[Any]", mirrored: Any) -> tuple[Any
     return ()
 
 
-def _mirror_type(
+def mirror_type(
     hint: Any, made: dict[type[Any], type[Any]], hidden: Mapping[type[Any], set[str]]
 ) -> Any:
+    """Return what stands for an attribute's type in a mirror; `made`: of classes met before."""
     if dataclasses.is_dataclass(hint):
         return _mirror_of(hint, made, hidden)  # type: ignore[arg-type]  # a hint is a class, not an instance
     if hint is datetime:
@@ -262,7 +340,7 @@ def _mirror_type(
     if origin is None:
         return hint
     arguments = tuple(
-        part if part is ... else _mirror_type(part, made, hidden) for part in get_args(hint)
+        part if part is ... else mirror_type(part, made, hidden) for part in get_args(hint)
     )
     if origin in (Union, types.UnionType):
         return functools.reduce(operator.or_, arguments)

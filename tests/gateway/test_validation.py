@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from domain.errors import DocumentTooComplex, GatewayError, RateLimited
 from gateway.config import Limits
 from gateway.engine import validation
-from gateway.engine.validation import Checks, LinedSource
+from gateway.engine.judging import LinedSource
+from gateway.engine.validation import Checks
 from gateway.errors import DocumentRefused
 from schema.build import core_schema, create_schema
 from tests.gateway.hostile_documents import hostile_documents

@@ -22,10 +22,10 @@ from domain.ids import new_ulid
 from tenants.backend import Put, Replayed, StoreBackend, Unit
 from tenants.keys.keyring import AgencyKeys
 from tenants.records.codec import encode
+from tenants.records.excerpts import Excerpt
 from tenants.records.kinds import KINDS, KindSpec, Record, key_of, sort_time
+from tenants.records.reader import DECODED_BODY_BYTES_MAX, DECODED_RECORDS_MAX
 from tenants.store import (
-    DECODED_BODY_BYTES_MAX,
-    DECODED_RECORDS_MAX,
     REMEMBERED_MAX,
     AgencyStore,
     Change,
@@ -196,7 +196,7 @@ async def test_personal_fields_are_sealed_in_the_rows(
     assert row is not None
     assert b"sealed" in row.body
     assert b"Uphold" not in row.body
-    assert store._decoded == {}
+    assert store._reader._kept == {}
 
 
 async def test_older_data_keys_still_read(
@@ -223,8 +223,12 @@ async def test_a_row_moved_elsewhere_is_refused(store: AgencyStore, backend: Sto
         await backend.commit(Unit(operations=(Put(key=key, expected=expected, body=body),)), at=AT)
     with pytest.raises(StoreUnavailable, match="where it belongs"):
         await store.get(Note, a_note(2).id)
+    with pytest.raises(StoreUnavailable, match="belongs"):
+        await store.get(Note, a_note(2).id, Excerpt.of(Note, {"text"}))
     with pytest.raises(StoreUnavailable, match="version"):
         await store.get(Note, note.id)
+    with pytest.raises(StoreUnavailable, match="version"):
+        await store.get(Note, note.id, Excerpt.of(Note, {"text"}))
 
 
 async def test_the_same_bytes_give_the_same_record(store: AgencyStore) -> None:
@@ -247,7 +251,7 @@ async def test_consumers_and_credit_reports_do_not_stay_in_memory(
     (record,) = await store.commit(Change(put=(fresh(SAMPLES[spec.kind]),)))
     first = await store.get(spec.record, record.id)
     assert first == record
-    held = [kept for _, kept in store._decoded.values()]
+    held = [kept for _, kept in store._reader._kept.values()]
     assert held == ([] if spec.kind in {"consumer", "credit_report"} else [record])
     assert (await store.get(spec.record, record.id) is first) is bool(held)
 
@@ -273,6 +277,31 @@ async def test_what_was_read_is_at_hand_until_a_record_changes(
     await other.commit(Change(delete=(changed,)))
     assert await store.get(Note, note.id) is None
     assert await store.get_many(Note, [note.id]) == {}
+
+
+async def test_an_excerpt_is_kept_as_its_record_is(store: AgencyStore) -> None:
+    """Until the record changes, and not in the record's place; where a record is not, it is not."""
+    (application,) = await store.commit(Change(put=(fresh(an_application()),)))
+    assert isinstance(application, Application)
+    excerpt = Excerpt.of(Application, {"state"})
+    first = await store.get(Application, application.id, excerpt)
+    assert first is not None
+    assert type(first) is excerpt.struct
+    assert await store.get(Application, application.id, excerpt) is first
+    assert Excerpt.of(Application, {"state"}) is excerpt
+    other = Excerpt.of(Application, {"state", "household_size"})
+    assert await store.get(Application, application.id, other) is not first
+    assert await store.get(Application, application.id) == application
+    await store.commit(Change(put=(replace(application, state="OH"),)))
+    (second,) = (await store.get_many(Application, [application.id], excerpt)).values()
+    assert (second.state, second.version, first.state) == ("OH", 2, "MI")
+    await store.commit(Change(put=(fresh(a_consumer()),)))
+    of_consumer = Excerpt.of(Consumer, {"name"})
+    kept = len(store._reader._kept)
+    found = [await store.get(Consumer, CONSUMER, of_consumer) for _ in range(2)]
+    assert found[0] is not None
+    assert found[0] is not found[1]
+    assert len(store._reader._kept) == kept
 
 
 async def test_what_is_at_hand_of_a_consumer_is_sealed(store: AgencyStore) -> None:
@@ -308,7 +337,7 @@ async def test_few_decoded_records_are_held(store: AgencyStore) -> None:
     for start in range(0, len(notes), 80):
         await store.commit(Change(put=tuple(map(fresh, notes[start : start + 80]))))
     assert len(await store.children(Note, an_application().id)) == len(notes)
-    assert len(store._decoded) == DECODED_RECORDS_MAX
+    assert len(store._reader._kept) == DECODED_RECORDS_MAX
     assert await store.get(Note, notes[-1].id) == notes[-1]
 
 

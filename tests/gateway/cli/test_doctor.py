@@ -39,7 +39,9 @@ def demo(home: Path) -> Path:
 
 def doctor(home: Path, **settings: str) -> Findings:
     """Return the findings by check; the exit status says whether one of them is a failure."""
-    ports = dict.fromkeys(("port", "operations_port", "issuer_port", "transunion_port"), "0")
+    ports = dict.fromkeys(
+        ("port", "operations_port", "issuer_port", "transunion_port", "tls_port"), "0"
+    )
     environment = {f"ALMONER_{key.upper()}": value for key, value in (ports | settings).items()}
     done = almoner(home, "doctor", "--json", environment=environment)
     findings: Findings = {item["check"]: item for item in json.loads(done.output)}

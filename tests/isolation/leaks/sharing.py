@@ -14,6 +14,7 @@ from resolvers.loaders import Loaders
 from tenants.cursors import CursorSigner
 from tenants.directory.port import AgencyDirectory
 from tenants.keys.keyring import derive_key
+from tenants.records.reader import Reader
 from tenants.store import AgencyStore
 from tests.isolation.gateway_run import Rewire
 from tests.isolation.leaks.leak import Leaks, Patch
@@ -55,14 +56,14 @@ def _loader_shared_between_requests(patch: Patch) -> None:
 
 @leak("decoded records kept in one place for all stores")
 def _decoded_record_cache_shared(patch: Patch) -> None:
-    honest = AgencyStore.__init__
-    decoded: dict[Any, Any] = {}
+    honest = Reader.__init__
+    kept: dict[Any, Any] = {}
 
-    def init(self: AgencyStore, *given: Any, **more: Any) -> None:
+    def init(self: Reader, *given: Any, **more: Any) -> None:
         honest(self, *given, **more)
-        self._decoded = decoded
+        self._kept = kept
 
-    patch.setattr(AgencyStore, "__init__", init)
+    patch.setattr(Reader, "__init__", init)
 
 
 @leak("what a store remembers kept in one place for all stores")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import tenants.records.reader
 import tenants.store
 from tenants.records.codec import Codec
 from tenants.records.codec import decode as decode_record
@@ -67,4 +68,4 @@ def _personal_fields_not_sealed(patch: Patch) -> None:
         return (honest if b',"sealed":' in body else forgetful.decode)(kind, body, *more)
 
     patch.setattr(tenants.store, "encode", forgetful.encode)
-    patch.setattr(tenants.store, "decode", decode)
+    patch.setattr(tenants.records.reader, "decode", decode)
