@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 import strawberry
 import structlog
@@ -21,7 +22,7 @@ import structlog
 from domain.errors import GatewayError
 from gateway.app import create_app
 from gateway.config import Config
-from gateway.engine.judging import Judge
+from gateway.engine.judging import Judge, Strictness
 from gateway.engine.judging_apart import JudgeApart, judge_apart
 from gateway.handover import FAILED, READY, take_over
 from gateway.logs import configure_logs
@@ -37,10 +38,12 @@ def main() -> None:
     """Serve until told to stop. Exit status 0: drained; 1: could not start."""
     listener = socket.socket(fileno=int(sys.argv[1]))
     die_with_parent()
-    config = take_over(sys.stdin.buffer.readline())
-    configure_logs(config.log_level, config.log_format)
     schema = create_schema()
-    apart = judge_apart(judge_of(config, schema))  # before there is anything to keep from a copy
+    apart = judge_apart(partial(Judge, core_schema(schema)))  # before the secrets come, which
+    config = take_over(sys.stdin.buffer.readline())  # are no business of what reads documents
+    configure_logs(config.log_level, config.log_format)
+    if apart is not None:
+        apart.begin(Strictness(config.limits, config.development, config.introspection))
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(config, listener, schema, apart))
@@ -73,16 +76,6 @@ async def _serve(
         await ended
     finally:
         stop_tracing(tracing)
-
-
-def judge_of(config: Config, schema: strawberry.Schema) -> Judge:
-    """Return a judge of documents as the configuration has it."""
-    return Judge(
-        core_schema(schema),
-        config.limits,
-        suggestions=config.development,
-        introspection=config.introspection,
-    )
 
 
 def watch_parent(gone: Callable[[], object]) -> None:

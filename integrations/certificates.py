@@ -42,7 +42,7 @@ class Subject:
     name: str
     alternative_names: Sequence[x509.GeneralName]
     certificate: Path
-    key: Path
+    key_file: Path
     is_server: bool
 
 
@@ -96,8 +96,8 @@ class Authority:
 def _is_good(subject: Subject, authority: x509.Certificate, now: datetime) -> bool:
     certificate = x509.load_pem_x509_certificate(subject.certificate.read_bytes())
     certificate.verify_directly_issued_by(authority)
-    key = serialization.load_pem_private_key(subject.key.read_bytes(), password=None)
-    is_private = not subject.key.stat().st_mode & 0o077
+    key = serialization.load_pem_private_key(subject.key_file.read_bytes(), password=None)
+    is_private = not subject.key_file.stat().st_mode & 0o077
     return key.public_key() == certificate.public_key() and is_private and _holds(certificate, now)
 
 
@@ -131,7 +131,7 @@ def _sign(
         )
         .sign(issuer_key, hashes.SHA256())
     )
-    _write(subject.key, _key_bytes(key))
+    _write(subject.key_file, _key_bytes(key))
     _write(subject.certificate, certificate.public_bytes(serialization.Encoding.PEM))
 
 

@@ -9,6 +9,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from graphql import DocumentNode, GraphQLError, GraphQLSchema, Source, Token, parse, validate
 from graphql.language import SourceLocation
@@ -27,21 +28,24 @@ Verdict = tuple[DocumentNode, Sequence[Entry]]
 """A document that has been parsed, and its faults."""
 
 
+class Strictness(NamedTuple):
+    """What a judge goes by, besides its schema."""
+
+    limits: Limits
+    suggestions: bool = False
+    introspection: bool = True
+
+
 class Judge:
     """Judges documents against one schema, in whatever thread or process it is asked."""
 
-    def __init__(
-        self,
-        schema: GraphQLSchema,
-        limits: Limits,
-        *,
-        suggestions: bool = False,
-        introspection: bool = True,
-    ) -> None:
+    def __init__(self, schema: GraphQLSchema, strictness: Strictness) -> None:
         self._schema = schema
-        self._limits = limits
-        self._suggestions = suggestions
-        self._rules = Rules(limits.validation_steps, introspection=introspection)
+        self._limits = strictness.limits
+        self._suggestions = strictness.suggestions
+        self._rules = Rules(
+            strictness.limits.validation_steps, introspection=strictness.introspection
+        )
 
     def verdict(self, text: str) -> Verdict:
         """Return the document and its faults.
@@ -84,7 +88,7 @@ class LinedSource(Source):
 def unlink_tokens(document: DocumentNode) -> None:
     """Take the lexer's tokens apart, each of which names its neighbours.
 
-    A document that is forgotten is freed at once then, and not when the collector comes by.
+    A document that is forgotten holds no rings then, for which the collector would have to come.
     """
     token: Token | None = document.loc.start_token if document.loc is not None else None
     while token is not None:
@@ -98,17 +102,27 @@ def collected_young() -> Iterator[None]:
     """Collect what judging leaves behind before it grows old.
 
     It leaves rings that hold the document, thousands of objects. Left to itself the collector would
-    look at them again and again as they come, and at last walk through all that is cached to be
-    rid of them, while the loop stands still.
+    look at them again and again as they come.
     """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.collect(0)
+        gc.collect(_due())
         if was_enabled:
             gc.enable()
+
+
+def _due() -> int:
+    """Return the generation that is due: left to itself, the collector looks at the youngest first.
+
+    That is never due again where it has just been collected: what other requests held meanwhile
+    would grow old, and stay for good.
+    """
+    _, middle, old = gc.get_count()
+    _, middle_max, old_max = gc.get_threshold()
+    return 2 if old > old_max else 1 if middle > middle_max else 0
 
 
 def _entry(fault: GraphQLError, code: str) -> Entry:

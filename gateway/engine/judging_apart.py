@@ -7,6 +7,7 @@ are threads, connections or open stores. It ends with its worker, and where it e
 documents are judged in the worker's thread.
 """
 
+import ctypes
 import gc
 import io
 import os
@@ -18,6 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import structlog
@@ -25,14 +27,18 @@ from graphql import DocumentNode, Location, Source
 from graphql.language import ast
 
 from domain.errors import DocumentTooComplex
-from gateway.engine.judging import Judge, LinedSource, Verdict, collected_young
+from gateway.engine.judging import Judge, LinedSource, Strictness, Verdict, collected_young
 from gateway.errors import DocumentRefused, Entry
 
 NICER_BY = 10
-ANSWER_SECONDS_MAX = 30.0
+ANSWER_SECONDS_MAX = 5.0
+FRAMES_MAX = 5_000  # of packing a document as nested as any that can be judged
+_PR_SET_PDEATHSIG = 1
 _LENGTH = struct.Struct("!I")
 _USED = struct.Struct("!d")
 
+MakeJudge = Callable[[Strictness], Judge]
+"""Makes a judge, in the process that it judges in."""
 _Answer = tuple[DocumentNode | None, list[Entry], str | None]
 """A document and its faults, or why it is too complex."""
 
@@ -44,11 +50,12 @@ class NoAnswer(Exception):
 class JudgeApart:
     """A process that judges documents for one thread of this one. Build with `judge_apart`."""
 
-    def __init__(self, judge: Judge) -> None:
+    def __init__(self, make: MakeJudge) -> None:
         ours, theirs = socket.socketpair()
+        parent = os.getpid()
         self.process_id = os.fork()
         if self.process_id == 0:
-            _serve(judge, theirs)
+            _serve(make, theirs, parent)
         theirs.close()
         ours.settimeout(ANSWER_SECONDS_MAX)
         self._connection = ours
@@ -57,6 +64,11 @@ class JudgeApart:
         self.seconds = 0.0  # of a processor that it has used so far
         self._watch = threading.Thread(target=self._wait, name="judge watch", daemon=True)
         self._watch.start()
+
+    def begin(self, strictness: Strictness) -> None:
+        """Tell it what to go by, before anything else."""
+        with suppress(OSError):  # where it is gone already, that is found when it is asked
+            _send(self._connection, pickle.dumps(strictness))
 
     @property
     def gone(self) -> bool:
@@ -79,8 +91,7 @@ class JudgeApart:
         (self.seconds,) = _USED.unpack_from(told)
         if len(told) == _USED.size:
             raise NoAnswer
-        with collected_young():
-            document, entries, too_complex = _unpacked(told[_USED.size :], text)
+        document, entries, too_complex = _unpacked(told[_USED.size :], text)
         if too_complex is not None:
             raise DocumentTooComplex(too_complex)
         if document is None:
@@ -114,34 +125,46 @@ class JudgeApart:
                 )
 
 
-def judge_apart(judge: Judge) -> JudgeApart | None:
-    """Return a process that judges; None where none can be had.
+def judge_apart(make: MakeJudge) -> JudgeApart | None:
+    """Return a process that judges, once it is told to begin; None where none can be had.
 
     Call it while this process has one thread: what others hold would be held in the copy for good.
     """
     if sys.platform != "linux" or threading.active_count() > 1:
         return None
     try:
-        return JudgeApart(judge)
-    except OSError as error:
-        structlog.get_logger("almoner").warning(
-            "documents are judged in the worker", reason=str(error)
-        )
+        return JudgeApart(make)
+    except OSError:
         return None
 
 
-def _serve(judge: Judge, connection: socket.socket) -> NoReturn:
+def _serve(make: MakeJudge, connection: socket.socket, parent: int) -> NoReturn:
     """Judge until the worker is gone; whatever happens, never return to what the worker does."""
     try:
+        # The worker ends it, by the socket, and the kernel where that is not read any more.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(0)
         _let_go(connection.fileno())
         os.nice(NICER_BY)
-        gc.freeze()  # what it is a copy of is never garbage
-        while (text := _receive(connection)) is not None:
-            with collected_young():
-                answer = _judged(judge, text.decode("utf-8", "surrogatepass"))
-                _send(connection, _USED.pack(time.process_time()) + answer)
+        sys.setrecursionlimit(FRAMES_MAX)
+        gc.freeze()  # what it is a copy of is never garbage, and its pages stay the worker's own
+        _judge_on(make, connection)
     finally:
         os._exit(0)
+
+
+def _judge_on(make: MakeJudge, connection: socket.socket) -> None:
+    told = _receive(connection)
+    if told is None:
+        return
+    judge = make(pickle.loads(told))  # noqa: S301 # nosec B301 -- our own worker's
+    while (text := _receive(connection)) is not None:
+        with collected_young():
+            answer = _judged(judge, text.decode("utf-8", "surrogatepass"))
+            _send(connection, _USED.pack(time.process_time()) + answer)
 
 
 def _let_go(kept: int) -> None:

@@ -17,7 +17,7 @@ from graphql import DocumentNode, GraphQLSchema
 
 from domain.errors import RateLimited
 from gateway.config import Limits
-from gateway.engine.judging import Judge, Verdict, collected_young
+from gateway.engine.judging import Judge, Strictness, Verdict, collected_young
 from gateway.engine.judging_apart import JudgeApart, NoAnswer
 from gateway.errors import DocumentRefused, Entry
 from gateway.limits import check_length
@@ -41,7 +41,7 @@ class Checks:
     ) -> None:
         """Take what a judge is made of; apart: a process of the same kind, which ends with this."""
         self._limits = limits
-        self._judge = Judge(schema, limits, suggestions=suggestions, introspection=introspection)
+        self._judge = Judge(schema, Strictness(limits, suggestions, introspection))
         self._apart = apart
         self._waiting_max = waiting_max
         self._rests = 100 / limits.checking_percent - 1  # for each second of work

@@ -26,7 +26,7 @@ class LocalTls:
 
     authority: Path
     certificate: Path
-    key: Path
+    key_file: Path
 
     @classmethod
     def within(cls, home: Path) -> "LocalTls":
@@ -35,7 +35,7 @@ class LocalTls:
         return cls(
             authority=folder / "ca.pem",
             certificate=folder / "localhost.pem",
-            key=folder / "localhost.key",
+            key_file=folder / "localhost.key",
         )
 
     def ensure(self, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> bool:
@@ -44,7 +44,7 @@ class LocalTls:
             name="localhost",
             alternative_names=THIS_MACHINE,
             certificate=self.certificate,
-            key=self.key,
+            key_file=self.key_file,
             is_server=True,
         )
         authority = Authority(

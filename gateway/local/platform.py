@@ -151,7 +151,7 @@ def _local_tls(config: Config) -> Tls | None:
         return None
     files = LocalTls.within(config.home)
     files.ensure()
-    return Tls(certificate_file=files.certificate, key_file=files.key)
+    return Tls(certificate_file=files.certificate, key_file=files.key_file)
 
 
 def with_simulator(config: Config, url: str, certificates: CertificateFiles) -> Config:

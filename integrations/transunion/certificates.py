@@ -36,14 +36,14 @@ def ensure_certificates(
         name="TransUnion simulator",
         alternative_names=THIS_MACHINE,
         certificate=files.server_certificate,
-        key=files.server_key,
+        key_file=files.server_key,
         is_server=True,
     )
     client = Subject(
         name="Almoner",
         alternative_names=[x509.DNSName("almoner.client.invalid")],
         certificate=files.client_certificate,
-        key=files.client_key,
+        key_file=files.client_key,
         is_server=False,
     )
     authority = Authority(

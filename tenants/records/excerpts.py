@@ -1,18 +1,20 @@
 """Excerpts of records: what somebody wants to read of a kind, decoded without all the rest.
 
 An excerpt stands for its record. What was not wanted is had all the same by whoever asks for it:
-then the whole record is decoded. So nobody has to know what they were given, and what an excerpt
-leaves out costs time and never an answer.
+then the whole record is decoded. So nobody has to know what they were given: what an excerpt
+leaves out costs time. Where the rest is damaged, whoever asks for it is told, and nobody else.
 
 Lines can also be had as they lie in the body: as JSON that is written out just so. That takes a
 body whose amounts are exact (mirrors.EXACT), so that none is spelled otherwise than in an answer.
 """
 
 import dataclasses
-from collections.abc import Callable, Collection
+import re
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache, lru_cache
+from operator import attrgetter
 from types import FunctionType, GenericAlias
 from typing import Any, ClassVar, Generic, Literal, get_args, get_origin
 
@@ -24,6 +26,9 @@ from tenants.records.mirrors import EXACT, camel, default_of, hints_of, mirror_t
 EXCERPTS_KEPT_MAX = 256
 TYPE_NAME = "__typename"
 _LAID = "laid_"
+_AMOUNT = r"-?(?:0|[1-9][0-9]*)\.[0-9]{2}"
+_AMOUNTS = re.compile(rf"{_AMOUNT}(?:\|{_AMOUNT})*")
+_Amounts = Callable[[Any], tuple[str | None, ...]]
 _NO_NAME = ""  # what nothing in a body is called
 
 
@@ -127,7 +132,7 @@ class Excerpt(Generic[R]):
         )
         self._converted: list[tuple[str, Any]] = []
         self.struct = self._struct(spec.schema, wanted, laid)
-        self._laid = tuple(one.attribute for one in laid)
+        self._laid = tuple((laid_name(one.attribute), _amounts_of(one)) for one in laid)
         self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(self.struct).decode
 
     def decode(self, body: bytes, whole: Callable[[], R]) -> R | None:
@@ -142,10 +147,12 @@ class Excerpt(Generic[R]):
         for name, hint in self._converted:
             value = msgspec.convert(getattr(found, name), hint, from_attributes=True)
             setattr(found, name, value)
-        for name in self._laid:
-            lines = getattr(found, laid_name(name))
+        for name, amounts_in in self._laid:
+            lines = getattr(found, name)
             if lines:
-                setattr(found, laid_name(name), msgspec.Raw(msgspec.json.encode(lines)))
+                if not _are_exact(amounts_in, lines if lines.__class__ is list else (lines,)):
+                    return None
+                setattr(found, name, msgspec.Raw(msgspec.json.encode(lines)))
         found.rest = whole
         return found  # type: ignore[no-any-return]  # it stands for one
 
@@ -195,6 +202,25 @@ def class_of(record: object) -> type:
     """Return the class of a record, or of the one that an excerpt stands for."""
     cls = type(record)
     return cls.stands_for if issubclass(cls, StandIn) else cls
+
+
+def _amounts_of(laid: Laid) -> "_Amounts":
+    """Return what gives the amounts of a line."""
+    slots = [f"f{number}" for number, one in enumerate(laid.fields) if one.kind is Decimal]
+    if not slots:
+        return lambda _line: ()
+    if len(slots) == 1:
+        return lambda line: (getattr(line, slots[0]),)
+    return attrgetter(*slots)
+
+
+def _are_exact(amounts_in: "_Amounts", lines: Sequence[Any]) -> bool:
+    """Say whether all amounts of lines are spelled as in an answer."""
+    amounts = [one for line in lines for one in amounts_in(line) if one is not None]
+    if not amounts:
+        return True
+    joined = "|".join(amounts)
+    return joined.count("|") == len(amounts) - 1 and _AMOUNTS.fullmatch(joined) is not None
 
 
 def _type_of(laid: Laid) -> Any:

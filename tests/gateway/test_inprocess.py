@@ -47,7 +47,7 @@ async def test_it_is_served_over_tls_as_well(tmp_path: Path) -> None:
     secret = await make_home(tmp_path)
     files = LocalTls.within(tmp_path)
     files.ensure()
-    tls = Tls(certificate_file=files.certificate, key_file=files.key)
+    tls = Tls(certificate_file=files.certificate, key_file=files.key_file)
     trusting = ssl.create_default_context(cafile=files.authority)
     config = replace(config_for(tmp_path), port=0, operations_port=0, tls_port=0)
     async with (

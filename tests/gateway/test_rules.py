@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.config import Limits
-from gateway.engine.judging import Judge
+from gateway.engine.judging import Judge, Strictness
 from gateway.engine.rules import Rules
 from gateway.errors import DocumentRefused
 from schema.build import core_schema, create_schema
@@ -157,7 +157,7 @@ def test_twice_the_document_takes_twice_the_steps(schema: GraphQLSchema, name: s
     side: it is held to a number of steps, which test_validation.py counts.
     """
     limits = Limits(aliases=1000, directives=1000, tokens=4_000)
-    judge = Judge(schema, limits)
+    judge = Judge(schema, Strictness(limits))
 
     def judged(text: str) -> None:
         try:

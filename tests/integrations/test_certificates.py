@@ -15,7 +15,7 @@ def authority(folder: Path, *names: x509.GeneralName, bounded: bool = True) -> A
         name="server",
         alternative_names=names or THIS_MACHINE,
         certificate=folder / "server.pem",
-        key=folder / "server.key",
+        key_file=folder / "server.key",
         is_server=True,
     )
     return Authority(name="Test", certificate=folder / "ca.pem", subjects=[server], bounded=bounded)

@@ -18,6 +18,7 @@ from gateway.engine.documents import Operation, choose_operation
 from gateway.engine.encoding import encode
 from gateway.engine.executing import Execution
 from gateway.engine.plans import Means
+from tenants.records.excerpts import class_of
 from tests.resolvers.world import CORE, World, open_world
 from tests.tenants.record_samples import an_application
 
@@ -60,8 +61,9 @@ def decoded(world: World, record_type: type) -> list[bool]:
     """Return of each record of a class that is held decoded whether it is an excerpt."""
     return [
         excerpt is not None
-        for (_, excerpt), (_, record) in world.store._reader._kept.items()
-        if record_type is (type(record) if excerpt is None else excerpt.record_type)
+        for kept in world.store._reader._kept.values()
+        for excerpt, record in kept.records.items()
+        if record_type is class_of(record)
     ]
 
 

@@ -146,6 +146,19 @@ def test_amounts_that_would_be_spelled_otherwise_are_read_whole() -> None:
     assert excerpt_of(inexact, {"state"}).debts == inexact.debts
 
 
+@pytest.mark.parametrize(
+    "spelled", ["lots", "<b>1.00</b>", "1e3", "35", "35.0", "035.00", "35.00|1.00", "", " 35.00"]
+)
+def test_what_only_says_that_it_is_exact_is_read_whole(spelled: str) -> None:
+    """Each amount is looked at, whatever the body says of itself."""
+    body = encode(an_application())
+    assert b'"minimumPayment":"35.00"' in body
+    changed = body.replace(b'"minimumPayment":"35.00"', f'"minimumPayment":"{spelled}"'.encode())
+    excerpt = Excerpt.of(Application, {"state"}, [DEBTS])
+    assert decode_excerpt(excerpt, body, None, an_application) is not None
+    assert decode_excerpt(excerpt, changed, None, an_application) is None
+
+
 def test_a_sealed_value_in_the_open_is_not_believed() -> None:
     """Whoever has the file's key and no data key cannot put one where nobody looks for it."""
     sealer = FieldSealer(AGENCY_ID, KEYS)
