@@ -91,7 +91,7 @@ def compile_emission(selection: Selection, *, at_root: bool) -> tuple[Emit, int]
     """
     writer = _Writer()
     emit = writer.level(selection, at_root=at_root)
-    if not writer.is_of_excerpts:
+    if not writer.met_excerpts:
         return emit, writer.weight
     whole: Emit | None = None
 
@@ -116,7 +116,7 @@ class _Writer:
 
     def __init__(self, *, of_excerpts: bool = True) -> None:
         self._of_excerpts = of_excerpts
-        self.is_of_excerpts = False
+        self.met_excerpts = False
         self._lines: list[str] = []
         self._names: dict[str, Any] = {one.__name__: one for one in _KNOWN}
         self._names["no_excerpt"] = _NoExcerpt
@@ -183,7 +183,7 @@ class _Writer:
         Its class says which it is, and objects beside one another are mostly of one class.
         """
         if self._of_excerpts and selection.stand_in is not None:
-            self.is_of_excerpts = True
+            self.met_excerpts = True
             stand_in = self._name("stand_in", selection.stand_in)
             self.line(depth, f"if {source}.__class__ is not {stand_in}:")
             self.line(depth + 1, "raise no_excerpt")
