@@ -2,19 +2,16 @@
 
 import json
 import os
-import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.node.packages import NODE_MODULES, node_or_skip
 
 SCRIPTS = Path(__file__).parent / "node"
-INSTALLED = Path(sys.prefix) / "cognito_clients" / "node_modules"
 
 
 class Refused(Exception):
@@ -46,14 +43,10 @@ class NodeClient:
 @contextmanager
 def node_client(script: str, *arguments: str) -> Iterator[NodeClient]:
     """Run a script under `node/`; skips where there is no Node, or its packages are not."""
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("no node on the path: Cognito's JavaScript clients cannot be run")
-    if not INSTALLED.is_dir():
-        pytest.skip(f"{INSTALLED} is missing: `make test` installs it where there is npm")
+    node = node_or_skip()
     process = subprocess.Popen(
         [node, str(SCRIPTS / script), *arguments],
-        env=os.environ | {"NODE_PATH": str(INSTALLED)},
+        env=os.environ | {"NODE_PATH": str(NODE_MODULES)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
