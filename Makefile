@@ -39,5 +39,5 @@ clean: ## remove the virtual environment and all caches (never .almoner)
 $(VENV)/.run: requirements/run.txt pyproject.toml scripts/setup.sh
 	@PYTHON="$(PYTHON)" sh scripts/setup.sh run
 
-$(VENV)/.dev: requirements/dev.txt requirements/ministack.txt requirements/valkey.txt pyproject.toml scripts/setup.sh
+$(VENV)/.dev: requirements/dev.txt requirements/ministack.txt requirements/valkey.txt tests/node/package-lock.json pyproject.toml scripts/setup.sh
 	@PYTHON="$(PYTHON)" sh scripts/setup.sh dev

@@ -39,6 +39,7 @@ from gateway.endpoint import Exchange, GraphQLEndpoint
 from gateway.engine.cost import Prices
 from gateway.engine.documents import Operation
 from gateway.engine.execute import Engine, Result
+from gateway.engine.judging_apart import JudgeApart
 from gateway.errors import DocumentRefused, Refused, kind_of, malformed, status_of_answer
 from gateway.events.local import LocalBroker
 from gateway.events.opening import open_events
@@ -250,15 +251,17 @@ def create_app(
     drain: Drain | None = None,
     parts: OpenParts | None = None,
     routes: Sequence[BaseRoute] = (),
+    apart: JudgeApart | None = None,
 ) -> Gateway:
     """Return the gateway as an ASGI application; nothing is opened before its lifespan begins.
 
     Each keyword stands in for a part that is otherwise made from the configuration. routes: more
-    paths to serve. `app.state.drain` tells the application that it is about to stop.
+    paths to serve. apart: judges new documents of that schema, and ends with the application.
+    `app.state.drain` tells the application that it is about to stop.
     """
     counters = metrics or new_metrics()
     stopping = drain or Drain()
-    served = serve_schema(config, schema or create_schema(), counters)
+    served = serve_schema(config, schema or create_schema(), counters, apart)
 
     opened: Parts
 
@@ -297,7 +300,12 @@ def create_app(
     return app
 
 
-def serve_schema(config: Config, schema: strawberry.Schema, counters: Metrics) -> Served:
+def serve_schema(
+    config: Config,
+    schema: strawberry.Schema,
+    counters: Metrics,
+    apart: JudgeApart | None = None,
+) -> Served:
     """Return what serves a schema."""
     engine = Engine(
         schema,
@@ -306,6 +314,7 @@ def serve_schema(config: Config, schema: strawberry.Schema, counters: Metrics) -
         introspection=config.introspection,
         seen=counters.document_seen,
         executed=counters.executed,
+        apart=apart,
     )
     return Served(config=config, engine=engine, prices=Prices(core_schema(schema), config.limits))
 

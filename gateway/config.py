@@ -87,6 +87,13 @@ class Config:
     transunion_port: int = setting(
         8091, "Port of the TransUnion simulator.", at_least=0, at_most=65_535
     )
+    tls_port: int = setting(
+        0,
+        "Port of the gateway over TLS at localhost, under `almoner dev` alone; 0: none.",
+        at_least=0,
+        at_most=65_535,
+        under_dev=8443,
+    )
     workers: int = setting(1, "Processes that answer requests.", at_least=1, at_most=64)
     agency: str | None = setting(
         None, "Serve this agency alone (its slug); credentials of others are refused."

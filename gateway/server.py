@@ -66,13 +66,16 @@ class Server:
         limits: Limits | None = None,
         tls: Tls | None = None,
         front: Front | None = None,
+        is_opened: bool = False,
     ) -> None:
         """Take the application and its socket, which the server closes at its end.
 
-        front: of the application, where GraphQL requests are to reach it past ASGI.
+        front: of the application, where GraphQL requests are to reach it past ASGI. is_opened: by
+        somebody else, who runs its lifespan around this.
         """
         self.drain = drain or Drain()
         self._app = app
+        self._is_opened = is_opened
         self._listener = listener
         address = listener.getsockname()
         self.host: str = address[0]
@@ -116,7 +119,7 @@ class Server:
 
     async def __aenter__(self) -> Self:
         try:
-            if isinstance(self._app, Starlette):
+            if isinstance(self._app, Starlette) and not self._is_opened:
                 await self._stack.enter_async_context(self._app.router.lifespan_context(self._app))
             self._serving = asyncio.create_task(self._uvicorn.serve([self._listener]))
             begun = asyncio.create_task(self._uvicorn.begun.wait())
@@ -188,8 +191,13 @@ def _protocol(
     return protocol
 
 
-def gateway_server(app: Gateway, listener: socket.socket, config: Config) -> Server:
-    """Return the server of the gateway, as it is configured."""
+def gateway_server(
+    app: Gateway, listener: socket.socket, config: Config, *, also: Tls | None = None
+) -> Server:
+    """Return the server of the gateway, as it is configured.
+
+    also: of a second server of the same application, which the first one opens and closes.
+    """
     return Server(
         app,
         listener,
@@ -199,8 +207,9 @@ def gateway_server(app: Gateway, listener: socket.socket, config: Config) -> Ser
         keep_alive_seconds=config.keep_alive_seconds,
         trusted_proxies=config.trusted_proxies,
         limits=config.limits,
-        tls=_tls_of(config),
+        tls=also or _tls_of(config),
         front=app.front if config.http_protocol == "direct" else None,
+        is_opened=also is not None,
     )
 
 

@@ -14,16 +14,21 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
+import strawberry
 import structlog
 
 from domain.errors import GatewayError
 from gateway.app import create_app
 from gateway.config import Config
+from gateway.engine.judging import Judge, Strictness
+from gateway.engine.judging_apart import JudgeApart, judge_apart
 from gateway.handover import FAILED, READY, take_over
 from gateway.logs import configure_logs
 from gateway.server import gateway_server, spare_the_collector
 from gateway.telemetry import start_tracing, stop_tracing
+from schema.build import core_schema, create_schema
 
 ORPHAN_SECONDS_MAX = 5.0
 _PR_SET_PDEATHSIG = 1
@@ -33,24 +38,33 @@ def main() -> None:
     """Serve until told to stop. Exit status 0: drained; 1: could not start."""
     listener = socket.socket(fileno=int(sys.argv[1]))
     die_with_parent()
-    config = take_over(sys.stdin.buffer.readline())
+    schema = create_schema()
+    apart = judge_apart(partial(Judge, core_schema(schema)))  # before the secrets come, which
+    config = take_over(sys.stdin.buffer.readline())  # are no business of what reads documents
     configure_logs(config.log_level, config.log_format)
+    if apart is not None:
+        apart.begin(Strictness(config.limits, config.development, config.introspection))
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve(config, listener))
+            runner.run(_serve(config, listener, schema, apart))
     except GatewayError as error:
         _tell(FAILED + error.message.replace("\n", " "))
         sys.exit(1)
 
 
-async def _serve(config: Config, listener: socket.socket) -> None:
+async def _serve(
+    config: Config,
+    listener: socket.socket,
+    schema: strawberry.Schema,
+    apart: JudgeApart | None,
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     watch_parent(lambda: loop.call_soon_threadsafe(stop.set))
     tracing = start_tracing(config)
     try:
-        app = create_app(config, tracer_provider=tracing)
+        app = create_app(config, schema=schema, tracer_provider=tracing, apart=apart)
         async with gateway_server(app, listener, config) as server:
             spare_the_collector()
             _tell(READY)

@@ -17,6 +17,7 @@ from tenants.registry import StoreRegistry
 ISSUER_FILE = "issuer.db"
 STORES_FOLDER = "stores"
 CERTIFICATES_FOLDER = "certificates"
+TLS_FOLDER = "tls"
 RUN_FOLDER = "run"
 
 

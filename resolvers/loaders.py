@@ -56,12 +56,15 @@ class Batcher(Generic[V]):
         self._batch: asyncio.Task[None] | None = None
 
     def load(self, key: str) -> asyncio.Future[V | None]:
-        """Return a future of what is there under the key, None where nothing is."""
+        """Return a future of what is there under the key, None where nothing is.
+
+        May raise what reading raises, where it is at hand.
+        """
         future = self._known.get(key)
         if future is None:
+            value = self._recall(key)  # what it raises goes to whoever asks, each time
             loop = asyncio.get_running_loop()
             future = self._known[key] = loop.create_future()
-            value = self._recall(key)
             if value is not None:
                 future.set_result(value)
                 return future

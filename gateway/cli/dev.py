@@ -15,7 +15,7 @@ from gateway.logs import configure_logs
 @click.command()
 @click.option("--reset", is_flag=True, help="Forget the demo world and make it anew.")
 def dev(*, reset: bool) -> None:
-    """Start gateway, token issuer and credit bureau simulator, with a demo world. Ctrl-C stops.
+    """Start gateway, identity provider and bureau simulator, with a demo world. Ctrl-C stops.
 
     \b
     Example:
@@ -31,6 +31,12 @@ def dev(*, reset: bool) -> None:
     asyncio.run(run_platform(config, reset=reset, progress=progress, ready=_greet))
 
 
+def _over_tls(config: Config) -> list[str]:
+    if not config.tls_port:
+        return []
+    return [f"  over TLS      https://localhost:{config.tls_port}/graphql (`almoner trust`)"]
+
+
 def _greet(config: Config) -> None:
     harbor, *_ = AGENCIES
     gateway = f"http://127.0.0.1:{config.port}"
@@ -39,9 +45,10 @@ def _greet(config: Config) -> None:
         "Almoner is ready.",
         "",
         f"  GraphQL       {gateway}/graphql",
+        *_over_tls(config),
         f"  health        {gateway}/health/ready",
         f"  metrics       http://127.0.0.1:{config.operations_port}/metrics",
-        f"  token issuer  {config.issuer_url}/{harbor.pool_id}",
+        f"  sign-in       {config.issuer_url}/{harbor.pool_id}  (the Cognito API)",
         f"  TransUnion    {config.transunion.url}",
         f"  state         {config.home}",
         "",

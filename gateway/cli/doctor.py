@@ -19,6 +19,8 @@ from gateway.cli.findings import Finding, fine, machine
 from gateway.cli.protection_findings import of_protection
 from gateway.cli.terminal import configured, json_option, print_rows
 from gateway.config import Config, transit_fault
+from gateway.local.identity_provider.file import APPLICATION_ID as ISSUER_APPLICATION_ID
+from gateway.local.identity_provider.file import FORMAT as ISSUER_FORMAT
 from gateway.local.issuer import LocalIssuer
 from gateway.local.serve_file import SERVE_FILE
 from gateway.secret_ages import aged_keys, aged_secrets
@@ -178,6 +180,11 @@ def _issuer(config: Config, key: bytes) -> Iterator[Finding]:
             yield Finding(check="token issuer", state="FAIL", finding=finding, remedy=new_demo())
         return
     try:
+        if format_of(file, key, application_id=ISSUER_APPLICATION_ID) < ISSUER_FORMAT:
+            finding = "its file is of an earlier release; nothing in it was opened"
+            remedy = "`almoner dev` brings it forward when it next starts"
+            yield Finding(check="token issuer", state="warn", finding=finding, remedy=remedy)
+            return
         issuer = LocalIssuer.open(file, key, create=False)
         try:
             users = len(issuer.users())

@@ -59,6 +59,8 @@ def machine(config: Config) -> Iterator[Finding]:
             "TransUnion simulator",
             "ALMONER_TRANSUNION_PORT",
         )
+        if config.tls_port:
+            yield _port(config.host, config.tls_port, "gateway over TLS", "ALMONER_TLS_PORT")
 
 
 def _home(home: Path) -> Finding:

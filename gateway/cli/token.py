@@ -15,8 +15,7 @@ from gateway.cli.terminal import (
     reason_or_ask,
 )
 from gateway.config import Config
-from gateway.local.issuer import LocalIssuer, TokenUse
-from gateway.local.users import User
+from gateway.local.issuer import LocalIssuer, TokenUse, User
 from gateway.provisioning import cli_audit
 from gateway.settings import CannotStart
 from gateway.workspace import ISSUER_FILE, Workspace, open_home_keys

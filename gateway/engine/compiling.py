@@ -41,8 +41,9 @@ from graphql.execution.collect_fields import (
 from graphql.execution.values import VariableValues
 
 from gateway.engine.arguments import ArgumentsOf
-from gateway.engine.emission import Entry, Selection, compile_emission, leaf_writer, slot_of
+from gateway.engine.emission import Entry, Selection, compile_emission, slot_of
 from gateway.engine.excerpting import Excerpting, record_of
+from gateway.engine.leaves import leaf_writer
 from gateway.engine.levels import Fetched, Level, NotPlanned
 from schema.fetch import FETCH, Attribute, Fetch
 from schema.gates import GATE, Gate

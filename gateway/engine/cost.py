@@ -41,6 +41,7 @@ from schema.weights import cents_of
 UNPAGED_ITEMS = 10
 INTROSPECTION_POINTS = 5_000  # the whole schema can be asked for below one such field
 COUNT_MAX = 1_000_000_000  # counting stops here
+KNOWN_MAX = 16  # of the page sizes that clients ask for, those whose cost a formula remembers
 _PAGE_ARGUMENTS = ("first", "last")
 _INTROSPECTION = frozenset({"__schema", "__type"})
 
@@ -63,22 +64,22 @@ class Parsed(Protocol):
 class PageSize:
     """How often what a connection holds comes back: the greatest size that is asked for."""
 
-    __slots__ = ("_stated", "_variables")
+    __slots__ = ("_stated", "variables")
 
     def __init__(self, stated: Iterable[int], variables: Iterable[tuple[str, object]]) -> None:
         """Take sizes in the document, and names of variables, each with its default."""
         self._stated = max(stated, default=-1)
-        self._variables = tuple(variables)
+        self.variables = tuple(variables)
 
     @property
     def varies(self) -> bool:
         """Say whether variables decide it."""
-        return bool(self._variables)
+        return bool(self.variables)
 
     def of(self, variables: Mapping[str, object]) -> int:
         """Return the size that these variables ask for; the default one where they ask for none."""
         asked = self._stated
-        for name, default in self._variables:
+        for name, default in self.variables:
             size = _size(variables.get(name, default))
             if size is not None and size > asked:
                 asked = size
@@ -106,13 +107,19 @@ _Row = tuple[PageSize | None, int, int, tuple[tuple[int, int], ...]]
 
 
 class CostFormula:
-    """What an operation may come to, by its variables. Build with `formula_of`."""
+    """What an operation may come to, by its variables. Build with `formula_of`.
 
-    __slots__ = ("_rows", "constant")
+    What came of the page sizes that are asked for most is looked up.
+    """
+
+    __slots__ = ("_known", "_rows", "_variables", "constant")
 
     def __init__(self, rows: tuple[_Row, ...]) -> None:
         """Take the rows in the order of their working out; the last one is the operation's."""
         self._rows = rows
+        pages = [row[0] for row in rows if row[0] is not None]
+        self._variables = tuple(dict.fromkeys(one for page in pages for one in page.variables))
+        self._known: dict[tuple[object, ...], Cost] = {}
         self.constant: Cost | None = None
         if len(rows) == 1:  # the operation's own, which is no page
             self.constant = Cost(rows[0][1], rows[0][2])
@@ -121,6 +128,20 @@ class CostFormula:
         """Return the cost with these variables, which need not have been checked."""
         if self.constant is not None:
             return self.constant
+        asked = tuple([variables.get(name, default) for name, default in self._variables])
+        try:
+            cost = self._known.get(asked)
+        except TypeError:  # a list, say, which validation refuses afterwards
+            return self._worked_out(variables)
+        if cost is None:
+            cost = self._worked_out(variables)
+            if all(type(size) is int for size in asked):
+                if len(self._known) >= KNOWN_MAX:
+                    self._known.clear()
+                self._known[asked] = cost
+        return cost
+
+    def _worked_out(self, variables: Mapping[str, object]) -> Cost:
         worked_out: list[tuple[int, int]] = []
         for page, own_points, own_cents, terms in self._rows:
             points, cents = own_points, own_cents

@@ -11,6 +11,7 @@ from graphql import DocumentNode, GraphQLSchema, OperationDefinitionNode, Operat
 from domain.errors import MalformedRequest
 from gateway.config import Limits
 from gateway.engine.cost import CostFormula
+from gateway.engine.judging_apart import JudgeApart
 from gateway.engine.validation import Checks
 from gateway.errors import DocumentRefused, entry_of, malformed
 
@@ -81,8 +82,11 @@ class Documents:
         suggestions: bool,
         introspection: bool,
         seen: Callable[[bool], None] = lambda _hit: None,
+        apart: JudgeApart | None = None,
     ) -> None:
-        self._checks = Checks(schema, limits, suggestions=suggestions, introspection=introspection)
+        self._checks = Checks(
+            schema, limits, suggestions=suggestions, introspection=introspection, apart=apart
+        )
         self._seen = seen
         share = max(1, limits.cached_characters // limits.cached_documents)
         self._checked: LRUCache[str, _Checked] = LRUCache(

@@ -6,41 +6,33 @@ client is ever part of it. A value that is not as its type says raises, and grap
 it instead, for its own errors.
 """
 
-import enum
 import keyword
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from inspect import iscoroutine
 from types import NoneType
 from typing import Any
 
 import msgspec
 from graphql import (
-    GraphQLBoolean,
-    GraphQLEnumType,
-    GraphQLFloat,
-    GraphQLID,
-    GraphQLInt,
     GraphQLLeafType,
     GraphQLObjectType,
     GraphQLOutputType,
-    GraphQLString,
-    Undefined,
     is_leaf_type,
     is_list_type,
     is_non_null_type,
 )
 from graphql.pyutils import UndefinedType, is_awaitable
 
+from gateway.engine.leaves import FAST_CHECKS, Abnormal, leaf_writer, names_of_members
 from gateway.engine.levels import Emit
+from resolvers.reads import Reads
 from schema.fetch import AS_IS, AsIs
 from schema.gates import Gate, Owner
 from tenants.records.excerpts import laid_name
 
 
-class Abnormal(Exception):
-    """A value is not as its type says."""
+class _NoExcerpt(Exception):
+    """An object is not the excerpt that the code was written for."""
 
 
 _KNOWN = (Abnormal, bool, float, int, is_awaitable, isinstance, list, str, tuple)
@@ -48,15 +40,6 @@ _KNOWN = (Abnormal, bool, float, int, is_awaitable, isinstance, list, str, tuple
 _STRUCT_BYTES = 4_500
 _FIELD_BYTES = 700
 _BYTES_PER_CHARACTER = 8
-_INT_CHECK = "{v}.__class__ is not int or not -2147483648 <= {v} <= 2147483647"
-_FAST_CHECKS: dict[object, str] = {
-    GraphQLString: "{v}.__class__ is not str",
-    GraphQLID: "{v}.__class__ is not str",
-    GraphQLInt: _INT_CHECK,
-    GraphQLBoolean: "{v} is not True and {v} is not False",
-    GraphQLFloat: "{v}.__class__ is not float or {v} - {v} != 0.0",
-}
-"""When a value needs a closer look; all others go out as they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,61 +84,58 @@ def struct_bytes(fields: int) -> int:
     return _STRUCT_BYTES + _FIELD_BYTES * fields
 
 
-def leaf_writer(leaf: GraphQLLeafType) -> Callable[[Any], Any]:
-    """Return how a value other than null is written; it raises where it cannot be.
-
-    The checks are those of graphql-core's completion, but that it awaits what can be awaited: the
-    value, and what a scalar that takes its time gives for it.
-    """
-    coerce = leaf.coerce_output_value
-
-    def write(value: Any) -> Any:
-        if isinstance(value, Exception):
-            raise value
-        if value is Undefined or is_awaitable(value):
-            raise Abnormal
-        coerced = coerce(value)
-        if coerced.__class__ is str:
-            return coerced
-        if coerced is None or coerced is Undefined:
-            raise Abnormal
-        if is_awaitable(coerced):
-            if iscoroutine(coerced):  # another one will be awaited
-                coerced.close()
-            raise Abnormal
-        return coerced
-
-    return write
-
-
 def compile_emission(selection: Selection, *, at_root: bool) -> tuple[Emit, int]:
     """Return the function that writes out objects of a level, and about how many bytes it takes.
 
     at_root: whatever the root is, only fields that are fetched ask it for anything.
     """
     writer = _Writer()
-    writer.line(0, "def emit(sources, reads):")
-    writer.line(1, "outs = []")
-    writer.line(1, "add = outs.append")
-    writer.line(1, "for s in sources:")
-    if not at_root:
-        writer.refuse_what_is_no_object(2, "s", selection)
-    value = writer.object(2, "s", selection)
-    writer.line(2, f"add({value})")
-    writer.line(1, "return outs")
-    return writer.function(), writer.weight
+    emit = writer.level(selection, at_root=at_root)
+    if not writer.met_excerpts:
+        return emit, writer.weight
+    whole: Emit | None = None
+
+    def emit_either(sources: Sequence[Any], reads: Reads | None) -> list[Any]:
+        """Write out excerpts; what else comes is rare, and has its code written when it does."""
+        nonlocal whole
+        try:
+            return emit(sources, reads)
+        except _NoExcerpt:
+            if whole is None:
+                whole = _Writer(of_excerpts=False).level(selection, at_root=at_root)
+            return whole(sources, reads)
+
+    return emit_either, 2 * writer.weight
 
 
 class _Writer:
-    """Writes one function: its lines, and what they name besides their own variables."""
+    """Writes one function: its lines, and what they name besides their own variables.
 
-    def __init__(self) -> None:
+    of_excerpts: for excerpts, where the selection has any, and for nothing else in their place.
+    """
+
+    def __init__(self, *, of_excerpts: bool = True) -> None:
+        self._of_excerpts = of_excerpts
+        self.met_excerpts = False
         self._lines: list[str] = []
         self._names: dict[str, Any] = {one.__name__: one for one in _KNOWN}
+        self._names["no_excerpt"] = _NoExcerpt
         self._names["no_objects"] = (Exception, UndefinedType, NoneType)
-        self._kinds: dict[str, str] = {}
+        self._kinds: list[str] = []
         self._count = 0
         self.weight = 0
+
+    def level(self, selection: Selection, *, at_root: bool) -> Emit:
+        """Return the function that writes out objects of a level."""
+        self.line(0, "def emit(sources, reads):")
+        self.line(1, "outs = []")
+        self.line(1, "add = outs.append")
+        self.line(1, "for s in sources:")
+        if not at_root:
+            self.refuse_what_is_no_object(2, "s", selection)
+        self.line(2, f"add({self.object(2, 's', selection)})")
+        self.line(1, "return outs")
+        return self.function()
 
     def line(self, depth: int, text: str) -> None:
         """Add a line."""
@@ -164,8 +144,7 @@ class _Writer:
     def function(self) -> Emit:
         """Return the function that was written."""
         declared, *body = self._lines
-        kinds = (f" {kind} = {known}" for kind, known in self._kinds.items())
-        source = "\n".join((declared, *kinds, *body))
+        source = "\n".join((declared, *(f" {kind} = None" for kind in self._kinds), *body))
         self.weight += _BYTES_PER_CHARACTER * len(source)
         namespace = dict(self._names)
         exec(compile(source, "<operation plan>", "exec"), namespace)  # noqa: S102  # nosec B102 -- written above, of the schema's own names
@@ -189,8 +168,8 @@ class _Writer:
             self.line(depth, f"{noted} |= {bits}")
         values = [
             self._entry(depth, source, one, noted)
-            if one.laid is None
-            else self._laid(depth, source, one, selection, noted)
+            if one.laid is None or not self._of_excerpts
+            else self._laid(depth, source, one, noted)
             for one in selection.entries
         ]
         if owner is not None:
@@ -203,8 +182,14 @@ class _Writer:
 
         Its class says which it is, and objects beside one another are mostly of one class.
         """
-        kind, stand_in = self._fresh(), selection.stand_in
-        self._kinds[kind] = "None" if stand_in is None else self._name("stand_in", stand_in)
+        if self._of_excerpts and selection.stand_in is not None:
+            self.met_excerpts = True
+            stand_in = self._name("stand_in", selection.stand_in)
+            self.line(depth, f"if {source}.__class__ is not {stand_in}:")
+            self.line(depth + 1, "raise no_excerpt")
+            return
+        kind = self._fresh()
+        self._kinds.append(kind)
         self.line(depth, f"if {source}.__class__ is not {kind}:")
         self.line(depth + 1, f"if isinstance({source}, no_objects) or is_awaitable({source}):")
         self.line(depth + 2, "raise Abnormal")
@@ -220,22 +205,15 @@ class _Writer:
         self._value(depth, value, entry.output, entry.inner, noted)
         return value
 
-    def _laid(
-        self, depth: int, source: str, entry: Entry, selection: Selection, noted: str | None
-    ) -> str:
-        """Write out what lies ready where something stands in for the object, and else read it."""
+    def _laid(self, depth: int, source: str, entry: Entry, noted: str | None) -> str:
+        """Write out what lies ready in an excerpt."""
         assert entry.laid is not None, "what lies ready has a name"
         assert entry.inner is not None, "and a selection"
-        stand_in = self._name("stand_in", selection.stand_in)
         ready, bits = self._fresh(), _bits(entry.inner)
-        self.line(depth, f"if {source}.__class__ is {stand_in}:")
-        self.line(depth + 1, f"{ready} = {_read(source, laid_name(entry.laid))}")
+        self.line(depth, f"{ready} = {_read(source, laid_name(entry.laid))}")
         if noted and bits:
-            self.line(depth + 1, f"if {ready}:")
-            self.line(depth + 2, f"{noted} |= {bits}")
-        self.line(depth, "else:")
-        value = self._entry(depth + 1, source, entry, noted)
-        self.line(depth + 1, f"{ready} = {value}")
+            self.line(depth, f"if {ready}:")
+            self.line(depth + 1, f"{noted} |= {bits}")
         return ready
 
     def _value(
@@ -291,7 +269,7 @@ class _Writer:
             return write(found)
 
         closer = self._name("look", look)
-        check = _FAST_CHECKS.get(leaf)
+        check = FAST_CHECKS.get(leaf)
         as_is: AsIs | None = leaf.extensions.get(AS_IS)
         known = names_of_members(leaf)
         if as_is is not None:
@@ -356,21 +334,3 @@ def _read(source: str, path: str) -> str:
     if not all(name.isidentifier() and not keyword.iskeyword(name) for name in names):
         raise ValueError(f"not an attribute: {path}")
     return ".".join([source, *names])
-
-
-def names_of_members(leaf: GraphQLLeafType) -> tuple[type, dict[str, str]] | None:
-    """Return the class of an enum's members, and what each is called, by the text of its value.
-
-    None for other types. The text is looked up because a member's own hash is made in Python.
-    """
-    if not isinstance(leaf, GraphQLEnumType):
-        return None
-    cls = getattr(leaf, "wrapped_cls", None)
-    if not (isinstance(cls, type) and issubclass(cls, enum.Enum)):
-        return None
-    if not all(isinstance(member.value, str) for member in cls):
-        return None
-    return cls, {member.value: leaf.coerce_output_value(member) for member in cls}
-
-
-assert math.inf - math.inf != 0.0  # what the check of Float relies on  # nosec B101

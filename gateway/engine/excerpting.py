@@ -23,7 +23,8 @@ from graphql import (
     is_non_null_type,
 )
 
-from gateway.engine.emission import Entry, Selection, names_of_members, struct_bytes
+from gateway.engine.emission import Entry, Selection, struct_bytes
+from gateway.engine.leaves import names_of_members
 from schema.fetch import AS_IS, RECORD, AsIs
 from tenants.records.excerpts import Excerpt, Laid, LaidField
 from tenants.records.kinds import is_kept
@@ -85,7 +86,7 @@ class Excerpting:
             for entry in marked
             if entry.path is not None and entry.laid is None
         } - laid.keys()  # nothing in a body can be had in both ways
-        excerpt = self.found[record_type] = Excerpt(record_type, wanted, laid.values())
+        excerpt = self.found[record_type] = Excerpt.of(record_type, wanted, laid.values())
         structs = [wanted, *(one.fields for one in laid.values())]
         return Selection(
             object_type=object_type,

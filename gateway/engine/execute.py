@@ -15,6 +15,7 @@ from gateway.engine.documents import Documents, Operation
 from gateway.engine.encoding import encode
 from gateway.engine.executing import Execution, Outcome
 from gateway.engine.faults import document_entry, field_errors
+from gateway.engine.judging_apart import JudgeApart
 from gateway.engine.plans import Means
 from gateway.engine.variables import variable_faults
 from gateway.errors import VALIDATION_FAILED, DocumentRefused, entry_of
@@ -52,10 +53,12 @@ class Engine:
         introspection: bool = True,
         seen: Callable[[bool], None] = lambda _hit: None,
         executed: Callable[[Means], None] = lambda _means: None,
+        apart: JudgeApart | None = None,
     ) -> None:
         """Take the schema; `seen` hears of each document whether it was known already.
 
-        executed: hears of each operation by what means it was executed.
+        executed: hears of each operation by what means it was executed. apart: judges new documents
+        of this schema in a process of its own, which ends with the engine.
         """
         self._schema: GraphQLSchema = core_schema(schema)
         self.field_names = field_names(self._schema)
@@ -70,7 +73,12 @@ class Engine:
             plans_max=limits.cached_plans,
         )
         self._documents = Documents(
-            self._schema, limits, suggestions=suggestions, introspection=introspection, seen=seen
+            self._schema,
+            limits,
+            suggestions=suggestions,
+            introspection=introspection,
+            seen=seen,
+            apart=apart,
         )
 
     async def find(self, document: str, operation_name: str | None) -> Operation:

@@ -1,1 +1,1 @@
-"""What a laptop has in place of the cloud: a token issuer with real keys."""
+"""What a laptop has in place of the cloud: an identity provider with real keys."""

@@ -28,6 +28,7 @@ from gateway.local.demo_world import (
     CLIENT_ID,
     OPERATOR,
     OPERATOR_POOL,
+    PASSWORD,
     Applicant,
     DemoAgency,
     DemoUser,
@@ -56,14 +57,14 @@ async def seed_demo(
     at: datetime,
 ) -> None:
     """Write agencies, pools, users, staff and applications into an empty home."""
-    issuer.ensure_pool(OPERATOR_POOL, CLIENT_ID)
+    issuer.ensure_pool(OPERATOR_POOL, CLIENT_ID, agency=None)
     _put_user(issuer, OPERATOR)
     await workspace.directory.set_operator_pool(
         _pool(issuer_url, OPERATOR_POOL),
         cli_audit("dev seed", subject=None, reason=_REASON),
     )
     for demo in AGENCIES:
-        issuer.ensure_pool(demo.pool_id, CLIENT_ID)
+        issuer.ensure_pool(demo.pool_id, CLIENT_ID, agency=demo.slug)
         agency = await add_agency(
             workspace,
             slug=demo.slug,
@@ -107,6 +108,15 @@ async def renew_demo(workspace: Workspace, *, issuer_url: str, at: datetime) -> 
         await _renew_request(workspace, agency, at)
 
 
+def renew_passwords(issuer: LocalIssuer) -> None:
+    """Give the demo's users their password where they have none: a home of an earlier release.
+
+    One that somebody chose since stays.
+    """
+    for user in (OPERATOR, *(user for demo in AGENCIES for user in users_of(demo).values())):
+        issuer.ensure_password(user.pool_id, user.email, PASSWORD)
+
+
 def _pool(issuer_url: str, pool_id: str) -> Pool:
     return Pool(issuer=f"{issuer_url}/{pool_id}", client_ids=(CLIENT_ID,))
 
@@ -136,8 +146,8 @@ def _put_user(issuer: LocalIssuer, user: DemoUser) -> None:
         display_name=user.display_name,
         group=user.group,
         pool_id=user.pool_id,
-        agency=user.agency,
     )
+    issuer.ensure_password(user.pool_id, user.email, PASSWORD)
 
 
 async def _seed_applications(

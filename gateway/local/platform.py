@@ -1,4 +1,4 @@
-"""`almoner dev`: gateway, token issuer and bureau simulator in one process, with demo data.
+"""`almoner dev`: gateway, identity provider and bureau simulator in one process, with demo data.
 
 One process, so that ending it in whatever way ends everything: no orphan can keep a port. Every
 port is tried before anything is written, and a first start builds its home folder beside the real
@@ -20,9 +20,15 @@ from domain.errors import GatewayError
 from gateway.config import Config
 from gateway.inprocess import run_in_process
 from gateway.listening import bind
-from gateway.local.demo import renew_demo, seed_demo
+from gateway.local.agency_pools import adopt_pools
+from gateway.local.authority import LocalTls
+from gateway.local.demo import renew_demo, renew_passwords, seed_demo
 from gateway.local.demo_world import AGENCIES
-from gateway.local.issuer import LocalIssuer, issuer_app
+from gateway.local.identity_provider.dispatch import Provider
+from gateway.local.identity_provider.http import provider_app
+from gateway.local.issuer import LocalIssuer
+from gateway.local.messages import shown
+from gateway.local.revoking import GatewayRevoker
 from gateway.local.serve_file import SERVE_FILE, write_serve_file
 from gateway.server import Server, Tls
 from gateway.settings import CannotStart
@@ -31,6 +37,7 @@ from gateway.workspace import (
     ISSUER_FILE,
     RUN_FOLDER,
     STORES_FOLDER,
+    TLS_FOLDER,
     Workspace,
     open_workspace,
 )
@@ -51,6 +58,7 @@ _OF_A_DEMO = frozenset(
         SERVE_FILE,
         STORES_FOLDER,
         CERTIFICATES_FOLDER,
+        TLS_FOLDER,
         RUN_FOLDER,
     }
 )
@@ -84,24 +92,32 @@ async def run_platform(
         await _make_home(config, progress)
     _demand_demo(config.home)
     with _alone_in(config.home):
-        async with _running(config) as running:
+        async with _running(config, progress) as running:
             ready(running)
             await _told_to_stop()
             progress("stopping: requests in flight are finished first …")
 
 
 @asynccontextmanager
-async def _running(config: Config) -> AsyncIterator[Config]:
+async def _running(config: Config, progress: Tell) -> AsyncIterator[Config]:
     """Start everything; yield the configuration that the gateway runs with."""
     async with AsyncExitStack() as stack:
-        async with open_workspace(config.home, keys=config.keys) as workspace:
-            await renew_demo(workspace, issuer_url=config.issuer_url, at=datetime.now(UTC))
-            issuer_key = workspace.keys.derive("issuer")
+        opening = open_workspace(config.home, keys=config.keys)
+        workspace = await stack.enter_async_context(opening)
+        await renew_demo(workspace, issuer_url=config.issuer_url, at=datetime.now(UTC))
+        issuer_key = workspace.keys.derive("issuer")
         issuer = LocalIssuer.open(config.home / ISSUER_FILE, issuer_key, create=False)
         stack.callback(issuer.close)
+        renew_passwords(issuer)
+        await adopt_pools(workspace.directory, issuer, config.issuer_url)
+        provider = Provider(
+            file=issuer.file,
+            deliver=lambda message: progress(shown(message)),
+            tell_revoked=GatewayRevoker(workspace.directory, config.issuer_url),
+        )
         await stack.enter_async_context(
             Server(
-                issuer_app(issuer, base_url=config.issuer_url),
+                provider_app(provider, base_url=config.issuer_url),
                 bind(config.host, config.issuer_port, "ALMONER_ISSUER_PORT"),
             )
         )
@@ -125,8 +141,17 @@ async def _running(config: Config) -> AsyncIterator[Config]:
             url = f"https://localhost:{config.transunion_port}"
             config = with_simulator(config, url, certificates)
         write_serve_file(config)
-        await stack.enter_async_context(run_in_process(config))
+        await stack.enter_async_context(run_in_process(config, also=_local_tls(config)))
         yield config
+
+
+def _local_tls(config: Config) -> Tls | None:
+    """Return what the gateway is served with at https://localhost, made where it has to be."""
+    if not config.tls_port:
+        return None
+    files = LocalTls.within(config.home)
+    files.ensure()
+    return Tls(certificate_file=files.certificate, key_file=files.key_file)
 
 
 def with_simulator(config: Config, url: str, certificates: CertificateFiles) -> Config:
@@ -149,6 +174,8 @@ def _try_ports(config: Config) -> None:
         "ALMONER_OPERATIONS_PORT": config.operations_port,
         "ALMONER_TRANSUNION_PORT": config.transunion_port,
     }
+    if config.tls_port:
+        ports["ALMONER_TLS_PORT"] = config.tls_port
     named_by: dict[int, str] = {}
     for setting, port in ports.items():
         if port == 0:

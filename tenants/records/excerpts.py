@@ -1,27 +1,34 @@
 """Excerpts of records: what somebody wants to read of a kind, decoded without all the rest.
 
 An excerpt stands for its record. What was not wanted is had all the same by whoever asks for it:
-then the whole record is decoded. So nobody has to know what they were given, and what an excerpt
-leaves out costs time and never an answer.
+then the whole record is decoded. So nobody has to know what they were given: what an excerpt
+leaves out costs time. Where the rest is damaged, whoever asks for it is told, and nobody else.
 
 Lines can also be had as they lie in the body: as JSON that is written out just so. That takes a
 body whose amounts are exact (mirrors.EXACT), so that none is spelled otherwise than in an answer.
 """
 
 import dataclasses
-from collections.abc import Callable, Collection
+import re
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache, lru_cache
+from operator import attrgetter
 from types import FunctionType, GenericAlias
 from typing import Any, ClassVar, Generic, Literal, get_args, get_origin
-from typing import get_type_hints as hints_of
 
 import msgspec
 
-from tenants.records.kinds import R, spec_of
-from tenants.records.mirrors import EXACT, camel, default_of, mirror_type
+from tenants.records.kinds import R, record_of, spec_of
+from tenants.records.mirrors import EXACT, camel, default_of, hints_of, mirror_type
 
+EXCERPTS_KEPT_MAX = 256
+TYPE_NAME = "__typename"
 _LAID = "laid_"
+_AMOUNT = r"-?(?:0|[1-9][0-9]*)\.[0-9]{2}"
+_AMOUNTS = re.compile(rf"{_AMOUNT}(?:\|{_AMOUNT})*")
+_Amounts = Callable[[Any], tuple[str | None, ...]]
 _NO_NAME = ""  # what nothing in a body is called
 
 
@@ -60,12 +67,12 @@ class Laid:
             return False
         stored = {one.name for one in dataclasses.fields(line)}
         return all(
-            one.attribute is None
-            or (
-                one.attribute in stored
-                and camel(one.attribute) == one.name
-                and f"{self.attribute}.{one.attribute}" not in sealed
-            )
+            # No body has the name of a constant, or what lies there would stand in its place.
+            one.name == TYPE_NAME
+            if one.attribute is None
+            else one.attribute in stored
+            and camel(one.attribute) == one.name
+            and f"{self.attribute}.{one.attribute}" not in sealed
             for one in self.fields
         )
 
@@ -95,16 +102,25 @@ class StandIn(msgspec.Struct, gc=False, kw_only=True):
 class Excerpt(Generic[R]):
     """What of a kind's records is wanted: some attributes, and others as they lie.
 
-    Two excerpts are never equal, so that what is kept of one is not taken for another's.
+    Compared by identity: what is kept of one is not taken for another's.
     """
 
-    def __init__(
-        self, record_type: type[R], attributes: Collection[str], laid: Collection[Laid] = ()
-    ) -> None:
-        """Take names of attributes; of those that are none of the record's, nothing comes.
+    @classmethod
+    def of(
+        cls, record_type: type[R], attributes: Collection[str], laid: Collection[Laid] = ()
+    ) -> "Excerpt[R]":
+        """Return the excerpt; the same one where the same is wanted again, for it takes long.
 
-        laid: what lies in bodies of the kind (`Laid.lies_in`), each attribute once.
+        attributes: of those that are none of the record's, nothing comes. laid: what lies in bodies
+        of the kind (`Laid.lies_in`), each attribute once.
         """
+        kind = spec_of(record_type).kind
+        excerpt: Excerpt[R] = _excerpt(kind, frozenset(attributes), tuple(laid))
+        return excerpt
+
+    def __init__(
+        self, record_type: type[R], attributes: Collection[str], laid: Collection[Laid]
+    ) -> None:
         spec = spec_of(record_type)
         self.record_type = record_type
         self.kind = spec.kind
@@ -116,7 +132,7 @@ class Excerpt(Generic[R]):
         )
         self._converted: list[tuple[str, Any]] = []
         self.struct = self._struct(spec.schema, wanted, laid)
-        self._laid = tuple(one.attribute for one in laid)
+        self._laid = tuple((laid_name(one.attribute), _amounts_of(one)) for one in laid)
         self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(self.struct).decode
 
     def decode(self, body: bytes, whole: Callable[[], R]) -> R | None:
@@ -131,10 +147,12 @@ class Excerpt(Generic[R]):
         for name, hint in self._converted:
             value = msgspec.convert(getattr(found, name), hint, from_attributes=True)
             setattr(found, name, value)
-        for name in self._laid:
-            lines = getattr(found, laid_name(name))
+        for name, amounts_in in self._laid:
+            lines = getattr(found, name)
             if lines:
-                setattr(found, laid_name(name), msgspec.Raw(msgspec.json.encode(lines)))
+                if not _are_exact(amounts_in, lines if lines.__class__ is list else (lines,)):
+                    return None
+                setattr(found, name, msgspec.Raw(msgspec.json.encode(lines)))
         found.rest = whole
         return found  # type: ignore[no-any-return]  # it stands for one
 
@@ -144,7 +162,7 @@ class Excerpt(Generic[R]):
         for attribute in dataclasses.fields(self.record_type):
             if attribute.name in wanted:
                 hint = hints[attribute.name]
-                mirrored = mirror_type(hint, {}, {})
+                mirrored = _mirrored(self.kind, attribute.name)
                 if _line_of(hint) is not None:
                     self._converted.append((attribute.name, hint))
                 fields.append((attribute.name, mirrored, *default_of(attribute, mirrored)))
@@ -165,6 +183,16 @@ class Excerpt(Generic[R]):
         )
 
 
+@lru_cache(EXCERPTS_KEPT_MAX)
+def _excerpt(kind: str, attributes: Collection[str], laid: Collection[Laid]) -> Excerpt[Any]:
+    return Excerpt(record_of(kind), attributes, laid)
+
+
+@cache
+def _mirrored(kind: str, attribute: str) -> Any:
+    return mirror_type(hints_of(record_of(kind))[attribute], {}, {})
+
+
 def laid_name(attribute: str) -> str:
     """Return under which name an excerpt has an attribute as it lies: None, empty, or JSON."""
     return _LAID + attribute
@@ -176,13 +204,32 @@ def class_of(record: object) -> type:
     return cls.stands_for if issubclass(cls, StandIn) else cls
 
 
+def _amounts_of(laid: Laid) -> "_Amounts":
+    """Return what gives the amounts of a line."""
+    slots = [f"f{number}" for number, one in enumerate(laid.fields) if one.kind is Decimal]
+    if not slots:
+        return lambda _line: ()
+    if len(slots) == 1:
+        return lambda line: (getattr(line, slots[0]),)
+    return attrgetter(*slots)
+
+
+def _are_exact(amounts_in: "_Amounts", lines: Sequence[Any]) -> bool:
+    """Say whether all amounts of lines are spelled as in an answer."""
+    amounts = [one for line in lines for one in amounts_in(line) if one is not None]
+    if not amounts:
+        return True
+    joined = "|".join(amounts)
+    return joined.count("|") == len(amounts) - 1 and _AMOUNTS.fullmatch(joined) is not None
+
+
 def _type_of(laid: Laid) -> Any:
     """Return what lines are decoded as that are encoded as they are written out."""
     fields: list[Any] = []
     for number, one in enumerate(laid.fields):
         if one.constant is not None:
             written = msgspec.field(default=one.constant, name=one.name)
-            fields.append((f"f{number}", str, written))
+            fields.append((f"f{number}", Literal[one.constant], written))
             continue
         kind = str if one.kind is Decimal else one.kind
         if one.nullable:

@@ -12,8 +12,17 @@ import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Generic, NamedTuple, TypeVar, Union, get_args, get_origin
-from typing import get_type_hints as hints_of
+from typing import (
+    Annotated,
+    Any,
+    Generic,
+    NamedTuple,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import msgspec
 
@@ -25,6 +34,16 @@ Body = dict[str, Any]
 EMPTY_OBJECT_BYTES = 2
 EXACT = "exact"
 """In a body: each amount in the open has two places, and goes out in an answer just as it lies."""
+
+
+_HINTS: dict[type[Any], Mapping[str, Any]] = {}
+
+
+def hints_of(record: type[Any]) -> Mapping[str, Any]:
+    """Return the types of a class's attributes, worked out once."""
+    if record not in _HINTS:
+        _HINTS[record] = get_type_hints(record)
+    return _HINTS[record]
 
 
 class _Column(NamedTuple):

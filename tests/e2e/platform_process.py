@@ -34,7 +34,7 @@ def free_ports(count: int) -> list[int]:
 
 def dev_environment(home: Path) -> dict[str, str]:
     """Return the environment of a platform of its own, beside any other on this machine."""
-    gateway, issuer, operations, simulator = free_ports(4)
+    gateway, issuer, operations, simulator, secure = free_ports(5)
     clean = {key: value for key, value in os.environ.items() if not key.startswith("ALMONER_")}
     return clean | {
         "ALMONER_HOME": str(home),
@@ -42,6 +42,7 @@ def dev_environment(home: Path) -> dict[str, str]:
         "ALMONER_ISSUER_PORT": str(issuer),
         "ALMONER_OPERATIONS_PORT": str(operations),
         "ALMONER_TRANSUNION_PORT": str(simulator),
+        "ALMONER_TLS_PORT": str(secure),
     }
 
 

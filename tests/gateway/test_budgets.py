@@ -10,6 +10,8 @@ import pytest
 import strawberry
 
 from domain.errors import ConsentRequired, UpstreamTimeout
+from gateway.budgets import opening
+from gateway.budgets.buckets import LocalBuckets
 from gateway.config import ConfigFault
 from gateway.metrics import new_metrics
 from tests.gateway.small_gateway import (
@@ -25,6 +27,30 @@ from tests.gateway.small_gateway import (
 
 NODES = "{ node { child { child { name } } } }"  # four points
 PULL = "mutation { pullCreditReport }"
+
+
+class SetClock:
+    """A clock that stands still until it is set on, however long a test takes."""
+
+    def __init__(self) -> None:
+        self.now = 0
+
+    def __call__(self) -> int:
+        """Return the moment in nanoseconds."""
+        return self.now
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> SetClock:
+    """Return the clock that all buckets go by."""
+    made = SetClock()
+
+    class SetBuckets(LocalBuckets):
+        def __init__(self, *, share: int = 1) -> None:
+            super().__init__(share=share, clock=made)
+
+    monkeypatch.setattr(opening, "LocalBuckets", SetBuckets)
+    return made
 
 
 @strawberry.type
@@ -61,7 +87,7 @@ def pulling(**settings: Any) -> AbstractAsyncContextManager[httpx.AsyncClient]:
 async def gateway(
     schema: strawberry.Schema | None = None, token: str = COUNSELOR, **settings: Any
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """Give a client of a gateway whose budgets are set so; hardly anything comes back meanwhile."""
+    """Give a client of a gateway whose budgets are set so; nothing comes back meanwhile."""
     slow: dict[str, Any] = {
         f"budgets__{who}_points_per_second": 1 for who in ("agency", "key", "person")
     }
@@ -133,12 +159,12 @@ async def test_what_no_budget_covers_is_refused_before_it_runs() -> None:
     assert left(smaller)["person"] == 0
 
 
-async def test_after_the_wait_it_is_granted() -> None:
+async def test_after_the_wait_it_is_granted(clock: SetClock) -> None:
     """A client that does what Retry-After says is served."""
     async with gateway(mode="enforce", person_points=4, person_points_per_second=4) as client:
         await ask(client, NODES)
         refused = await ask(client, NODES)
-        await asyncio.sleep(int(refused.headers["retry-after"]))
+        clock.now += int(refused.headers["retry-after"]) * 1_000_000_000
         granted = await ask(client, NODES)
 
     assert (refused.status_code, granted.status_code) == (429, 200)

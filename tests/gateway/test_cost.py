@@ -9,7 +9,7 @@ from graphql import GraphQLSchema, OperationDefinitionNode, build_schema, parse
 
 from domain.errors import CostExceeded, DocumentTooComplex
 from gateway.config import Limits
-from gateway.engine.cost import Cost, CostFormula, Prices, check_ceiling, formula_of
+from gateway.engine.cost import KNOWN_MAX, Cost, CostFormula, Prices, check_ceiling, formula_of
 from gateway.engine.documents import Operation
 from gateway.limits import check_document
 from schema.build import core_schema, create_schema
@@ -220,3 +220,21 @@ def test_prices_are_made_once(schema: GraphQLSchema) -> None:
     assert prices.of(known, {"n": 3}).points == 7
     with pytest.raises(CostExceeded):
         prices.of(known, {"n": 100})
+
+
+def test_page_sizes_asked_for_before_are_looked_up(schema: GraphQLSchema) -> None:
+    """A few sizes are remembered and no more; what is no size is worked out each time."""
+    asked = "query ($n: Int, $m: Int = 7) { queue(first: $n) { edges { cursor } } "
+    made = formula(schema, asked + "applications(last: $m) { edges { cursor } } }")
+    first = made.of({"n": 3})
+    looked_up = steps_of(lambda: made.of({"n": 3}))
+
+    assert made.of({"n": 3, "m": 7}) == made.of({"n": 3.0}) == first
+    assert made.of({"n": 3, "m": 8}) != first
+    assert looked_up < steps_of(lambda: made.of({"n": 4}))
+    for size in range(10 * KNOWN_MAX):
+        made.of({"n": size})
+        for odd in ([size], {"a": size}, f"{size}", size + 0.5, None):
+            assert made.of({"n": odd}) == made.of({"n": None})
+    assert len(made._known) <= KNOWN_MAX
+    assert all(type(size) is int for sizes in made._known for size in sizes)

@@ -1,6 +1,7 @@
 """The gateway inside another process's event loop, as `almoner dev` runs it."""
 
 import socket
+import ssl
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 from gateway.config import Config, load_config
 from gateway.inprocess import run_in_process
+from gateway.local.authority import LocalTls
+from gateway.server import Tls
 from gateway.settings import CannotStart
 from tests.gateway.served import free_port, make_home
 from tests.gateway.small_gateway import World, small_app
@@ -37,6 +40,33 @@ async def test_it_serves_and_ends_cleanly(tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", port))
+
+
+async def test_it_is_served_over_tls_as_well(tmp_path: Path) -> None:
+    """The same application at https://localhost, for whoever trusts the authority, opened once."""
+    secret = await make_home(tmp_path)
+    files = LocalTls.within(tmp_path)
+    files.ensure()
+    tls = Tls(certificate_file=files.certificate, key_file=files.key_file)
+    trusting = ssl.create_default_context(cafile=files.authority)
+    config = replace(config_for(tmp_path), port=0, operations_port=0, tls_port=0)
+    async with (
+        run_in_process(config, also=tls) as running,
+        httpx.AsyncClient(verify=trusting) as client,
+        httpx.AsyncClient() as trustless,
+    ):
+        assert running.secure is not None
+        url = f"https://localhost:{running.secure.port}/graphql"
+        for address in (url, f"{running.gateway.url}/graphql"):
+            answer = await client.post(
+                address, json={"query": "{ me { kind } }"}, headers={"x-api-key": secret}
+            )
+            assert answer.json() == {"data": {"me": {"kind": "INTEGRATION"}}}
+        with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+            await trustless.post(url, json={"query": "{ me { kind } }"})
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", running.secure.port))
 
 
 @pytest.mark.parametrize("name", ["port", "operations_port"])

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import sys
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 from domain.errors import DocumentTooComplex, GatewayError, RateLimited
 from gateway.config import Limits
 from gateway.engine import validation
-from gateway.engine.validation import Checks, LinedSource
+from gateway.engine.judging import LinedSource, collected_young
+from gateway.engine.validation import Checks
 from gateway.errors import DocumentRefused
 from schema.build import core_schema, create_schema
 from tests.gateway.hostile_documents import hostile_documents
@@ -194,3 +196,20 @@ def test_a_document_is_refused_before_it_is_validated() -> None:
     with pytest.raises(DocumentRefused):
         checks.judge("{ unknown }")
     assert checks.judge("{ a }") == parse("{ a }")
+
+
+def test_what_others_hold_meanwhile_does_not_stay_for_good() -> None:
+    """Rings that outlive the judging of one document are collected when they are let go."""
+
+    class Ring:
+        me: "Ring"
+
+    met, held = [], None
+    for _ in range(300):
+        with collected_young():
+            ring = Ring()
+            ring.me = ring
+            met.append(weakref.ref(ring))
+        held = ring  # as a request in flight does, until the next one
+    assert held is not None
+    assert sum(one() is not None for one in met) < 40

@@ -13,6 +13,7 @@ from domain.actors import Group
 from domain.applications import Application, Note
 from domain.consents import Consent, ConsentPurpose, consent_end
 from domain.credit import CreditFile, CreditReport, FileHit, PullKind
+from domain.errors import StoreUnavailable
 from domain.ids import new_child_id
 from resolvers.loaders import Batcher
 from tests.resolvers.documents import APPLICATION, CONSUMER
@@ -217,3 +218,18 @@ async def test_a_batch_is_one_span() -> None:
     (span,) = exporter.get_finished_spans()
     assert span.name == "load things"
     assert dict(span.attributes or {}) == {"almoner.keys": 5}
+
+
+async def test_what_cannot_be_read_is_told_to_each_who_asks() -> None:
+    """What fails at hand fails for whoever asks again, and nobody waits for an answer."""
+
+    async def read(_keys: list[str]) -> Mapping[str, int]:
+        raise AssertionError("it is at hand")
+
+    def damaged(_key: str) -> int:
+        raise StoreUnavailable
+
+    batcher = Batcher("numbers", read, recall=damaged)
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable):
+            await asyncio.wait_for(batcher.load("a"), 1)

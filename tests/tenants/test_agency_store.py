@@ -1,6 +1,6 @@
 """One agency's store in records: what resolvers read, commit and page through."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,7 +24,11 @@ from tenants.keys.keyring import AgencyKeys
 from tenants.records.codec import encode
 from tenants.records.excerpts import Excerpt
 from tenants.records.kinds import KINDS, KindSpec, Record, key_of, sort_time
-from tenants.records.reader import DECODED_BODY_BYTES_MAX, DECODED_RECORDS_MAX
+from tenants.records.reader import (
+    DECODED_BODY_BYTES_MAX,
+    DECODED_RECORDS_MAX,
+    EXCERPTS_PER_RECORD_MAX,
+)
 from tenants.store import (
     REMEMBERED_MAX,
     AgencyStore,
@@ -224,11 +228,11 @@ async def test_a_row_moved_elsewhere_is_refused(store: AgencyStore, backend: Sto
     with pytest.raises(StoreUnavailable, match="where it belongs"):
         await store.get(Note, a_note(2).id)
     with pytest.raises(StoreUnavailable, match="belongs"):
-        await store.get(Note, a_note(2).id, Excerpt(Note, {"text"}))
+        await store.get(Note, a_note(2).id, Excerpt.of(Note, {"text"}))
     with pytest.raises(StoreUnavailable, match="version"):
         await store.get(Note, note.id)
     with pytest.raises(StoreUnavailable, match="version"):
-        await store.get(Note, note.id, Excerpt(Note, {"text"}))
+        await store.get(Note, note.id, Excerpt.of(Note, {"text"}))
 
 
 async def test_the_same_bytes_give_the_same_record(store: AgencyStore) -> None:
@@ -251,7 +255,7 @@ async def test_consumers_and_credit_reports_do_not_stay_in_memory(
     (record,) = await store.commit(Change(put=(fresh(SAMPLES[spec.kind]),)))
     first = await store.get(spec.record, record.id)
     assert first == record
-    held = [kept for _, kept in store._reader._kept.values()]
+    held = [one for kept in store._reader._kept.values() for one in kept.records.values()]
     assert held == ([] if spec.kind in {"consumer", "credit_report"} else [record])
     assert (await store.get(spec.record, record.id) is first) is bool(held)
 
@@ -283,25 +287,53 @@ async def test_an_excerpt_is_kept_as_its_record_is(store: AgencyStore) -> None:
     """Until the record changes, and not in the record's place; where a record is not, it is not."""
     (application,) = await store.commit(Change(put=(fresh(an_application()),)))
     assert isinstance(application, Application)
-    excerpt = Excerpt(Application, {"state"})
+    excerpt = Excerpt.of(Application, {"state"})
     first = await store.get(Application, application.id, excerpt)
     assert first is not None
     assert type(first) is excerpt.struct
     assert await store.get(Application, application.id, excerpt) is first
-    assert (
-        await store.get(Application, application.id, Excerpt(Application, {"state"})) is not first
-    )
+    assert Excerpt.of(Application, {"state"}) is excerpt
+    other = Excerpt.of(Application, {"state", "household_size"})
+    assert await store.get(Application, application.id, other) is not first
     assert await store.get(Application, application.id) == application
     await store.commit(Change(put=(replace(application, state="OH"),)))
     (second,) = (await store.get_many(Application, [application.id], excerpt)).values()
     assert (second.state, second.version, first.state) == ("OH", 2, "MI")
     await store.commit(Change(put=(fresh(a_consumer()),)))
-    of_consumer = Excerpt(Consumer, {"name"})
+    of_consumer = Excerpt.of(Consumer, {"name"})
     kept = len(store._reader._kept)
     found = [await store.get(Consumer, CONSUMER, of_consumer) for _ in range(2)]
     assert found[0] is not None
     assert found[0] is not found[1]
     assert len(store._reader._kept) == kept
+
+
+async def test_no_former_excerpt_outlives_a_change(store: AgencyStore) -> None:
+    """However many ways a record was read in: what was taken out of it is in memory no more."""
+    (application,) = await store.commit(Change(put=(fresh(an_application()),)))
+    assert isinstance(application, Application)
+    ways = [
+        Excerpt.of(Application, {"hardship_reason", name}) for name in ("state", "id", "status")
+    ]
+    for way in (*ways, None):
+        await store.get(Application, application.id, way)
+    await store.commit(Change(put=(replace(application, hardship_reason=None),)))
+    await store.get(Application, application.id, ways[0])
+    (kept,) = store._reader._kept.values()
+    assert [one.hardship_reason for one in kept.records.values()] == [None]  # type: ignore[union-attr]
+
+
+async def test_few_excerpts_of_a_record_are_held(store: AgencyStore) -> None:
+    """What many plans read of one record pushes no other record out."""
+    notes = await store.commit(Change(put=(fresh(a_note(1)), fresh(a_note(2)))))
+    for note in notes:
+        await store.get(Note, note.id)
+    names = [attribute.name for attribute in fields(Application)]
+    (application,) = await store.commit(Change(put=(fresh(an_application()),)))
+    for name in names:
+        await store.get(Application, application.id, Excerpt.of(Application, {name}))
+    kept = [len(one.records) for one in store._reader._kept.values()]
+    assert kept == [1, 1, EXCERPTS_PER_RECORD_MAX]
 
 
 async def test_what_is_at_hand_of_a_consumer_is_sealed(store: AgencyStore) -> None:

@@ -156,14 +156,13 @@ def test_a_token_for_nobody_says_which_name_is_unknown(home: Path) -> None:
     issuer = LocalIssuer.open(home / ISSUER_FILE, keyring.derive("issuer"), create=True)
     for number, agency in enumerate(("harbor", "summit")):
         pool = f"us-east-1_Local{number}"
-        issuer.ensure_pool(pool, "web")
+        issuer.ensure_pool(pool, "web", agency=agency)
         issuer.put_user(
             email=f"ana@{agency}.test",
             subject="s1",
             display_name="Ana",
             group=Group.COUNSELORS,
             pool_id=pool,
-            agency=agency,
         )
     issuer.close()
 

@@ -39,7 +39,9 @@ def demo(home: Path) -> Path:
 
 def doctor(home: Path, **settings: str) -> Findings:
     """Return the findings by check; the exit status says whether one of them is a failure."""
-    ports = dict.fromkeys(("port", "operations_port", "issuer_port", "transunion_port"), "0")
+    ports = dict.fromkeys(
+        ("port", "operations_port", "issuer_port", "transunion_port", "tls_port"), "0"
+    )
     environment = {f"ALMONER_{key.upper()}": value for key, value in (ports | settings).items()}
     done = almoner(home, "doctor", "--json", environment=environment)
     findings: Findings = {item["check"]: item for item in json.loads(done.output)}
@@ -202,6 +204,19 @@ def test_a_demo_without_its_issuer_is_a_failure(demo: Path) -> None:
 
     assert failures(damaged) == failures(missing) == {"token issuer"}
     assert "almoner dev" in missing["token issuer"]["remedy"]
+
+
+def test_an_issuer_of_an_earlier_release_is_looked_at_and_left_alone(demo: Path) -> None:
+    """It is said to be of an older format, and has it still: only starting brings it forward."""
+    keyring = LocalKeyring.from_file(demo / KEYRING_FILE, create=False)
+    issuer = LocalIssuer.open(demo / ISSUER_FILE, keyring.derive("issuer"), create=False)
+    with issuer.file.unit() as connection:
+        connection.execute("PRAGMA user_version = 0")
+    issuer.close()
+    for _ in range(2):
+        found = doctor(demo)["token issuer"]
+        assert found["state"] == "warn"
+        assert "almoner dev" in found["remedy"]
 
 
 def test_a_pool_on_this_machine_that_nothing_answers_for_is_a_failure(home: Path) -> None:

@@ -19,8 +19,9 @@ from gateway.identity.authenticator import Authenticator
 from gateway.identity.credentials import read_credential
 from gateway.identity.jwks import KeySets
 from gateway.identity.refusals import Reason, reason_of
-from gateway.local.issuer import LocalIssuer, TokenUse, issuer_app
-from gateway.local.users import User
+from gateway.local.identity_provider.dispatch import Provider
+from gateway.local.identity_provider.http import provider_app
+from gateway.local.issuer import LocalIssuer, TokenUse, User
 from tenants.directory.sqlite import open_directory
 from tenants.keys.keyring import LocalKeyring
 from tests.gateway.identity.conftest import audit
@@ -55,7 +56,6 @@ class Platform:
             display_name="Somebody",
             group=group,
             pool_id=pool_id,
-            agency=agency,
         )
         found = self.issuer.user(email)
         assert found is not None
@@ -68,8 +68,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("home")
     keyring = LocalKeyring.from_file(home / "keyring.json", create=True)
     issuer = LocalIssuer.open(home / "issuer.db", keyring.derive("issuer"), create=True)
-    for pool_id in (*POOLS.values(), OPERATORS):
-        issuer.ensure_pool(pool_id, CLIENT)
+    for agency, pool_id in POOLS.items():
+        issuer.ensure_pool(pool_id, CLIENT, agency=agency)
+    issuer.ensure_pool(OPERATORS, CLIENT, agency=None)
     issuer.close()
     return home
 
@@ -78,7 +79,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def platform(home: Path, tmp_path: Path) -> AsyncIterator[Platform]:
     keyring = LocalKeyring.from_file(home / "keyring.json", create=False)
     issuer = LocalIssuer.open(home / "issuer.db", keyring.derive("issuer"), create=False)
-    config = uvicorn.Config(issuer_app(issuer), log_level="error", ws="none", loop="none")
+    app = provider_app(Provider(file=issuer.file))
+    config = uvicorn.Config(app, log_level="error", ws="none", loop="none")
     server = uvicorn.Server(config)
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
@@ -137,7 +139,7 @@ async def test_one_pools_user_is_nobody_in_another(platform: Platform) -> None:
     user = platform.user(Group.ADMINS)
     token = platform.issuer.mint(user, base_url=platform.base_url)
     stranger = platform.issuer.mint(user, base_url="http://127.0.0.1:1")
-    stray = replace(user, pool_id=POOLS["summit"], group=Group.OPERATORS)
+    stray = replace(user, pool_id=POOLS["summit"], groups=(Group.OPERATORS,))
     operator = platform.issuer.mint(stray, base_url=platform.base_url)
     reasons = []
     for refused in (stranger, operator):

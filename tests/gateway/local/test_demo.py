@@ -13,8 +13,16 @@ from domain.agencies import Agency
 from domain.applications import Application, ApplicationStatus, compute_totals
 from domain.consents import Consent, ConsentPurpose
 from domain.consumers import Consumer
-from gateway.local.demo import renew_demo, seed_demo
-from gateway.local.demo_world import AGENCIES, DemoAgency, plan_applicants, users_of
+from gateway.local.demo import renew_demo, renew_passwords, seed_demo
+from gateway.local.demo_world import AGENCIES, PASSWORD, DemoAgency, plan_applicants, users_of
+from gateway.local.identity_provider.srp import is_password
+from gateway.local.identity_provider.users import (
+    User,
+    UserStatus,
+    secrets_of,
+    set_password,
+    update_user,
+)
 from gateway.local.issuer import LocalIssuer
 from gateway.workspace import ISSUER_FILE, Workspace, open_workspace
 from tenants.records.kinds import sort_time
@@ -126,3 +134,27 @@ async def test_grants_and_consents_are_fresh_a_year_later(world: Workspace) -> N
     assert request.expires_at == later + timedelta(hours=24)
     moved = await agency_of(world, demo)
     assert [pool.issuer for pool in moved.pools] == [f"http://127.0.0.1:9999/{demo.pool_id}"]
+
+
+async def test_the_demos_users_have_the_published_password(world: Workspace) -> None:
+    """All of them; who chose another keeps it, and who has none is given it at the next start."""
+    key = world.keys.derive("issuer")
+    issuer = LocalIssuer.open(world.home / ISSUER_FILE, key, create=False)
+    assert len(issuer.users()) == 13
+    for user in issuer.users():
+        assert has_password(issuer, user, PASSWORD)
+    first, second, *_ = issuer.users()
+    with issuer.file.unit() as connection:
+        set_password(connection, first, "Chosen-Password-2", UserStatus.CONFIRMED, NOW)
+        update_user(connection, second, NOW, verifier=None, salt=None)
+    renew_passwords(issuer)
+
+    assert has_password(issuer, first, "Chosen-Password-2")
+    assert has_password(issuer, second, PASSWORD)
+    issuer.close()
+
+
+def has_password(issuer: LocalIssuer, user: User, password: str) -> bool:
+    with issuer.file.reading() as connection:
+        kept = secrets_of(connection, user).verifier
+    return kept is not None and is_password(user.pool_id, user.subject, password, kept)

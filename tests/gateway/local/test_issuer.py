@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,15 @@ import pytest
 
 from domain.actors import Group
 from domain.errors import Duplicate, NotFound, StoreUnavailable
-from gateway.local.issuer import LocalIssuer, TokenUse, issuer_app
-from gateway.local.users import User
+from gateway.local.identity_provider.dispatch import Provider
+from gateway.local.identity_provider.http import provider_app
+from gateway.local.issuer import LocalIssuer, TokenUse, User
 
 AT = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 FILE_KEY = bytes(range(32))
 BASE = "http://127.0.0.1:8001"
 POOL, OTHER_POOL = "us-east-1_Harbor01", "us-east-1_Summit01"
+OPERATORS = "us-east-1_Almoner1"
 
 
 @pytest.fixture
@@ -31,7 +34,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def issuer(path: Path) -> Iterator[LocalIssuer]:
     opened = LocalIssuer.open(path, FILE_KEY, create=True)
-    opened.ensure_pool(POOL, "almonerweb")
+    opened.ensure_pool(POOL, "almonerweb", agency="harbor")
     yield opened
     opened.close()
 
@@ -43,11 +46,13 @@ def add_user(issuer: LocalIssuer, **changes: Any) -> User:
         "display_name": "Grace Counselor",
         "group": Group.COUNSELORS,
         "pool_id": POOL,
-        "agency": "harbor",
     } | changes
     issuer.put_user(**user)
-    found = issuer.user(user["email"], user["agency"])
-    assert found is not None
+    [found] = [
+        one
+        for one in issuer.users()
+        if (one.email, one.pool_id) == (user["email"].strip().lower(), user["pool_id"])
+    ]
     return found
 
 
@@ -102,6 +107,7 @@ def test_an_id_token_has_exactly_cognitos_claims(issuer: LocalIssuer) -> None:
         "exp": now + 3600,
         "email": "counselor@harbor.test",
         "email_verified": True,
+        "name": "Grace Counselor",
     }
 
 
@@ -138,11 +144,11 @@ def test_no_two_tokens_are_alike(issuer: LocalIssuer) -> None:
 
 def test_a_pool_keeps_the_key_it_was_made_with(issuer: LocalIssuer, path: Path) -> None:
     """Keys are made once per installation and pool, and no two pools share one."""
-    issuer.ensure_pool(OTHER_POOL, "almonerweb")
+    issuer.ensure_pool(OTHER_POOL, "almonerweb", agency="summit")
     keys = issuer.jwks(POOL)
-    issuer.ensure_pool(POOL, "another-app")
+    issuer.ensure_pool(POOL, "another-app", agency="harbor")
     again = LocalIssuer.open(path, FILE_KEY, create=False)
-    again.ensure_pool(POOL, "another-app")
+    again.ensure_pool(POOL, "another-app", agency="harbor")
     reopened = again.jwks(POOL)
     again.close()
 
@@ -156,7 +162,7 @@ def test_a_pool_keeps_the_key_it_was_made_with(issuer: LocalIssuer, path: Path) 
 def test_a_new_installation_has_new_keys(issuer: LocalIssuer, tmp_path: Path) -> None:
     """No key comes with the program."""
     other = LocalIssuer.open(tmp_path / "other.db", FILE_KEY, create=True)
-    other.ensure_pool(POOL, "almonerweb")
+    other.ensure_pool(POOL, "almonerweb", agency="harbor")
     keys = other.jwks(POOL)
     other.close()
 
@@ -169,7 +175,7 @@ def test_a_new_installation_has_new_keys(issuer: LocalIssuer, tmp_path: Path) ->
 def test_a_pools_id_is_one_that_verifiers_take(issuer: LocalIssuer, pool_id: str) -> None:
     """Stock verifiers insist on Cognito's spelling of pool ids."""
     with pytest.raises(ValueError, match="us-east-1_Local01"):
-        issuer.ensure_pool(pool_id, "almonerweb")
+        issuer.ensure_pool(pool_id, "almonerweb", agency="harbor")
 
 
 def test_users_are_found_by_address(issuer: LocalIssuer) -> None:
@@ -185,9 +191,9 @@ def test_users_are_found_by_address(issuer: LocalIssuer) -> None:
 
 def test_an_address_at_two_agencies_needs_the_agency(issuer: LocalIssuer) -> None:
     """The same person may work for two agencies; then a name alone is ambiguous."""
-    issuer.ensure_pool(OTHER_POOL, "almonerweb")
+    issuer.ensure_pool(OTHER_POOL, "almonerweb", agency="summit")
     first = add_user(issuer)
-    second = add_user(issuer, pool_id=OTHER_POOL, agency="summit")
+    second = add_user(issuer, pool_id=OTHER_POOL)
     with pytest.raises(Duplicate):
         issuer.user("counselor@harbor.test")
 
@@ -207,8 +213,9 @@ def test_a_user_can_be_changed(issuer: LocalIssuer) -> None:
 
 def test_operators_come_last_and_have_no_agency(issuer: LocalIssuer) -> None:
     """A user of the operators' pool is found by address alone."""
+    issuer.ensure_pool(OPERATORS, "almonerweb", agency=None)
     operator = add_user(
-        issuer, email="a@almoner.test", subject="op", group=Group.OPERATORS, agency=None
+        issuer, email="a@almoner.test", subject="op", group=Group.OPERATORS, pool_id=OPERATORS
     )
     user = add_user(issuer)
 
@@ -223,14 +230,7 @@ def test_an_unknown_pool_has_neither_users_nor_tokens(issuer: LocalIssuer) -> No
         add_user(issuer, pool_id=OTHER_POOL)
     with pytest.raises(NotFound):
         issuer.jwks(OTHER_POOL)
-    stranger = User(
-        email=user.email,
-        subject=user.subject,
-        display_name=user.display_name,
-        group=user.group,
-        pool_id=OTHER_POOL,
-        agency="summit",
-    )
+    stranger = replace(user, pool_id=OTHER_POOL)
     with pytest.raises(NotFound):
         issuer.mint(stranger, base_url=BASE)
 
@@ -271,11 +271,11 @@ import json, pathlib, sys
 from domain.actors import Group
 from gateway.local.issuer import LocalIssuer
 issuer = LocalIssuer.open(pathlib.Path(sys.argv[1]), bytes(range(32)), create=True)
-issuer.ensure_pool("{OTHER_POOL}", "almonerweb")
+issuer.ensure_pool("{OTHER_POOL}", "almonerweb", agency="summit")
 number = int(sys.argv[2])
 for n in range(10):
     issuer.put_user(email=f"u{{number}}-{{n}}@summit.test", subject=f"s{{number}}-{{n}}",
-        display_name="U", group=Group.CONSUMERS, pool_id="{OTHER_POOL}", agency="summit")
+        display_name="U", group=Group.CONSUMERS, pool_id="{OTHER_POOL}")
 print(json.dumps(issuer.jwks("{OTHER_POOL}")))
 """
 
@@ -298,7 +298,7 @@ print(json.dumps(issuer.jwks("{OTHER_POOL}")))
 
 @pytest.fixture
 async def client(issuer: LocalIssuer) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=issuer_app(issuer))
+    transport = httpx.ASGITransport(app=provider_app(Provider(file=issuer.file)))
     async with httpx.AsyncClient(transport=transport, base_url=BASE, trust_env=False) as opened:
         yield opened
 
@@ -329,7 +329,9 @@ async def test_discovery_names_the_issuer_as_tokens_do(
 
 async def test_a_fixed_base_address_wins(issuer: LocalIssuer) -> None:
     """Behind another address the issuer still calls itself what its tokens say."""
-    transport = httpx.ASGITransport(app=issuer_app(issuer, base_url="https://pools.test/"))
+    transport = httpx.ASGITransport(
+        app=provider_app(Provider(file=issuer.file), base_url="https://pools.test/")
+    )
     async with httpx.AsyncClient(transport=transport, base_url=BASE, trust_env=False) as client:
         found = (await client.get(f"/{POOL}/.well-known/openid-configuration")).json()
 
@@ -342,7 +344,7 @@ async def test_a_fixed_base_address_wins(issuer: LocalIssuer) -> None:
         ("/health/live", 200),
         (f"/{OTHER_POOL}/.well-known/jwks.json", 404),
         (f"/{OTHER_POOL}/.well-known/openid-configuration", 404),
-        ("/", 404),
+        ("/", 405),
         (f"/{POOL}/jwks.json", 404),
         ("/a/b/.well-known/jwks.json", 404),
     ],

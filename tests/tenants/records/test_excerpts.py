@@ -54,7 +54,7 @@ def excerpt_of(
     """Return an excerpt of a record as it is stored; None where its body has another form."""
     sealer = sealer or CountingSealer()
     kind, body = spec_of(type(record)).kind, encode(record, sealer)
-    excerpt = Excerpt(type(record), attributes, laid)
+    excerpt = Excerpt.of(type(record), attributes, laid)
     return decode_excerpt(excerpt, body, sealer, partial(decode, kind, body, sealer))
 
 
@@ -134,7 +134,7 @@ def test_records_do_what_they_did() -> None:
 def test_older_bodies_are_read_whole(name: str) -> None:
     """A body of an older schema number, or from before amounts were known as exact."""
     body = stored(name)
-    excerpt = Excerpt(Application, {"state"}, [DEBTS])
+    excerpt = Excerpt.of(Application, {"state"}, [DEBTS])
     assert decode_excerpt(excerpt, body, None, an_application) is None
 
 
@@ -146,12 +146,25 @@ def test_amounts_that_would_be_spelled_otherwise_are_read_whole() -> None:
     assert excerpt_of(inexact, {"state"}).debts == inexact.debts
 
 
+@pytest.mark.parametrize(
+    "spelled", ["lots", "<b>1.00</b>", "1e3", "35", "35.0", "035.00", "35.00|1.00", "", " 35.00"]
+)
+def test_what_only_says_that_it_is_exact_is_read_whole(spelled: str) -> None:
+    """Each amount is looked at, whatever the body says of itself."""
+    body = encode(an_application())
+    assert b'"minimumPayment":"35.00"' in body
+    changed = body.replace(b'"minimumPayment":"35.00"', f'"minimumPayment":"{spelled}"'.encode())
+    excerpt = Excerpt.of(Application, {"state"}, [DEBTS])
+    assert decode_excerpt(excerpt, body, None, an_application) is not None
+    assert decode_excerpt(excerpt, changed, None, an_application) is None
+
+
 def test_a_sealed_value_in_the_open_is_not_believed() -> None:
     """Whoever has the file's key and no data key cannot put one where nobody looks for it."""
     sealer = FieldSealer(AGENCY_ID, KEYS)
     body = encode(an_application(), sealer)
     forged = body.replace(b'"schema":2,', b'"schema":2,"hardshipReason":"forged",', 1)
-    excerpt = Excerpt(Application, {"state"}, [DEBTS])
+    excerpt = Excerpt.of(Application, {"state"}, [DEBTS])
     with pytest.raises(StoreUnavailable):
         decode_excerpt(excerpt, forged, sealer, an_application)
 
@@ -163,6 +176,8 @@ def test_a_sealed_value_in_the_open_is_not_believed() -> None:
         (Application, replace(DEBTS, fields=(LaidField("accountLast4", "account_last4", str),))),
         (Application, replace(DEBTS, fields=(LaidField("name", "creditor", str),))),
         (Application, replace(DEBTS, fields=(LaidField("nothing", "nothing", str),))),
+        (Application, replace(DEBTS, fields=(LaidField("sourceKey", constant="Debt"),))),
+        (Application, replace(DEBTS, fields=(LaidField("type", constant="Debt"),))),
         (Application, replace(DEBTS, is_list=False)),
         (Application, replace(DEBTS, attribute="state")),
         (Application, replace(DEBTS, attribute="nothing")),
@@ -170,6 +185,9 @@ def test_a_sealed_value_in_the_open_is_not_believed() -> None:
     ],
 )
 def test_what_does_not_lie_so_is_no_laid_attribute(record_type: type[Any], laid: Laid) -> None:
-    """Sealed, called otherwise, not there, or not a list: it is read and written by itself."""
+    """Sealed, called otherwise, not there, no list, or a constant by a name that a body may have.
+
+    It is read and written by itself then.
+    """
     assert DEBTS.lies_in(Application)
     assert not laid.lies_in(record_type)

@@ -44,6 +44,7 @@ STEERS = ("more", "less")
 _FIELDS_MAX = 40
 _PAGE_SIZES = (2, 1, 0, 100, 101, -1)
 _JOINED_MAX = 3
+_STORED_NAMES = ("sourceKey", "sourceKey", "consumerId", "exact")
 _WRONG: tuple[Any, ...] = (None, 7, "?", [], {}, True, 1.5, "2026-13-40")
 
 
@@ -150,9 +151,17 @@ class OwnDocuments:
         thinned = [self._node(node, parent, prefix) for node in nodes]
         if draws.chance(10):
             thinned.append(_TYPENAME)
+        if draws.chance(15):
+            thinned.append(self._typename_as_stored(parent))
         if draws.chance(10) and not prefix:  # merged with what is there already
             thinned.append(self._node(draws.pick(nodes), parent, prefix))
         return SelectionSetNode(selections=tuple(thinned))
+
+    def _typename_as_stored(self, parent: GraphQLNamedType) -> FieldNode:
+        """Return the type's name, called as what bodies hold and nobody can ask for."""
+        assert isinstance(parent, GraphQLObjectType | GraphQLInterfaceType)
+        names = [name for name in _STORED_NAMES if name not in parent.fields]
+        return replace(_TYPENAME, alias=NameNode(value=self.draws.pick(names)))
 
     def _node(self, node: SelectionNode, parent: GraphQLNamedType, prefix: str) -> SelectionNode:
         draws = self.draws

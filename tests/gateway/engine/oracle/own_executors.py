@@ -36,7 +36,7 @@ from tests.resolvers.world import CORE, SCHEMA
 _EXECUTOR: type[Executor[Any]] = SCHEMA.execution_context_class
 _IS_AWAITABLE = cast("Callable[[object], TypeGuard[Awaitable[object]]]", optimized_is_awaitable)
 _MADE = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}|da2-[0-9a-z]+")
-_CURSOR = re.compile(r"[A-Za-z0-9_-]{80,}")
+_CURSOR = re.compile(r"[A-Za-z0-9_-]{60,}")  # ids have 59 characters at most
 
 
 @dataclass(slots=True)
