@@ -46,6 +46,7 @@ from integrations.transunion.local import simulator_settings
 from integrations.transunion.simulator import Simulator
 from tenants.directory.sqlite import DIRECTORY_FILE
 from tenants.keys.home import KEYRING_FILE, ROOT_KEY_FILE, KeySettings
+from tenants.outbox.traces import TRACES_FOLDER
 
 Tell = Callable[[str], None]
 LOOPBACK = "127.0.0.1"
@@ -60,6 +61,7 @@ _OF_A_DEMO = frozenset(
         CERTIFICATES_FOLDER,
         TLS_FOLDER,
         RUN_FOLDER,
+        TRACES_FOLDER,
     }
 )
 _OF_THE_SIMULATOR = (
