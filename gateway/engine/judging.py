@@ -21,6 +21,7 @@ from gateway.errors import PARSE_FAILED, VALIDATION_FAILED, DocumentRefused, Ent
 from gateway.limits import check_document, check_length, check_text
 
 MESSAGE_CHARACTERS_MAX = 500
+FULL_AFTER_MIN = 10_000  # objects that have grown old
 
 _LINE_END = re.compile(r"\r\n|[\n\r]")
 
@@ -109,20 +110,37 @@ def collected_young() -> Iterator[None]:
     try:
         yield
     finally:
-        gc.collect(_due())
+        _COLLECTOR.collect()
         if was_enabled:
             gc.enable()
 
 
-def _due() -> int:
-    """Return the generation that is due: left to itself, the collector looks at the youngest first.
+class _Collector:
+    """Collects the young, and what is due besides, as the interpreter would left to itself.
 
-    That is never due again where it has just been collected: what other requests held meanwhile
-    would grow old, and stay for good.
+    By its counts nothing older is ever due where the young have just been collected; and what other
+    requests held meanwhile has grown old, and would stay for good. A full collection stops the
+    interpreter for as long as all that lives takes: as there, it comes when a quarter is new.
     """
-    _, middle, old = gc.get_count()
-    _, middle_max, old_max = gc.get_threshold()
-    return 2 if old > old_max else 1 if middle > middle_max else 0
+
+    def __init__(self) -> None:
+        self._grown_old = 0
+        self._old: int | None = None
+
+    def collect(self) -> None:
+        gc.collect(0)
+        if gc.get_count()[1] <= gc.get_threshold()[1]:
+            return
+        if self._old is None:
+            self._old = len(gc.get_objects(generation=2))
+        middle = len(gc.get_objects(generation=1))
+        self._grown_old += middle - gc.collect(1)
+        if self._grown_old > max(FULL_AFTER_MIN, self._old // 4):
+            gc.collect()
+            self._grown_old, self._old = 0, None
+
+
+_COLLECTOR = _Collector()
 
 
 def _entry(fault: GraphQLError, code: str) -> Entry:

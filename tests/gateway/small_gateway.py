@@ -295,9 +295,13 @@ async def _wait(world: World, name: str, seconds: float) -> str:
 
 
 def small_config(command: str = "serve", **overrides: object) -> Config:
-    """Return a configuration; keywords are settings, with `__` for the dot of a block."""
+    """Return a configuration; keywords are settings, with `__` for the dot of a block.
+
+    No request is so slow that it is logged for it, however busy the machine, unless a test says so.
+    """
     given = {name.replace("__", "."): value for name, value in overrides.items()}
-    return load_config({"ALMONER_HOME": "unused"}, given, command=command)
+    patient = {"ALMONER_HOME": "unused", "ALMONER_SLOW_REQUEST_MS": "300000"}
+    return load_config(patient, given, command=command)
 
 
 def small_app(
