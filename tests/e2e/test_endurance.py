@@ -109,7 +109,7 @@ def test_every_acknowledged_mutation_survives_kill_9(own: Running) -> None:
     notes = data_of(own.ask(document, {"id": application}, token=token))["application"]["notes"]
     assert len(acknowledged) > 20
     assert set(acknowledged) <= {note["id"] for note in notes}
-    assert seconds < max(5, 2 * orderly)  # on a machine that is busy with something else
+    assert seconds < max(15, 4 * orderly)  # on a machine that is busy with something else
     assert own.stop() == 0
 
 
