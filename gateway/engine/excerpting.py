@@ -75,11 +75,13 @@ class Excerpting:
         marked = []
         for entry in entries:
             lies = _laid(entry)
-            if lies is None or not lies.lies_in(record_type):
-                marked.append(entry)
-            elif laid.setdefault(lies.attribute, lies) == lies:
+            if (
+                lies is not None
+                and lies.lies_in(record_type)
+                and laid.setdefault(lies.attribute, lies) == lies  # another alias may want others
+            ):
                 marked.append(replace(entry, laid=lies.attribute))
-            else:  # another alias, with another selection
+            else:
                 marked.append(entry)
         wanted = {
             entry.path.partition(".")[0]

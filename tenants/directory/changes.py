@@ -27,12 +27,12 @@ from tenants.directory.rows import (
     ONCE,
     STAFF,
     key_row,
-    micros,
     narrow_key,
     read_key,
     read_once,
 )
 from tenants.ledger.lines import texts_of
+from tenants.sqlite.moments import micros
 from tenants.sqlite.sqlcipher import NewerFormat, tell_brought_forward
 
 if TYPE_CHECKING:  # the driver has the standard library's interface, and no types of its own

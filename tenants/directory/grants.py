@@ -13,7 +13,7 @@ from domain.errors import VersionConflict
 from tenants.backend import Once
 from tenants.directory import changes, rows
 from tenants.directory.file import DirectoryFile, ask
-from tenants.directory.rows import micros
+from tenants.sqlite.moments import micros
 
 if TYPE_CHECKING:  # the driver has the standard library's interface, and no types of its own
     from sqlite3 import Connection

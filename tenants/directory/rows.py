@@ -5,7 +5,6 @@ constraint needs it. Moments in columns are whole microseconds since 1970.
 """
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -13,6 +12,7 @@ import msgspec
 from domain.access import ApiKey
 from tenants.backend import Once
 from tenants.directory.port import WrappedKey
+from tenants.sqlite.moments import micros, moment
 
 OPERATORS = ""  # the scope of the operators' pool; an agency's scope is its id
 
@@ -124,19 +124,6 @@ WITNESS = (
     " ON CONFLICT (scope, day) DO UPDATE SET size = excluded.size, checkpoint = excluded.checkpoint"
 )
 EPOCH = "SELECT value FROM epoch WHERE scope = ?"
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
-
-def micros(at: datetime) -> int:
-    """Return a moment as a column holds it; a moment without a zone raises TypeError."""
-    return (at - _EPOCH) // _MICROSECOND
-
-
-def moment(value: int) -> datetime:
-    """Return the moment that a column holds."""
-    return _EPOCH + value * _MICROSECOND
 
 
 def read_key(row: tuple[Any, ...]) -> ApiKey:

@@ -22,7 +22,8 @@ from tenants.directory.audit import DirectoryLedger
 from tenants.directory.file import transact
 from tenants.directory.grants import DirectoryGrants
 from tenants.directory.port import Directory, Revocation, WrappedKey
-from tenants.directory.rows import OPERATORS, micros
+from tenants.directory.rows import OPERATORS
+from tenants.sqlite.moments import micros
 from tenants.sqlite.sqlcipher import open_encrypted, translate
 
 if TYPE_CHECKING:  # the driver has the standard library's interface, and no types of its own

@@ -6,7 +6,7 @@ each keeps a refused one from touching its neighbours.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -25,13 +25,12 @@ from tenants.backend import (
     UniqueEntry,
     Unit,
 )
+from tenants.sqlite.moments import micros, moment
 from tenants.sqlite.sqlcipher import Connection, DatabaseError, IntegrityError, translate
 
 READ_ONCE = "SELECT digest, reference, expires_at FROM once WHERE key = ?"
 ONCE_PURGED_PER_UNIT_MAX = 16
 Entry = TypeVar("Entry", IndexEntry, UniqueEntry)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +82,6 @@ def roll_back(connection: Connection) -> None:
     """End the transaction there may be; SQLite may have ended it by itself."""
     if connection.in_transaction:
         connection.execute("ROLLBACK")
-
-
-def to_microseconds(moment: datetime) -> int:
-    """Return a moment as the file keeps it: microseconds since 1970."""
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def from_microseconds(count: int) -> datetime:
-    """Return the moment that a count of microseconds since 1970 is."""
-    return _EPOCH + count * _MICROSECOND
 
 
 def _write_unit(connection: Connection, unit: Unit, at: datetime) -> Exception | None:
@@ -225,9 +214,7 @@ def once_of(key: str, rows: Sequence[tuple[Any, ...]]) -> Once | None:
     if not rows:
         return None
     digest, reference, expires_at = rows[0]
-    return Once(
-        key=key, digest=digest, reference=reference, expires_at=from_microseconds(expires_at)
-    )
+    return Once(key=key, digest=digest, reference=reference, expires_at=moment(expires_at))
 
 
 def _held_once(connection: Connection, key: str) -> Once | None:
@@ -235,7 +222,7 @@ def _held_once(connection: Connection, key: str) -> Once | None:
 
 
 def _begin_once(connection: Connection, begin: Once, at: datetime) -> None:
-    now = to_microseconds(at)
+    now = micros(at)
     connection.execute(
         "DELETE FROM once WHERE key IN (SELECT key FROM once WHERE expires_at <= ? LIMIT ?)",
         (now, ONCE_PURGED_PER_UNIT_MAX),
@@ -270,5 +257,5 @@ def _write_once(connection: Connection, once: Once) -> None:
         "INSERT INTO once (key, digest, reference, expires_at) VALUES (?, ?, ?, ?) "
         "ON CONFLICT (key) DO UPDATE SET digest = excluded.digest, "
         "reference = excluded.reference, expires_at = excluded.expires_at",
-        (once.key, once.digest, once.reference, to_microseconds(once.expires_at)),
+        (once.key, once.digest, once.reference, micros(once.expires_at)),
     )

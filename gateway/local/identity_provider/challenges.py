@@ -12,8 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from gateway.local.identity_provider.limits import CHALLENGE_SECONDS, FAILURES_PER_CHALLENGE_MAX
-from gateway.local.identity_provider.moments import after, micros
 from gateway.local.identity_provider.pending import tidy
+from tenants.sqlite.moments import after, micros
 from tenants.sqlite.sqlcipher import Connection
 
 PASSWORD_VERIFIER = "PASSWORD_VERIFIER"  # noqa: S105 - a challenge's name

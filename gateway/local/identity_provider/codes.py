@@ -13,9 +13,9 @@ from gateway.local.identity_provider.limits import (
     RECOVERY_CODE_SECONDS,
     SIGN_UP_CODE_SECONDS,
 )
-from gateway.local.identity_provider.moments import after, micros
 from gateway.local.identity_provider.pending import tidy
 from gateway.local.identity_provider.pools import UserPool
+from tenants.sqlite.moments import after, micros
 from tenants.sqlite.sqlcipher import Connection
 
 Purpose = Literal["sign-up", "recovery"]

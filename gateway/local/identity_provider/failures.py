@@ -14,7 +14,7 @@ from gateway.local.identity_provider.limits import (
     FAILURES_KEPT_SECONDS,
     LOCKED_SECONDS_MAX,
 )
-from gateway.local.identity_provider.moments import after, micros
+from tenants.sqlite.moments import after, micros
 from tenants.sqlite.sqlcipher import Connection
 
 _DOUBLINGS_MAX = 10  # 2^10 seconds are beyond the longest lock

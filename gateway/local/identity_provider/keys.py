@@ -20,7 +20,7 @@ from gateway.local.identity_provider.limits import (
     KEY_AHEAD_SECONDS,
     KEY_SECONDS,
 )
-from gateway.local.identity_provider.moments import after, micros, moment
+from tenants.sqlite.moments import after, micros, moment
 from tenants.sqlite.sqlcipher import Connection
 
 KEY_BITS = 2048

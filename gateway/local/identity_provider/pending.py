@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from gateway.local.identity_provider.limits import FAILURES_KEPT_SECONDS, PENDING_MAX
-from gateway.local.identity_provider.moments import after
+from tenants.sqlite.moments import after
 from tenants.sqlite.sqlcipher import Connection
 
 _HOUR_SECONDS = 3600

@@ -13,9 +13,9 @@ from typing import Literal
 
 from gateway.local.identity_provider.call import Call
 from gateway.local.identity_provider.limits import REFRESH_SECONDS
-from gateway.local.identity_provider.moments import after, micros, moment
 from gateway.local.identity_provider.pending import tidy
 from gateway.local.identity_provider.users import User, update_user
+from tenants.sqlite.moments import after, micros, moment
 from tenants.sqlite.sqlcipher import Connection
 
 RevokedKind = Literal["origin_jti", "sub"]

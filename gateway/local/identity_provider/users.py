@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import Any
 
 from domain.actors import Group
-from gateway.local.identity_provider.moments import micros, moment
 from gateway.local.identity_provider.srp import PasswordVerifier, make_verifier
+from tenants.sqlite.moments import micros, moment
 from tenants.sqlite.sqlcipher import Connection
 
 _COLUMNS = (

@@ -1,4 +1,4 @@
-"""Moments as the provider's tables hold them: microseconds since 1970, in UTC."""
+"""Moments as SQLite's tables hold them: microseconds since 1970, in UTC."""
 
 from datetime import UTC, datetime, timedelta
 
