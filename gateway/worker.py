@@ -6,7 +6,6 @@ line back: `ready`, or why not.
 """
 
 import asyncio
-import ctypes
 import os
 import signal
 import socket
@@ -26,18 +25,18 @@ from gateway.engine.judging import Judge, Strictness
 from gateway.engine.judging_apart import JudgeApart, judge_apart
 from gateway.handover import FAILED, READY, take_over
 from gateway.logs import configure_logs
+from gateway.parents import die_with_parent
 from gateway.server import gateway_server, spare_the_collector
 from gateway.telemetry import start_tracing, stop_tracing
 from schema.build import core_schema, create_schema
 
 ORPHAN_SECONDS_MAX = 5.0
-_PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
     """Serve until told to stop. Exit status 0: drained; 1: could not start."""
     listener = socket.socket(fileno=int(sys.argv[1]))
-    die_with_parent()
+    die_with_parent(signal.SIGTERM)  # the supervisor
     schema = create_schema()
     apart = judge_apart(partial(Judge, core_schema(schema)))  # before the secrets come, which
     config = take_over(sys.stdin.buffer.readline())  # are no business of what reads documents
@@ -89,12 +88,6 @@ def watch_parent(gone: Callable[[], object]) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="parent watch", daemon=True).start()
-
-
-def die_with_parent() -> None:
-    """Have the kernel send SIGTERM when the supervisor dies; Linux alone knows how."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

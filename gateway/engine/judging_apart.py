@@ -7,7 +7,6 @@ are threads, connections or open stores. It ends with its worker, and where it e
 documents are judged in the worker's thread.
 """
 
-import ctypes
 import gc
 import io
 import os
@@ -29,11 +28,11 @@ from graphql.language import ast
 from domain.errors import DocumentTooComplex
 from gateway.engine.judging import Judge, LinedSource, Strictness, Verdict, collected_young
 from gateway.errors import DocumentRefused, Entry
+from gateway.parents import die_with_parent
 
 NICER_BY = 10
 ANSWER_SECONDS_MAX = 5.0
 FRAMES_MAX = 5_000  # of packing a document as nested as any that can be judged
-_PR_SET_PDEATHSIG = 1
 _LENGTH = struct.Struct("!I")
 _USED = struct.Struct("!d")
 
@@ -144,7 +143,7 @@ def _serve(make: MakeJudge, connection: socket.socket, parent: int) -> NoReturn:
         # The worker ends it, by the socket, and the kernel where that is not read any more.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        die_with_parent(signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(0)
         _let_go(connection.fileno())
