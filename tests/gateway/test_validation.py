@@ -212,4 +212,5 @@ def test_what_others_hold_meanwhile_does_not_stay_for_good() -> None:
             met.append(weakref.ref(ring))
         held = ring  # as a request in flight does, until the next one
     assert held is not None
-    assert sum(one() is not None for one in met) < 60
+    # Two grow old whenever the middle generation is due, and as many are young as it takes to be.
+    assert sum(one() is not None for one in met) < 150, "left to the youngest alone, all 300 stay"
