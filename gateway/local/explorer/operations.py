@@ -1,0 +1,88 @@
+"""The operations that the explorer offers: a file each; who may run them, the schema's rules say.
+
+A file begins with comments: a title, what is to be known, and `with:`, a query whose answer has a
+value for each variable of the operation that has no default; the page asks it as who is signed in.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import strawberry
+from graphql import FieldNode, GraphQLSchema, OperationDefinitionNode, parse
+
+from domain.actors import Group
+from schema.build import core_schema, rule_of
+from schema.rules import Rule
+
+FOLDER = Path(__file__).with_name("operations")
+_COMMENT = "# "
+_WITH = "with: "
+
+
+class OfferedOperation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One operation. groups: who may run it. variables: those that need a value.
+
+    lookup: the query whose answer has the values; None where none is needed.
+    """
+
+    name: str
+    kind: str
+    title: str
+    about: str
+    groups: list[Group]
+    document: str
+    variables: list[str]
+    lookup: str | None
+
+
+def offered_operations(schema: strawberry.Schema) -> Iterator[OfferedOperation]:
+    """Give all operations, in the order of their files."""
+    core = core_schema(schema)
+    for path in sorted(FOLDER.glob("*.graphql")):
+        yield read_operation(path.read_text(encoding="utf-8"), core)
+
+
+def read_operation(text: str, core: GraphQLSchema) -> OfferedOperation:
+    """Return the operation that a file's text declares."""
+    lines = text.splitlines(keepends=True)
+    notes = [line.removeprefix(_COMMENT).strip() for line in lines if line.startswith(_COMMENT)]
+    told = [note for note in notes if not note.startswith(_WITH)]
+    lookups = [note.removeprefix(_WITH) for note in notes if note.startswith(_WITH)]
+    document = "".join(line for line in lines if not line.startswith(_COMMENT))
+    (operation,) = parse(document).definitions
+    assert isinstance(operation, OperationDefinitionNode)
+    assert operation.name is not None
+    return OfferedOperation(
+        name=operation.name.value,
+        kind=operation.operation.value,
+        title=told[0],
+        about=" ".join(told[1:]),
+        groups=[
+            group for group in Group if all(group in may for may in _audiences(operation, core))
+        ],
+        document=document,
+        variables=[
+            declared.variable.name.value
+            for declared in operation.variable_definitions or ()
+            if declared.default_value is None
+        ],
+        lookup=lookups[0] if lookups else None,
+    )
+
+
+def _audiences(
+    operation: OperationDefinitionNode, core: GraphQLSchema
+) -> Iterator[frozenset[Group]]:
+    """Give who may use each field that the operation begins with."""
+    root = core.get_root_type(operation.operation)
+    assert root is not None
+    for selected in operation.selection_set.selections:
+        assert isinstance(selected, FieldNode)
+        yield _audience(rule_of(root.fields[selected.name.value]))
+
+
+def _audience(rule: Rule) -> frozenset[Group]:
+    if rule.everyone:
+        return frozenset(Group)
+    return rule.groups | ({Group.OPERATORS} if rule.for_operators else frozenset())

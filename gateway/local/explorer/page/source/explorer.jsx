@@ -1,0 +1,80 @@
+// The explorer's page: the bar of the demo's people above GraphiQL.
+import "./workers.js";
+import "graphiql/style.css";
+import "./style.css";
+import { useGraphiQL, useGraphiQLActions } from "@graphiql/react";
+import { GraphiQL, HISTORY_PLUGIN } from "graphiql";
+import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from "react";
+import { createRoot } from "react-dom/client";
+import { Bar } from "./bar.jsx";
+import { fetcher } from "./gateway.js";
+import { Asking, OPERATIONS_PLUGIN, World } from "./operations.jsx";
+import { becomePerson, current, listen } from "./session.js";
+
+const PLUGINS = [OPERATIONS_PLUGIN, HISTORY_PLUGIN];
+const FIRST_TABS = ["Applications", "WhoAmI", "Queue"];
+const FIRST_GROUP = "counselors";
+
+function Explorer({ world, greeting }) {
+  const session = useSyncExternalStore(listen, current);
+  const [trouble, setTrouble] = useState(greeting);
+  const attempt = useCallback(async (work) => {
+    setTrouble(null);
+    try {
+      await work();
+    } catch (error) {
+      setTrouble(error.message);
+    }
+  }, []);
+  const tabs = FIRST_TABS.map((name) => ({
+    query: world.operations.find((operation) => operation.name === name).document,
+  }));
+  return (
+    <World.Provider value={world}>
+      <Asking.Provider value={session}>
+        <Bar world={world} session={session} trouble={trouble} attempt={attempt} />
+        <GraphiQL
+          fetcher={fetcher}
+          plugins={PLUGINS}
+          visiblePlugin={OPERATIONS_PLUGIN}
+          defaultTabs={tabs}
+          defaultEditorToolsVisibility
+          shouldPersistHeaders={false}
+        >
+          <GraphiQL.Logo><Forget session={session} /></GraphiQL.Logo>
+        </GraphiQL>
+      </Asking.Provider>
+    </World.Provider>
+  );
+}
+
+/** Take away what somebody else was answered, as soon as another one asks. */
+function Forget({ session }) {
+  const { stop, introspect } = useGraphiQLActions();
+  const { responseEditor, schema } = useGraphiQL(({ responseEditor, schema }) => ({ responseEditor, schema }));
+  const who = session && [session.kind, session.email ?? session.key, session.actsIn].join();
+  const was = useRef(who);
+  useEffect(() => {
+    if (was.current === who) return;
+    was.current = who;
+    stop();
+    responseEditor?.setValue("");
+    if (!schema) introspect(); // it was refused to who asked before
+  }, [who, stop, introspect, responseEditor, schema]);
+  return null;
+}
+
+async function start() {
+  const world = await (await fetch("/explorer/world")).json();
+  let greeting = null;
+  if (current() === null) {
+    // At an agency's own address it is one of theirs.
+    const [subdomain] = location.hostname.split(".");
+    const agency = world.agencies.find(({ slug }) => slug === subdomain) ?? world.agencies[0];
+    const person = agency.people.find(({ group }) => group === FIRST_GROUP);
+    await becomePerson(person, agency).catch((error) => { greeting = error.message; });
+  }
+  createRoot(document.getElementById("explorer")).render(<Explorer world={world} greeting={greeting} />);
+}
+
+start();
