@@ -2,14 +2,14 @@
 import "./workers.js";
 import "graphiql/style.css";
 import "./style.css";
-import { useGraphiQL, useGraphiQLActions } from "@graphiql/react";
+import { pick, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
 import { GraphiQL, HISTORY_PLUGIN } from "graphiql";
 import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { createRoot } from "react-dom/client";
 import { Bar } from "./bar.jsx";
 import { fetcher } from "./gateway.js";
 import { Asking, OPERATIONS_PLUGIN, World } from "./operations.jsx";
-import { becomePerson, current, listen } from "./session.js";
+import { becomePerson, current, identityOf, listen, renew } from "./session.js";
 
 const PLUGINS = [OPERATIONS_PLUGIN, HISTORY_PLUGIN];
 const FIRST_TABS = ["Applications", "WhoAmI", "Queue"];
@@ -51,23 +51,27 @@ function Explorer({ world, greeting }) {
 /** Take away what somebody else was answered, as soon as another one asks. */
 function Forget({ session }) {
   const { stop, introspect } = useGraphiQLActions();
-  const { responseEditor, schema } = useGraphiQL(({ responseEditor, schema }) => ({ responseEditor, schema }));
-  const who = session && [session.kind, session.email ?? session.key, session.actsIn].join();
+  const { responseEditor, schema, tabs } = useGraphiQL(pick("responseEditor", "schema", "tabs"));
+  const who = identityOf(session);
   const was = useRef(who);
   useEffect(() => {
     if (was.current === who) return;
     was.current = who;
     stop();
     responseEditor?.setValue("");
+    for (const tab of tabs) tab.response = null; // shown when their tab is; nothing else reads it
     if (!schema) introspect(); // it was refused to who asked before
-  }, [who, stop, introspect, responseEditor, schema]);
+  }, [who, stop, introspect, responseEditor, schema, tabs]);
   return null;
 }
 
 async function start() {
   const world = await (await fetch("/explorer/world")).json();
   let greeting = null;
-  if (current() === null) {
+  if (current() !== null) {
+    // The token that this browser kept may be of a demo that was made anew since.
+    await renew().catch((error) => { greeting = error.message; });
+  } else {
     // At an agency's own address it is one of theirs.
     const [subdomain] = location.hostname.split(".");
     const agency = world.agencies.find(({ slug }) => slug === subdomain) ?? world.agencies[0];

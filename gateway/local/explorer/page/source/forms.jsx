@@ -1,6 +1,14 @@
 // Signing in by password at the identity provider, and asking with a machine's key.
 import { useState } from "react";
-import { answerChallenge, become, signIn } from "./session.js";
+import { ask } from "./gateway.js";
+import { answerChallenge, become, demoToken, signIn } from "./session.js";
+
+// What a key that the explorer makes may do, for the one day that it has.
+const MAKE_KEY = `mutation { createApiKey(input: {
+  name: "The explorer's"
+  scopes: ["agency:read", "applications:read", "consumers:read", "credit:read", "audit:read"]
+  expiresInDays: 1
+}) { secret } }`;
 
 const CHALLENGES = {
   NEW_PASSWORD_REQUIRED: { label: "New password", type: "password", autoComplete: "new-password" },
@@ -44,9 +52,9 @@ export function SignInForm({ world, done }) {
   );
 }
 
-export function KeyForm({ done }) {
-  const { send, trouble } = useSending(async ({ key }) => {
-    become({ kind: "key", key: key.trim() });
+export function KeyForm({ world, done }) {
+  const { send, trouble, busy } = useSending(async ({ key, agency }) => {
+    become({ kind: "key", key: key.trim() || (await madeBy(world, agency)) });
     done();
   });
   return (
@@ -54,16 +62,30 @@ export function KeyForm({ done }) {
       <h2>Ask as a machine</h2>
       <label>
         API key
-        <input name="key" placeholder="da2-…" autoComplete="off" spellCheck="false" pattern="\s*da2-\S+\s*" required />
+        <input name="key" placeholder="da2-…, or empty for a new one" autoComplete="off" spellCheck="false" pattern="\s*da2-\S+\s*" />
       </label>
-      <p className="hint">
-        An admin makes one by <em>Make an API key</em>, a terminal
-        by <code>almoner key create harbor --scope applications:read</code>.
-      </p>
+      <label>
+        A new one is made by the admin of
+        <select name="agency">
+          {world.agencies.filter(({ slug }) => slug).map(({ slug, name }) => (
+            <option key={slug} value={slug}>{name}</option>
+          ))}
+        </select>
+      </label>
+      <p className="hint">It reads, for a day. In a terminal: <code>almoner key create</code></p>
       {trouble && <p className="trouble" role="alert">{trouble}</p>}
-      <button className="primary">Use it</button>
+      <button className="primary" disabled={busy}>Use it</button>
     </form>
   );
+}
+
+/** Return the secret of a key that the agency's admin makes. */
+async function madeBy(world, agency) {
+  const { people } = world.agencies.find(({ slug }) => slug === agency);
+  const { email } = people.find(({ group }) => group === "admins");
+  const data = await ask(MAKE_KEY, { Authorization: await demoToken(email) });
+  if (!data?.createApiKey?.secret) throw new Error("No key could be made.");
+  return data.createApiKey.secret;
 }
 
 function useSending(work) {

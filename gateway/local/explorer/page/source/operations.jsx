@@ -1,6 +1,6 @@
 // The panel of operations to try: those of whoever is asking first, each opened in a tab of its own
 // with its variables filled in from what they may read.
-import { useGraphiQL, useGraphiQLActions } from "@graphiql/react";
+import { pick, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
 import { createContext, useContext, useState } from "react";
 import { ask } from "./gateway.js";
 
@@ -35,10 +35,7 @@ function List({ operations }) {
 
 function Item({ operation }) {
   const { addTab } = useGraphiQLActions();
-  const { queryEditor, variableEditor } = useGraphiQL(({ queryEditor, variableEditor }) => ({
-    queryEditor,
-    variableEditor,
-  }));
+  const { queryEditor, variableEditor } = useGraphiQL(pick("queryEditor", "variableEditor"));
   const [missing, setMissing] = useState(false);
 
   async function open() {
@@ -54,7 +51,7 @@ function Item({ operation }) {
 
   return (
     <li>
-      <button type="button" onClick={open}>
+      <button type="button" onClick={open} disabled={!queryEditor || !variableEditor}>
         <span className={`kind ${operation.kind}`}>{operation.kind}</span>
         <strong>{operation.title}</strong>
         {operation.about && <span className="about">{operation.about}</span>}

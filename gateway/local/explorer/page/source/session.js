@@ -67,14 +67,20 @@ export function claimsOf(token) {
 
 export const secondsLeft = (token) => claimsOf(token).exp - Date.now() / 1000;
 
-/** Get a fresh token for whoever is asking. */
+/** Tell apart who is asking, whichever token they have. */
+export const identityOf = (session) =>
+  session && [session.kind, session.email ?? session.key, session.actsIn].join();
+
+/** Get a fresh token for whoever is asking; a machine's key is not renewed. */
 export async function renew() {
   const was = session;
+  if (was.kind === "key") return;
   const token = was.kind === "demo" ? await demoToken(was.email) : await refreshed(was);
   if (session === was) become({ ...was, token });
 }
 
-async function demoToken(user) {
+/** Return a token of somebody of the demo, without becoming them. */
+export async function demoToken(user) {
   const answer = await fetch("/explorer/token", {
     method: "POST",
     headers: { "content-type": "application/json" },
