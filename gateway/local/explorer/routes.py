@@ -6,7 +6,7 @@ missing, a page says what to do. Only `almoner dev` has these routes.
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -19,15 +19,7 @@ from starlette.routing import Route
 
 from gateway.config import Config
 from gateway.errors import malformed
-from gateway.local.demo_world import (
-    AGENCIES,
-    CLIENT_ID,
-    OPERATOR,
-    OPERATOR_POOL,
-    PASSWORD,
-    DemoUser,
-    users_of,
-)
+from gateway.local.demo_world import AGENCIES, OPERATOR, PASSWORD, users_of
 from gateway.local.explorer.operations import offered_operations
 from gateway.local.explorer.own_page import OwnPage
 from gateway.local.issuer import LocalIssuer
@@ -83,7 +75,7 @@ class Explorer:
     async def world(self, request: Request) -> Response:
         """Return who there is in the demo, where they sign in, and what they may try."""
         opened = self._own.demand_own_host(request)
-        world = await asyncio.to_thread(_world, self._issuer_url)
+        world = await asyncio.to_thread(_world, self._issuer, self._issuer_url)
         body = msgspec.json.encode(world)
         return _guarded(Response(body, media_type="application/json"), self._policy(opened))
 
@@ -170,29 +162,25 @@ def _guarded(response: Response, policy: str) -> Response:
     return response
 
 
-def _world(issuer_url: str) -> dict[str, object]:
-    agencies = [
-        _agency(demo.name, demo.slug, demo.pool_id, users_of(demo).values()) for demo in AGENCIES
-    ]
+def _world(issuer: LocalIssuer, issuer_url: str) -> dict[str, object]:
+    """Return the demo's people by the pool that they sign in at, and what there is to try."""
+    names = {demo.slug: demo.name for demo in AGENCIES}
     return {
         "issuer": issuer_url,
-        "clientId": CLIENT_ID,
         "password": PASSWORD,
         "operations": list(offered_operations(create_schema())),
-        "agencies": [*agencies, _agency("The platform", None, OPERATOR_POOL, [OPERATOR])],
-    }
-
-
-def _agency(
-    name: str, slug: str | None, pool_id: str, people: Iterable[DemoUser]
-) -> dict[str, object]:
-    """Return a pool and who signs in there; slug: None for the operators'."""
-    return {
-        "name": name,
-        "slug": slug,
-        "poolId": pool_id,
-        "people": [
-            {"email": user.email, "name": user.display_name, "group": user.group.value}
-            for user in people
+        "agencies": [
+            {
+                "name": names.get(pool.agency, pool.agency) if pool.agency else "The platform",
+                "slug": pool.agency,
+                "poolId": pool.id,
+                "clientId": pool.client_id,
+                "people": [
+                    {"email": user.email, "name": user.display_name, "group": user.group}
+                    for user in _PEOPLE.values()
+                    if user.pool_id == pool.id
+                ],
+            }
+            for pool in issuer.pools()
         ],
     }

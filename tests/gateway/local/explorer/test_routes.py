@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from domain.actors import Group
-from gateway.local.demo_world import AGENCIES, users_of
+from gateway.local.demo_world import AGENCIES, CLIENT_ID, OPERATOR_POOL, users_of
 from gateway.local.explorer.routes import TOKEN_PATH
 from gateway.local.identity_provider.users import find_user, update_user
 from gateway.local.issuer import LocalIssuer
@@ -59,14 +59,20 @@ async def test_without_a_page_it_is_said_what_to_do(page: httpx.AsyncClient, bui
     assert (found.status_code, "the page" in found.text) == (200, True)
 
 
-async def test_the_world_is_the_demos(page: httpx.AsyncClient) -> None:
-    """Every agency with its people, the operator without one, and where they sign in."""
+async def test_the_world_is_that_of_the_sign_in(
+    page: httpx.AsyncClient, issuer: LocalIssuer
+) -> None:
+    """Every pool with the demo's people in it: an agency that was added has none, and is there."""
+    issuer.ensure_pool("us-east-1_Lakeside1", "web", agency="lakeside")
+    issuer.ensure_pool(OPERATOR_POOL, CLIENT_ID, agency=None)
     world = (await page.get("/explorer/world")).json()
 
-    assert [agency["slug"] for agency in world["agencies"]] == ["harbor", "summit", None]
-    told = {person["email"] for person in world["agencies"][0]["people"]}
+    harbor, lakeside, operators = world["agencies"]
+    told = {person["email"] for person in harbor["people"]}
     assert told == {user.email for user in users_of(AGENCIES[0]).values()}
-    assert world["agencies"][2]["people"][0]["group"] == Group.OPERATORS
+    assert (harbor["name"], harbor["clientId"]) == ("Harbor Credit Counseling", CLIENT_ID)
+    assert (lakeside["slug"], lakeside["clientId"], lakeside["people"]) == ("lakeside", "web", [])
+    assert (operators["slug"], operators["people"][0]["group"]) == (None, Group.OPERATORS)
     assert world["issuer"] == "http://127.0.0.1:8001"
 
 

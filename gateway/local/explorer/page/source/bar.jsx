@@ -44,7 +44,7 @@ function Switcher({ world, session, attempt }) {
     <Popover title="Switch the user" className="switcher" label={label}>
       {(close) => (
         <div className="agencies">
-          {world.agencies.map((agency) => (
+          {world.agencies.filter(({ people }) => people.length).map((agency) => (
             <div key={agency.poolId}>
               <h2>{agency.name}</h2>
               <ul>

@@ -67,7 +67,7 @@ export function KeyForm({ world, done }) {
       <label>
         A new one is made by the admin of
         <select name="agency">
-          {world.agencies.filter(({ slug }) => slug).map(({ slug, name }) => (
+          {world.agencies.filter(({ slug, people }) => slug && people.length).map(({ slug, name }) => (
             <option key={slug} value={slug}>{name}</option>
           ))}
         </select>

@@ -32,7 +32,7 @@ export async function becomePerson({ email, group }, { slug }, actsIn = null) {
 /** Become whoever has the password. Returns a challenge that is left to be answered, or null. */
 export async function signIn(world, pool, email, password) {
   return settle(world, pool, email, await cognito(world, pool, "InitiateAuth", {
-    ClientId: world.clientId,
+    ClientId: agencyOf(world, pool).clientId,
     AuthFlow: "USER_PASSWORD_AUTH",
     AuthParameters: { USERNAME: email, PASSWORD: password },
   }));
@@ -42,7 +42,7 @@ export async function signIn(world, pool, email, password) {
 export async function answerChallenge(world, pool, email, challenge, answer) {
   const member = challenge.name === "NEW_PASSWORD_REQUIRED" ? "NEW_PASSWORD" : "SOFTWARE_TOKEN_MFA_CODE";
   return settle(world, pool, email, await cognito(world, pool, "RespondToAuthChallenge", {
-    ClientId: world.clientId,
+    ClientId: agencyOf(world, pool).clientId,
     ChallengeName: challenge.name,
     Session: challenge.session,
     ChallengeResponses: { USERNAME: email, [member]: answer },
@@ -103,11 +103,13 @@ function settle(world, pool, email, answer) {
   if (answer.ChallengeName) return { name: answer.ChallengeName, session: answer.Session };
   const { AccessToken: token, RefreshToken: refreshToken } = answer.AuthenticationResult;
   const [group] = claimsOf(token)["cognito:groups"] ?? [];
-  const { slug } = world.agencies.find(({ poolId }) => poolId === pool);
-  const { issuer, clientId } = world;
+  const { slug, clientId } = agencyOf(world, pool);
+  const { issuer } = world;
   become({ kind: "password", email, group, agency: slug, token, refreshToken, issuer, pool, clientId });
   return null;
 }
+
+const agencyOf = (world, pool) => world.agencies.find(({ poolId }) => poolId === pool);
 
 async function cognito({ issuer }, pool, operation, asked) {
   const answer = await fetch(`${issuer}/${pool}`, {
