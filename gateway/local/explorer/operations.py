@@ -21,9 +21,11 @@ _WITH = "with: "
 
 
 class OfferedOperation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One operation. groups: who may run it. variables: those that need a value.
+    """One operation.
 
-    lookup: the query whose answer has the values; None where none is needed.
+    groups: the people who may run it. machines: API keys may, with the scope that it takes.
+    variables: those that need a value. lookup: the query whose answer has them; None where none is
+    needed.
     """
 
     name: str
@@ -31,6 +33,7 @@ class OfferedOperation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
     title: str
     about: str
     groups: list[Group]
+    machines: bool
     document: str
     variables: list[str]
     lookup: str | None
@@ -53,14 +56,14 @@ def read_operation(text: str, core: GraphQLSchema) -> OfferedOperation:
     (operation,) = parse(document).definitions
     assert isinstance(operation, OperationDefinitionNode)
     assert operation.name is not None
+    rules = list(_rules(operation, core))
     return OfferedOperation(
         name=operation.name.value,
         kind=operation.operation.value,
         title=told[0],
         about=" ".join(told[1:]),
-        groups=[
-            group for group in Group if all(group in may for may in _audiences(operation, core))
-        ],
+        groups=[group for group in Group if all(_allows(rule, group) for rule in rules)],
+        machines=all(rule.everyone or rule.scopes for rule in rules),
         document=document,
         variables=[
             declared.variable.name.value
@@ -71,18 +74,16 @@ def read_operation(text: str, core: GraphQLSchema) -> OfferedOperation:
     )
 
 
-def _audiences(
-    operation: OperationDefinitionNode, core: GraphQLSchema
-) -> Iterator[frozenset[Group]]:
-    """Give who may use each field that the operation begins with."""
+def _rules(operation: OperationDefinitionNode, core: GraphQLSchema) -> Iterator[Rule]:
+    """Give the rule of each field that the operation begins with."""
     root = core.get_root_type(operation.operation)
     assert root is not None
     for selected in operation.selection_set.selections:
         assert isinstance(selected, FieldNode)
-        yield _audience(rule_of(root.fields[selected.name.value]))
+        yield rule_of(root.fields[selected.name.value])
 
 
-def _audience(rule: Rule) -> frozenset[Group]:
-    if rule.everyone:
-        return frozenset(Group)
-    return rule.groups | ({Group.OPERATORS} if rule.for_operators else frozenset())
+def _allows(rule: Rule, group: Group) -> bool:
+    if group is Group.OPERATORS:
+        return rule.for_operators
+    return rule.everyone or group in rule.groups

@@ -31,9 +31,10 @@ def test_every_operation_is_served(operation: OfferedOperation, core: GraphQLSch
 
 
 def test_who_may_is_what_the_schema_says() -> None:
-    """Groups follow the rules of the fields that an operation begins with."""
+    """Groups and machines follow the rules of the fields that an operation begins with."""
     everybody = list(Group)
     assert OFFERED["WhoAmI"].groups == everybody
+    assert (OFFERED["Applications"].machines, OFFERED["Queue"].machines) == (True, False)
     assert OFFERED["Queue"].groups == [Group.COUNSELORS]
     assert OFFERED["CreateKey"].groups == [Group.ADMINS]
     assert OFFERED["Applications"].groups == [

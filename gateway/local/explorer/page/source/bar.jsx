@@ -28,14 +28,14 @@ export function Bar({ world, session, trouble, attempt }) {
 }
 
 function Switcher({ world, session, attempt }) {
-  const agency = world.agencies.find(({ slug }) => slug === (session?.agency ?? null));
+  const agency = world.agencies.find(({ slug }) => slug === session?.agency);
   const person = personOf(world, session);
   const label = session === null ? <em>Nobody yet: choose</em> : (
     <>
       <Face name={person.name} group={session.group} />
       <span className="who">
         <strong>{person.name}</strong>
-        <small>{[one(session.group), agency?.name].filter(Boolean).join(" · ")}</small>
+        <small>{[one(session.group) ?? `${session.key?.slice(0, 8)}…`, agency?.name].filter(Boolean).join(" · ")}</small>
       </span>
       <span className="caret" aria-hidden="true">▾</span>
     </>

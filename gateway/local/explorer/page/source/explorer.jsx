@@ -41,17 +41,33 @@ function Explorer({ world, greeting }) {
           defaultEditorToolsVisibility
           shouldPersistHeaders={false}
         >
-          <GraphiQL.Logo><Forget session={session} /></GraphiQL.Logo>
+          <GraphiQL.Logo><Care session={session} /></GraphiQL.Logo>
         </GraphiQL>
       </Asking.Provider>
     </World.Provider>
   );
 }
 
-/** Take away what somebody else was answered, as soon as another one asks. */
-function Forget({ session }) {
-  const { stop, introspect } = useGraphiQLActions();
-  const { responseEditor, schema, tabs } = useGraphiQL(pick("responseEditor", "schema", "tabs"));
+/** Shows nothing: takes care of what GraphiQL leaves to its page. */
+function Care({ session }) {
+  const { stop, introspect, setTheme } = useGraphiQLActions();
+  const { responseEditor, schema, tabs, theme } = useGraphiQL(
+    pick("responseEditor", "schema", "tabs", "theme"),
+  );
+
+  useEffect(() => {
+    responseEditor?.updateOptions({ placeholder: "▶ or Ctrl-Enter runs it" });
+  }, [responseEditor]);
+
+  // Its editors keep the colours that the system had when they were opened.
+  useEffect(() => {
+    const dark = matchMedia("(prefers-color-scheme: dark)");
+    const follow = () => setTheme(theme);
+    dark.addEventListener("change", follow);
+    return () => dark.removeEventListener("change", follow);
+  }, [setTheme, theme]);
+
+  // What somebody was answered is taken away as soon as another one asks.
   const who = identityOf(session);
   const was = useRef(who);
   useEffect(() => {

@@ -54,7 +54,8 @@ export function SignInForm({ world, done }) {
 
 export function KeyForm({ world, done }) {
   const { send, trouble, busy } = useSending(async ({ key, agency }) => {
-    become({ kind: "key", key: key.trim() || (await madeBy(world, agency)) });
+    const own = key.trim();
+    become(own ? { kind: "key", key: own } : { kind: "key", key: await madeBy(world, agency), agency });
     done();
   });
   return (

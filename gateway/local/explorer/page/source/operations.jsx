@@ -12,16 +12,19 @@ export const OPERATIONS_PLUGIN = { title: "Operations to try", icon: Icon, conte
 function Panel() {
   const { operations } = useContext(World);
   const session = useContext(Asking);
-  const mine = operations.filter(({ groups }) => !session?.group || groups.includes(session.group));
+  const whom = session?.kind === "key" ? "API keys" : session?.group;
+  const mine = operations.filter(({ groups, machines }) =>
+    session?.kind === "key" ? machines : !whom || groups.includes(whom),
+  );
   const others = operations.filter((operation) => !mine.includes(operation));
   return (
     <section className="operations" aria-label="Operations to try">
       <div className="graphiql-doc-explorer-title">Operations to try</div>
-      {session?.group && <p className="hint">For {session.group}, as their rules are.</p>}
+      {whom && <p className="hint">For {whom}, by the rules of the schema.</p>}
       <List operations={mine} />
       {others.length > 0 && (
         <details>
-          <summary>Refused to {session.group}: see how ({others.length})</summary>
+          <summary>Refused to {whom}: see how ({others.length})</summary>
           <List operations={others} />
         </details>
       )}
