@@ -78,7 +78,8 @@ const functions = {
   /** Open one of the operations to try, with what was filled in for it. */
   async choose(title) {
     const tabs = await page.getByRole("tab").count();
-    await page.locator(".operations").getByRole("button", { name: title }).click();
+    const itself = page.locator(`strong:text-is("${title}")`);
+    await page.locator(".operations button").filter({ has: itself }).click();
     await page.getByRole("tab").nth(tabs).waitFor();
   },
   async run() {

@@ -1,7 +1,9 @@
 """The operations that the explorer offers: a file each; who may run them, the schema's rules say.
 
 A file begins with comments: a title, what is to be known, and `with:`, a query whose answer has a
-value for each variable of the operation that has no default; the page asks it as who is signed in.
+value for each variable of the operation that has no default. The page asks it as who is signed in;
+of several, those after the first are for whom it answers nothing. What has a value by the name
+`not` is passed over.
 """
 
 from collections.abc import Iterator
@@ -24,8 +26,7 @@ class OfferedOperation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
     """One operation.
 
     groups: the people who may run it. machines: API keys may, with the scope that it takes.
-    variables: those that need a value. lookup: the query whose answer has them; None where none is
-    needed.
+    variables: those that need a value. lookups: queries whose answers may have them.
     """
 
     name: str
@@ -36,7 +37,7 @@ class OfferedOperation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
     machines: bool
     document: str
     variables: list[str]
-    lookup: str | None
+    lookups: list[str]
 
 
 def offered_operations(schema: strawberry.Schema) -> Iterator[OfferedOperation]:
@@ -51,7 +52,6 @@ def read_operation(text: str, core: GraphQLSchema) -> OfferedOperation:
     lines = text.splitlines(keepends=True)
     notes = [line.removeprefix(_COMMENT).strip() for line in lines if line.startswith(_COMMENT)]
     told = [note for note in notes if not note.startswith(_WITH)]
-    lookups = [note.removeprefix(_WITH) for note in notes if note.startswith(_WITH)]
     document = "".join(line for line in lines if not line.startswith(_COMMENT))
     (operation,) = parse(document).definitions
     assert isinstance(operation, OperationDefinitionNode)
@@ -70,7 +70,7 @@ def read_operation(text: str, core: GraphQLSchema) -> OfferedOperation:
             for declared in operation.variable_definitions or ()
             if declared.default_value is None
         ],
-        lookup=lookups[0] if lookups else None,
+        lookups=[note.removeprefix(_WITH) for note in notes if note.startswith(_WITH)],
     )
 
 

@@ -19,14 +19,14 @@ def core() -> GraphQLSchema:
 
 @pytest.mark.parametrize("operation", OFFERED.values(), ids=lambda operation: operation.name)
 def test_every_operation_is_served(operation: OfferedOperation, core: GraphQLSchema) -> None:
-    """It and its lookup are valid, the lookup has each value that is needed, and somebody may."""
+    """It and its lookup are valid, each lookup has all values that are needed, and somebody may."""
     assert validate(core, parse(operation.document)) == []
     assert operation.title
     assert operation.groups
-    assert bool(operation.variables) == (operation.lookup is not None)
-    if operation.lookup is not None:
-        assert validate(core, parse(operation.lookup)) == []
-        words = operation.lookup.replace(":", " ").split()
+    assert bool(operation.variables) == bool(operation.lookups)
+    for lookup in operation.lookups:
+        assert validate(core, parse(lookup)) == []
+        words = lookup.replace(":", " ").split()
         assert set(operation.variables) <= set(words)
 
 
@@ -55,4 +55,4 @@ def test_what_several_fields_ask_for_all_of_them_must_allow(core: GraphQLSchema)
     fields = "applications { edges { cursor } } queue { edges { cursor } }"
     read = read_operation(f"# Two\n# Of\n# two lines\nquery Two {{ {fields} }}", core)
     assert read.groups == [Group.COUNSELORS]
-    assert (read.title, read.about, read.lookup) == ("Two", "Of two lines", None)
+    assert (read.title, read.about, read.lookups) == ("Two", "Of two lines", [])

@@ -42,9 +42,7 @@ function Item({ operation }) {
   const [missing, setMissing] = useState(false);
 
   async function open() {
-    const found = operation.lookup
-      ? valuesIn(await ask(operation.lookup), operation.variables)
-      : {};
+    const found = await valuesFor(operation);
     setMissing(found === null);
     const values = found ?? Object.fromEntries(operation.variables.map((name) => [name, ""]));
     addTab();
@@ -64,16 +62,33 @@ function Item({ operation }) {
   );
 }
 
-/** Return the first values of these names that lie on one path of an answer; null where none do. */
-function valuesIn(answer, names, above = {}) {
-  if (answer === null || typeof answer !== "object") return null;
+/** Return values for an operation's variables, from what whoever asks may read; null for none. */
+async function valuesFor({ variables, lookups }) {
+  if (variables.length === 0) return {};
+  for (const lookup of lookups) {
+    const found = valuesIn(await ask(lookup), variables);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+/** Return the first values of these names: of one path through an answer, else of any; or null. */
+function valuesIn(answer, names) {
+  const together = valuesBelow(answer, names);
+  if (together !== null) return together;
+  const each = names.map((name) => valuesBelow(answer, [name]));
+  return each.includes(null) ? null : Object.assign({}, ...each);
+}
+
+function valuesBelow(answer, names, above = {}) {
+  if (answer === null || typeof answer !== "object" || answer.not) return null;
   const found = { ...above };
   if (!Array.isArray(answer)) {
     for (const name of names) if (typeof answer[name] === "string") found[name] = answer[name];
   }
   if (names.every((name) => name in found)) return found;
   for (const below of Object.values(answer)) {
-    const values = valuesIn(below, names, found);
+    const values = valuesBelow(below, names, found);
     if (values !== null) return values;
   }
   return null;
