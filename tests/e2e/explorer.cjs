@@ -7,6 +7,7 @@ const { chromium } = require("playwright-core");
 const [executablePath, ...rebound] = process.argv.slice(2);
 const PATIENCE_MS = 30_000;
 const asked = []; // every request of every page: {url, headers, status}
+const sockets = []; // every connection of realtime: {closed}
 const complaints = []; // what the page says of itself on the console
 let browser;
 let page;
@@ -21,6 +22,14 @@ async function begin() {
       `--host-resolver-rules=${[...names, "MAP * ~NOTFOUND", "EXCLUDE localhost", "EXCLUDE *.localhost", "EXCLUDE 127.0.0.1"].join(", ")}`,
     ],
   });
+}
+
+async function until(holds) {
+  const ends = Date.now() + PATIENCE_MS;
+  while (!holds()) {
+    if (Date.now() > ends) throw new Error("waited in vain");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
 
 const button = (label) => page.getByRole("button", { name: label, exact: true });
@@ -42,7 +51,13 @@ const functions = {
     page = await context.newPage();
     page.on("console", (said) => said.type() === "error" && complaints.push(said.text()));
     page.on("pageerror", (error) => complaints.push(String(error)));
-    page.on("websocket", (socket) => asked.push({ url: socket.url(), headers: {}, status: 101 }));
+    sockets.length = 0;
+    page.on("websocket", (socket) => {
+      const entry = { closed: false };
+      sockets.push(entry);
+      asked.push({ url: socket.url(), headers: {}, status: 101 });
+      socket.on("close", () => { entry.closed = true; });
+    });
     const response = await page.goto(url);
     return response.status();
   },
@@ -94,6 +109,8 @@ const functions = {
     });
     return functions.answer();
   },
+  /** Wait until no connection of realtime is left. */
+  ended: () => until(() => sockets.every(({ closed }) => closed)),
   answer: () => shown(".result-window .view-lines"),
   /** Wait until the bar shows a text. */
   async greeted(text) {

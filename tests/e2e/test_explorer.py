@@ -1,6 +1,7 @@
 """The explorer, as a person at a browser has it: real Chromium, a real platform."""
 
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -9,7 +10,7 @@ import pytest
 
 from gateway.local.demo_world import AGENCIES, PASSWORD
 from gateway.local.explorer.routes import TOKEN_PATH, is_built
-from tests.e2e.platform_process import Running
+from tests.e2e.platform_process import Running, data_of
 from tests.gateway.local.identity_provider.node_clients import NodeClient, node_client
 from tests.node.chromium import chromium_or_skip
 
@@ -18,6 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 SCRIPT = Path(__file__).with_name("explorer.cjs")
 REBOUND = "rebound.example"
 HARBOR, SUMMIT = (agency.pool_id for agency in AGENCIES)
+CHANGE = "mutation ($input: UpdateApplicationInput!) { updateApplication(input: $input) { id } }"
 NEW_TOKEN = {
     "method": "POST",
     "headers": {"content-type": "application/json"},
@@ -130,6 +132,28 @@ def test_an_agencys_own_address_begins_with_its_people(browser: NodeClient, dev:
     """Where the edge sends visitors, the counselor is that agency's."""
     assert browser("open", address_of(dev).replace("127.0.0.1", "summit.localhost")) == 200
     browser("greeted", "Abel Stroud")
+
+
+def test_a_live_event_is_seen(explorer: NodeClient, dev: Running) -> None:
+    """What a counselor changes shows up where they watch; whoever comes next does not see it."""
+    counselor = dev.token("counselor@harbor.test")
+    listed = dev.ask("{ applications(first: 1) { edges { node { id } } } }", token=counselor)
+    changed = {"id": data_of(listed)["applications"]["edges"][0]["node"]["id"]}
+    explorer("choose", "Watch applications")
+    explorer("run")
+    for number in count():  # nothing tells when a subscription has begun but its first event
+        change = changed | {"hardshipReason": f"Change {number}."}
+        data_of(dev.ask(CHANGE, {"input": change}, token=counselor))
+        if "Change" in explorer("answer"):
+            break
+    data_of(dev.ask(CHANGE, {"input": changed | {"hardshipReason": "The last."}}, token=counselor))
+    explorer("answered", "The last.")
+
+    explorer("pick", "counselor2@harbor.test")
+    explorer("greeted", "Teo Marsh")
+    explorer("ended")
+    assert "The last." not in explorer("answer")
+    assert explorer("complaints") == []
 
 
 def test_no_request_leaves_this_machine(explorer: NodeClient, dev: Running) -> None:

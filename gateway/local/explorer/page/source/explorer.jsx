@@ -12,7 +12,7 @@ import { Asking, OPERATIONS_PLUGIN, World } from "./operations.jsx";
 import { becomePerson, current, identityOf, listen, renew } from "./session.js";
 
 const PLUGINS = [OPERATIONS_PLUGIN, HISTORY_PLUGIN];
-const FIRST_TABS = ["Applications", "WhoAmI", "Queue"];
+const FIRST_TABS = ["Applications", "WhoAmI", "ApplicationUpdated"];
 const FIRST_GROUP = "counselors";
 
 function Explorer({ world, greeting }) {
