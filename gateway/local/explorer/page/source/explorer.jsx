@@ -51,13 +51,14 @@ function Explorer({ world, greeting }) {
 /** Shows nothing: takes care of what GraphiQL leaves to its page. */
 function Care({ session }) {
   const { stop, introspect, setTheme } = useGraphiQLActions();
-  const { responseEditor, schema, tabs, theme } = useGraphiQL(
-    pick("responseEditor", "schema", "tabs", "theme"),
+  const { responseEditor, schema, subscription, tabs, theme } = useGraphiQL(
+    pick("responseEditor", "schema", "subscription", "tabs", "theme"),
   );
 
   useEffect(() => {
-    responseEditor?.updateOptions({ placeholder: "▶ or Ctrl-Enter runs it" });
-  }, [responseEditor]);
+    const placeholder = subscription ? "Events are shown as they come …" : "▶ or Ctrl-Enter runs it";
+    responseEditor?.updateOptions({ placeholder });
+  }, [responseEditor, subscription]);
 
   // Its editors keep the colours that the system had when they were opened.
   useEffect(() => {
