@@ -75,6 +75,11 @@ const functions = {
     await form.getByLabel("Password").fill(password);
     await form.getByRole("button", { name: "Sign in" }).click();
   },
+  async answerChallenge(label, answer) {
+    const form = dialog("Sign in by password");
+    await form.getByLabel(label).fill(answer);
+    await form.getByRole("button", { name: "Go on" }).click();
+  },
   trouble: () => page.locator("header.bar").getByRole("alert").innerText(),
   async makeKey(agency) {
     await button("Use an API key").click();

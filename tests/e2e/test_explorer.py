@@ -12,6 +12,7 @@ from gateway.local.demo_world import AGENCIES, PASSWORD
 from gateway.local.explorer.routes import TOKEN_PATH, is_built
 from tests.e2e.platform_process import Running, data_of
 from tests.gateway.local.identity_provider.node_clients import NodeClient, node_client
+from tests.gateway.local.identity_provider.running import aws_client
 from tests.node.chromium import chromium_or_skip
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -98,6 +99,22 @@ def test_signing_in_by_password(explorer: NodeClient) -> None:
     explorer("choose", "Who works here")
     explorer("run")
     assert "admin@harbor.test" in explorer("answered", '"staff"')
+
+
+def test_a_new_password_is_asked_for(explorer: NodeClient, dev: Running) -> None:
+    """Who was invited chooses one where they sign in, and is then in."""
+    invited = "invited@harbor.test"
+    admin = aws_client(issuer_of(dev), signed=True)
+    named = {"UserPoolId": HARBOR, "Username": invited}
+    admin.admin_create_user(**named, TemporaryPassword="Temporary-1", MessageAction="SUPPRESS")
+    admin.admin_add_user_to_group(**named, GroupName="consumers")
+
+    explorer("signIn", HARBOR, invited, "Temporary-1")
+    explorer("answerChallenge", "New password", "Chosen-Myself-1")
+    explorer("greeted", invited)
+    explorer("choose", "Who am I?")
+    explorer("run")
+    assert "Harbor Credit Counseling" in explorer("answered", "CONSUMER")
 
 
 def test_a_machine_asks_with_its_key(explorer: NodeClient) -> None:
