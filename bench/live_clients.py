@@ -13,11 +13,12 @@ _LENGTH_16, _LENGTH_64 = 126, 127
 
 
 class LiveClient(asyncio.Protocol):
-    """One connection with one subscription. ready: set once the subscription is acknowledged."""
+    """One connection with one subscription. ready: set once that is acknowledged. ended: why."""
 
     def __init__(self, number: int, speech: "Speech", told: Callable[[int, Any], None]) -> None:
         """Take what it says, and who hears what it is told."""
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.ended: str | None = None
         self._number = number
         self._speech = speech
         self._told = told
@@ -97,6 +98,7 @@ class LiveClient(asyncio.Protocol):
         self._transport.write(head + b"\0\0\0\0" + payload)  # a mask of zeros masks nothing
 
     def _fail(self, why: str) -> None:
+        self.ended = self.ended or why
         if not self.ready.done():
             self.ready.set_exception(RuntimeError(why))
 

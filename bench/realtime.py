@@ -238,9 +238,13 @@ async def _measure(
         running_now.append(asyncio.create_task(one()))
     await asyncio.gather(*running_now)
     elapsed, used = time.perf_counter() - began, cpu_seconds(pids) - used
-    await asyncio.sleep(2.0)
+    heard = -1
+    while heard < len(tellings.seconds):  # until nothing more comes
+        heard = len(tellings.seconds)
+        await asyncio.sleep(3.0)
+    if ended := [client.ended for client in clients if client.ended is not None]:
+        raise PeerFailed(f"{len(ended)} connections ended: {ended[0]}")
     told = [tellings.by_client.get(number, []) for number in range(SUBSCRIBERS)]
-    del clients
     return Figures(
         name=name,
         socket_kb=socket_kb,
