@@ -81,8 +81,8 @@ class Handshake(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One step of a conversation; exactly one member is given, and `seconds` beside `expect`.
 
-    send: a frame. send_text: what is no frame. expect: a pattern of the next frame; keep-alives are
-    passed over, unless it is one. trigger: the mutation is run. closed: the server hangs up.
+    send: a frame. send_text: what is no frame. expect: a pattern of the next frame; keep-alives and
+    others' data are passed over. trigger: the mutation is run. closed: the server hangs up.
     """
 
     send: dict[str, Any] | None = None

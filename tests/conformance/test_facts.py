@@ -1,6 +1,7 @@
 """The facts themselves: each file is one, whole, and of a kind that can be asked."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -56,3 +57,11 @@ def test_no_fact_holds_a_credential() -> None:
         text = json.dumps(json.loads(file.read_text("utf-8")))
         assert "da2-" not in text
         assert "eyJ" not in text
+
+
+def test_the_page_shows_every_fact() -> None:
+    """The table of docs/conformance.md has each fact in its order, and says how many there are."""
+    page = (Path(__file__).parent.parent.parent / "docs" / "conformance.md").read_text("utf-8")
+    table = page.rpartition("```text\n")[2].partition("\n\n")[0].splitlines()[1:]
+    assert [line.split()[0] for line in table] == [fact.id for fact in FACTS]
+    assert f"the same {len(FACTS)} facts" in page

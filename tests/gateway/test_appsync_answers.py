@@ -1,7 +1,7 @@
 """AppSync's answers, row by row: status, body and headers, by both ways that a request may take.
 
-The rows are those of the captures that docs/conformance.md names its sources for. What no source
-tells is a choice of ours, and docs/http.md says which.
+Where a row is known from, its fact under conformance/facts/ says. What no source tells is a choice
+of ours, and docs/http.md says which.
 """
 
 import json
