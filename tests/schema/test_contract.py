@@ -32,8 +32,6 @@ NOT_SERVED_TYPES = {
     *"ScheduledPayment ProposePlanInput AcceptPlanInput".split(),
     # settings
     *"AgencySettings CreditorPolicy UpdateSettingsInput CreditorPolicyInput".split(),
-    # realtime
-    "Subscription",
 }
 NOT_SERVED_FIELDS = {
     "Query": {
@@ -44,6 +42,7 @@ NOT_SERVED_FIELDS = {
         *"analyzeApplication proposePlan acceptPlan declinePlan".split(),
         "updateSettings",
     },
+    "Subscription": {"onBankConnectionUpdated", "onPlanUpdated"},
     "Consumer": {"bankConnections"},
     "Application": {"documents", "analysis", "plans"},
 }
@@ -53,7 +52,7 @@ BEYOND_THE_CONTRACT = {
     "CreditReport": {"raw"},
     "AWSTime": set(),  # the last of AppSync's scalars; no field has it yet
 }
-NOT_SERVED_DIRECTIVES = {"aws_oidc", "aws_lambda", "aws_subscribe"}
+NOT_SERVED_DIRECTIVES = {"aws_oidc", "aws_lambda"}
 
 
 def _definitions(document: DocumentNode) -> dict[str, ast.DefinitionNode]:
