@@ -116,6 +116,17 @@ async def answer(served: Served, parts: Parts, exchange: Exchange) -> Reply:
     return reply_to(result, operation, exchange.media_type, charge)
 
 
+async def answered(served: Served, parts: Parts, exchange: Exchange) -> Reply:
+    """Answer one request; a credential that is turned away is told to its agency."""
+    try:
+        return await answer(served, parts, exchange)
+    except Unauthenticated as error:
+        if exchange.meta is not None:
+            who, meta = exchange.principal, exchange.meta
+            await parts.sightings.turned_away(error, who, meta, parts.directory)
+        raise
+
+
 async def execute(
     engine: Engine,
     budgets: Budgets,
@@ -206,13 +217,7 @@ def create_app(
     opened: Parts
 
     async def run_stages(exchange: Exchange) -> Reply:
-        try:
-            return await answer(served, opened, exchange)
-        except Unauthenticated as error:
-            if exchange.meta is not None:
-                who, meta = exchange.principal, exchange.meta
-                await opened.sightings.turned_away(error, who, meta, opened.directory)
-            raise
+        return await answered(served, opened, exchange)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
