@@ -150,6 +150,7 @@ async def _expect(pattern: Mapping[str, Any], talk: _Talk, seconds: float) -> li
         type_ = frame.get("type") if isinstance(frame, dict) else None
         if type_ not in UNASKED or type_ == pattern["type"]:
             return list(differences(pattern, frame))
+        talk.came.pop()
 
 
 def _words(server: Server, fact: Fact) -> dict[str, str]:

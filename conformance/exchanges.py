@@ -42,7 +42,7 @@ async def scalar_values(
         raise NotAsked("the schema cannot be introspected")
     document = schema.taking(fact.scalar)
     if document is None:
-        raise NotAsked(f"no argument of the schema takes an {fact.scalar}")
+        raise NotAsked("no argument of the schema takes one")
     told: list[str] = []
     read = [await _reads(value, document, server, client) for value in fact.accepted]
     kept = [await _reads(value, document, server, client) for value in fact.refused]
