@@ -32,7 +32,7 @@ async def ask(
     async with _client(server) as client:
         try:
             schema = await introspected(server, client)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unreachable(f"{server.url}: {type(error).__name__}") from error
         found = schema.subscription() if schema is not None else None
         known = {"query": PROBE} | ({"subscription": found} if found else {})

@@ -41,7 +41,16 @@ class Confidence(StrEnum):
 
 
 CredentialKind = Literal[
-    "good", "none", "key", "token", "bearer", "wrong_key", "wrong_token", "both", "signature"
+    "good",
+    "none",
+    "key",
+    "token",
+    "bearer",
+    "wrong_key",
+    "wrong_token",
+    "both",
+    "signature",
+    "other",
 ]
 
 

@@ -101,5 +101,6 @@ _CREDENTIALS: Mapping[CredentialKind, Callable[[Server], dict[str, str]]] = {
     "both": lambda server: server.credential("key") | server.credential("token"),
     "wrong_key": lambda _: {"x-api-key": "da2-" + 26 * "z"},
     "wrong_token": lambda server: {"Authorization": _forged(server.token)},
+    "other": lambda _: {"Authorization": "Basic bm9ib2R5Og=="},
     "signature": lambda _: {"Authorization": _SIGNATURE},
 }

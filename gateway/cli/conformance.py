@@ -5,6 +5,7 @@ import json
 import ssl
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -133,18 +134,25 @@ def _secret(given: Mapping[str, object], name: str) -> str | None:
         read: str = file.readline().strip()  # type: ignore[attr-defined] # click opened it
         if not read:
             raise click.UsageError(f"{option}-file: its first line is empty")
-        return read
+        return _sendable(read, option)
     if text is None:
         return None
     click.echo(f"almoner: others on this machine can see {option}; {option}-file is safe", err=True)
-    return str(text)
+    return _sendable(str(text), option)
+
+
+def _sendable(secret: str, option: str) -> str:
+    if not (secret.isascii() and secret.isprintable()):
+        raise click.UsageError(f"{option}: a credential is one line of ASCII")
+    return secret
 
 
 def _address(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
-        raise click.UsageError(f"{url} is no http or https address, or has a password in it")
-    return url
+    with suppress(ValueError):  # also for what is no address at all
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname and not parts.username:
+            return url
+    raise click.UsageError(f"{url} is no http or https address, or has a password in it")
 
 
 def _document(text: str) -> str:

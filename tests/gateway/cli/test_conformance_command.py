@@ -135,6 +135,8 @@ def test_a_credential_on_the_command_line_is_taken_and_told_of() -> None:
     [
         (["http://a/graphql"], "give --api-key-file or --token-file"),
         (["ftp://a/graphql", "--token", "t"], "no http or https address"),
+        (["http://[::1/graphql", "--token", "t"], "no http or https address"),
+        (["http://a/graphql", "--token", "t\u00e9"], "one line of ASCII"),
         (["http://u:p@a/graphql", "--token", "t"], "has a password in it"),
         (["http://a/", "http://b/", "--token", "t", "--realtime", "ws://c"], "one URL"),
         (["http://a/", "--token", "t", "--only", "nothing"], "no fact's name begins with nothing"),
