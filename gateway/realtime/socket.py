@@ -33,6 +33,7 @@ from gateway.replies import Reply, refusal
 
 FRAMES_WAITING_MAX = 4
 CLOSE_SECONDS = 2.0
+INIT_TIMEOUT = 4408
 REASON_BYTES_MAX = 120
 
 _log = structlog.get_logger("almoner")
@@ -58,6 +59,10 @@ class Session(Protocol):
 
     def dropped(self, refusal: Refusal) -> None:
         """Close, and say why."""
+        ...
+
+    def close(self, code: int, reason: str) -> None:
+        """Close over something that the client did."""
         ...
 
     def lost(self) -> None:
@@ -115,6 +120,7 @@ class Socket(asyncio.Protocol):
         self._closing: asyncio.TimerHandle | None = None
         self._room: asyncio.Future[None] | None = None
         self._paused = False
+        self._has_given_up = False
 
     # What uvicorn and the event loop call
 
@@ -165,7 +171,9 @@ class Socket(asyncio.Protocol):
             assert isinstance(event, Frame)
             self._take(event)
         self._flush()
-        if self._frames.close_expected() and self._closing is None:
+        if self._frames.parser_exc is not None and self._frames.close_sent is not None:
+            self._give_up(self._frames.close_sent.code, "")  # the library has closed already
+        if self._frames.close_expected() or self._frames.close_rcvd is not None:
             self._end_soon()
 
     def eof_received(self) -> None:
@@ -252,9 +260,15 @@ class Socket(asyncio.Protocol):
                 if frame.fin:
                     self._take_text()
             case Opcode.BINARY:
-                self.close(CloseCode.UNSUPPORTED_DATA, "Send text frames.")
+                self._give_up(CloseCode.UNSUPPORTED_DATA, "Send text frames.")
             case _:  # pings are answered, and closing is agreed to, by the library
                 pass
+
+    def _give_up(self, code: int, reason: str) -> None:
+        assert self._session is not None, "there is one before frames are read"
+        if not self._has_given_up:
+            self._has_given_up = True
+            self._session.close(code, reason)
 
     def _take_text(self) -> None:
         data, self._parts = b"".join(self._parts), []
@@ -264,7 +278,7 @@ class Socket(asyncio.Protocol):
         try:
             text = data.decode()
         except UnicodeDecodeError:
-            self.close(CloseCode.INVALID_DATA, "Send UTF-8.")
+            self._give_up(CloseCode.INVALID_DATA, "Send UTF-8.")
             return
         self._received.append(text)
         if self._task is None:
@@ -309,7 +323,7 @@ class Socket(asyncio.Protocol):
     def _init_is_due(self) -> None:
         assert self._session is not None, "there is one from the handshake on"
         if not self._session.is_ready:
-            self.close(4408, "Connection initialisation timeout")
+            self._give_up(INIT_TIMEOUT, "Connection initialisation timeout")
         self._timer = self._loop.call_later(self.limits.keep_alive_seconds, self._beat)
 
     def _beat(self) -> None:

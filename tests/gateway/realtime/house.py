@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 
 from domain.access import ApiKey, Scope
 from domain.actors import Actor, PrincipalKind
-from domain.agencies import Agency, Pool
+from domain.agencies import Agency, AgencyStatus, Pool
 from domain.ids import new_ulid
 from gateway.app import create_app
 from gateway.config import load_config
@@ -31,7 +31,12 @@ from tests.isolation.key_sets import KeySetServer
 
 PATIENCE = 20.0
 """Seconds after which what should have come is missed; nobody waits for them where all is well."""
-START = """mutation { startApplication(input: {name: {given: "Ada", family: "Byron"}}) { id } }"""
+START = """mutation { startApplication(input: {
+  name: {given: "Ada", family: "Byron"}, email: "ada@example.org",
+  address: {line1: "1 Main St", city: "Roseville", state: "MI", postalCode: "48066"}
+}) { id } }"""
+SUBMIT = "mutation ($id: ID!) { submitApplication(id: $id) { id status } }"
+CLAIM = "mutation ($id: ID!) { claimApplication(id: $id) { id } }"
 UPDATED = "subscription ($id: ID) { onApplicationUpdated(id: $id) { id version hardshipReason } }"
 EVERYTHING = "subscription { onApplicationUpdated { id version hardshipReason } }"
 CHANGE = """mutation ($id: ID!, $to: String) {
@@ -50,7 +55,6 @@ class House:
     key_ids: Mapping[str, str]
     signers: Mapping[str, Signer]
     client: httpx.AsyncClient
-    sockets: list["Live"] = field(default_factory=list)
 
     def token(self, subject: str, group: str, slug: str = "harbor", **changes: Any) -> str:
         """Return an access token that has just been issued."""
@@ -78,6 +82,29 @@ class House:
         data = await self.ask(START, credential)
         found: str = data["startApplication"]["id"]
         return found
+
+    async def submitted(self, consumer: str) -> str:
+        """Start an application and submit it; return its id."""
+        application = await self.start(consumer)
+        await self.ask(SUBMIT, consumer, {"id": application})
+        return application
+
+    async def revoke_key(self, slug: str) -> None:
+        """Revoke an agency's key, as another process does."""
+        agency, key_id = self.agencies[slug], self.key_ids[slug]
+        async with open_workspace(self.home) as workspace:
+            key = await workspace.directory.api_key(agency.id, key_id)
+            assert key is not None
+            ended = replace(key, revoked_at=datetime.now(UTC))
+            audit = cli_audit("key revoke", subject=key_id, reason="test")
+            await workspace.directory.replace_api_key(agency.id, ended, audit)
+
+    async def suspend(self, slug: str) -> None:
+        """Suspend an agency, as another process does."""
+        agency = replace(self.agencies[slug], status=AgencyStatus.SUSPENDED)
+        async with open_workspace(self.home) as workspace:
+            audit = cli_audit("agency suspend", subject=f"agency_{agency.id}", reason="test")
+            await workspace.directory.update_agency(agency, audit)
 
     async def change(self, credential: str, application: str, to: str) -> int:
         """Change an application, and return its version."""

@@ -1,9 +1,21 @@
 """What holds for a subscription in whatever protocol it is asked for."""
 
-import pytest
+from collections.abc import AsyncIterator
 
-from tests.gateway.realtime.house import EVERYTHING, UPDATED, House
+import pytest
+import pytest_asyncio
+
+from tests.gateway.realtime.house import EVERYTHING, UPDATED, House, open_house
 from tests.gateway.realtime.wires import WIRES, Refused, Subscribe
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    """Give one gateway to all the tests here: none of them changes who may what."""
+    async with open_house(tmp_path_factory.mktemp("house")) as opened:
+        yield opened
 
 
 @pytest.fixture(params=list(WIRES))
