@@ -33,7 +33,7 @@ async def ask(
         try:
             schema = await introspected(server, client)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Unreachable(f"{server.url}: {type(error).__name__}") from error
+            raise Unreachable(f"{server.url}: {type(error).__name__}: {error}") from error
         found = schema.subscription() if schema is not None else None
         known = {"query": PROBE} | ({"subscription": found} if found else {})
         server = replace(server, documents={**known, **server.documents})
