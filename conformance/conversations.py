@@ -46,9 +46,9 @@ class _Talk:
     seconds_max: float
     came: list[str] = field(default_factory=list)
 
-    async def next_frame(self, seconds: float) -> Any:
-        """Return the next frame; raises TimeoutError, and ConnectionClosed."""
-        text = await asyncio.wait_for(self.socket.recv(), seconds)
+    async def next_frame(self) -> Any:
+        """Return the next frame; raises ConnectionClosed."""
+        text = await self.socket.recv()
         try:
             frame = json.loads(text)
         except ValueError:
@@ -68,9 +68,11 @@ async def converse(fact: Fact, server: Server, trigger: Trigger) -> Seen:
             talk = _Talk(socket, words, server.frame_seconds_max, came)
             found = [] if socket.subprotocol == PROTOCOL else [f"no subprotocol {PROTOCOL}"]
             for step in fact.steps:
+                if found:
+                    break
                 if step.trigger:
                     await trigger(mutation)
-                elif not found:
+                else:
                     found += await _take(step, talk)
     except InvalidStatus as error:
         found = [f"the handshake is answered {error.response.status_code}"]
@@ -125,16 +127,15 @@ async def _take(step: Step, talk: _Talk) -> list[str]:
     """Take one step; return what was not as it is to be."""
     seconds = step.seconds or talk.seconds_max
     try:
-        if step.send is not None:
-            await talk.socket.send(json.dumps(_spelled(step.send, talk.words)))
-        elif step.send_text is not None:
-            await talk.socket.send(step.send_text)
-        elif step.expect is not None:
-            return await _expect(_spelled(step.expect, talk.words), talk, seconds)
-        elif step.closed:
-            async with asyncio.timeout(seconds):
-                while True:
-                    await talk.next_frame(seconds)
+        async with asyncio.timeout(seconds):
+            if step.send is not None:
+                await talk.socket.send(json.dumps(_spelled(step.send, talk.words)))
+            elif step.send_text is not None:
+                await talk.socket.send(step.send_text)
+            elif step.expect is not None:
+                return await _expect(_spelled(step.expect, talk.words), talk)
+            while step.closed:
+                await talk.next_frame()
     except ConnectionClosed as error:
         code = error.rcvd.code if error.rcvd else "no code"
         talk.came.append(f"{_CLOSED} ({code})")
@@ -144,9 +145,9 @@ async def _take(step: Step, talk: _Talk) -> list[str]:
     return []
 
 
-async def _expect(pattern: Mapping[str, Any], talk: _Talk, seconds: float) -> list[str]:
+async def _expect(pattern: Mapping[str, Any], talk: _Talk) -> list[str]:
     while True:
-        frame = await talk.next_frame(seconds)
+        frame = await talk.next_frame()
         type_ = frame.get("type") if isinstance(frame, dict) else None
         if type_ not in UNASKED or type_ == pattern["type"]:
             return list(differences(pattern, frame))

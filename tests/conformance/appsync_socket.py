@@ -75,6 +75,9 @@ class AppSyncSocket:
 
     async def _answer(self, connection: ServerConnection, frame: Frame, ids: set[str]) -> None:
         id_ = frame.get("id", "")
+        while self.deviation == "keeps alive and no more":
+            await self._send(connection, {"type": "ka"})
+            await asyncio.sleep(0.01)
         match frame.get("type"):
             case "start":
                 await self._start(connection, frame, ids)

@@ -99,3 +99,27 @@ async def test_a_fact_is_not_asked_without_its_document() -> None:
     server = Server(url="http://a", realtime_url="ws://127.0.0.1:1/", api_key=KEY)
     with pytest.raises(NotAsked, match="give --subscription"):
         await converse(about, server, AppSyncSocket().publish)
+
+
+async def test_a_server_that_only_keeps_alive_is_not_waited_for_for_ever() -> None:
+    """Frames that are passed over buy no time."""
+    (about,) = load_facts(["realtime/unknown_type"])
+    async with listening(AppSyncSocket("keeps alive and no more")) as socket:
+        seen = await converse(about, server_of(socket, seconds=0.3), socket.publish)
+    assert seen.differences[0].startswith("nothing in 0.3 s, instead of error")
+
+
+async def test_no_mutation_is_run_where_the_conversation_has_gone_wrong() -> None:
+    """The trigger changes data, so it waits for a subscription that has begun."""
+    ran: list[str] = []
+
+    async def trigger(document: str) -> None:
+        ran.append(document)
+
+    (about,) = load_facts(["realtime/data"])
+    async with listening(AppSyncSocket("names no protocol")) as socket:
+        await converse(about, server_of(socket), trigger)
+        assert ran == []
+    async with listening(AppSyncSocket("tells nobody")) as socket:
+        await converse(about, server_of(socket, seconds=0.3), trigger)
+        assert ran == ["7"]
