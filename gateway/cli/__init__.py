@@ -30,6 +30,10 @@ COMMANDS: dict[str, Lazy] = {
         "gateway.cli.configuration:config",
         "Print every setting, secrets masked, with where it came from.",
     ),
+    "conformance": Lazy(
+        "gateway.cli.conformance:conformance",
+        "Ask servers for what is known of AppSync's wire, and print what each does.",
+    ),
     "consumer": Lazy("gateway.cli.consumer:consumer", "Consumers: export, erase."),
     "dev": Lazy(
         "gateway.cli.dev:dev",
