@@ -12,7 +12,7 @@ from typing import Any
 from domain.applications import Application
 from resolvers.context import RequestContext
 from resolvers.reads import Reads, class_of
-from schema.rules import Rule
+from schema.rules import Rule, not_authorized
 
 GATE = "gate"
 """The name under which a field's gate lies in a schema field's extensions."""
@@ -41,17 +41,16 @@ class Gate:
         """Return what the field is called in audit lines."""
         return f"{self.type_name}.{self.field_name}"
 
-    @property
-    def is_open(self) -> bool:
-        """Say whether there is nothing to do at this gate."""
-        return self.rule.everyone and self.owner is None and self.handed_out is None
-
     def enter(self, context: RequestContext, source: Any) -> None:
-        """Note the read; raise the rule's refusal where the principal may not use the field."""
+        """Note the read; raise the refusal where the principal may not use the field."""
         reads = context.guard.reads
         if self.handed_out is not None:
             reads.ask(self.field_name)
         owner = None if self.owner is None else self.owner(reads, source)
+        denied = context.principal.denied_fields
+        if denied and self.name in denied:
+            reads.refuse(self.name, owner)
+            raise not_authorized(self.type_name, self.field_name)
         if id(self.rule) not in reads.passed:
             self._judge(context, owner)
         if owner is not None:

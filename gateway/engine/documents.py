@@ -17,7 +17,8 @@ from gateway.errors import DocumentRefused, entry_of, malformed
 
 if TYPE_CHECKING:
     from gateway.engine.arguments import VariablesOf
-    from gateway.engine.compiling import Plan, Steering
+    from gateway.engine.compiling import Plan
+    from gateway.engine.steering import Steering
 
 
 @dataclass(slots=True, eq=False)

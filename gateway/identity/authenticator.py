@@ -15,7 +15,7 @@ from typing import Literal
 import structlog
 from cachetools import LRUCache
 
-from domain.access import Principal
+from domain.access import CredentialMode, Principal
 from domain.actors import KIND_OF_GROUP, PrincipalKind
 from domain.agencies import Agency, AgencyStatus, Pool
 from domain.clock import utc_now
@@ -207,6 +207,7 @@ class Authenticator:
             group=None,
             scopes=key.scopes,
             expires_at=key.expires_at,
+            mode=CredentialMode.API_KEY,
         )
         return _Verdict("api_key", principal, agency_id, key.expires_at, epoch)
 

@@ -52,7 +52,7 @@ BEYOND_THE_CONTRACT = {
     "AuditOutcome": {"DONE", "REFUSED"},
     "CreditReport": {"raw"},
 }
-NOT_SERVED_DIRECTIVES = {"aws_oidc", "aws_lambda", "aws_subscribe"}
+NOT_SERVED_DIRECTIVES = {"aws_subscribe"}
 
 
 def _definitions(document: DocumentNode) -> dict[str, ast.DefinitionNode]:
