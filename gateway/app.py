@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Protocol
 
-import httpx
 import strawberry
 from graphql import OperationType
 from opentelemetry.trace import TracerProvider
@@ -25,7 +24,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from domain.access import Principal
 from domain.agencies import Agency
 from domain.credit import CreditBureau
 from domain.errors import MalformedRequest, StoreUnavailable, Unauthenticated
@@ -47,9 +45,8 @@ from gateway.events.port import Broker
 from gateway.front import Front, Gateway
 from gateway.health import Drain, health_routes
 from gateway.http import Asked, idempotency_key, read_request
-from gateway.identity.authenticator import Authenticator
-from gateway.identity.credentials import Credential, read_credential
-from gateway.identity.jwks import KeySets
+from gateway.identity.credentials import Authenticates, Occasion, authenticate
+from gateway.identity.opening import open_authenticator
 from gateway.identity.sightings import Sightings
 from gateway.metrics import Metrics, handing_on, measuring_backlog, new_metrics
 from gateway.negotiation import MediaType
@@ -59,20 +56,11 @@ from gateway.secrets import open_secrets
 from gateway.telemetry import TRACER_NAME
 from gateway.trusted_documents import TrustedDocuments, open_trusted_documents
 from gateway.workspace import open_workspace
-from integrations.tls import client_tls_context
 from resolvers.audit_lines import leave_lines
 from resolvers.context import RequestContext, RequestMeta, open_context
 from schema.build import core_schema, create_schema
 from tenants.directory.port import Directory
 from tenants.store import AgencyStore
-
-
-class Authenticates(Protocol):
-    """Stage 2's port."""
-
-    async def authenticate(self, credential: Credential) -> Principal:
-        """Return who presents the credential; raises Unauthenticated."""
-        ...
 
 
 class LeasesStores(Protocol):
@@ -130,15 +118,13 @@ async def answer(served: Served, parts: Parts, exchange: Exchange) -> Reply:
 
     # 2 identity  credential → Principal
     clock.begin("identity")
-    credential = read_credential(headers)
-    if credential is None:
-        raise Unauthenticated
-    principal = exchange.principal = await parts.authenticator.authenticate(credential)
+    presented = await authenticate(headers, parts.authenticator, occasion_of(exchange, asked))
+    principal = exchange.principal = presented.principal
 
     # 3 agency    Principal → Agency         issuer, key and grant must agree
     clock.begin("agency")
     settled = await settle_agency(
-        principal, credential.agency_hint, parts.directory, at=exchange.at, only=config.agency
+        principal, presented.agency_hint, parts.directory, at=exchange.at, only=config.agency
     )
     principal, agency = settled.principal, settled.agency
     exchange.agency = None if agency is None else agency.slug
@@ -210,6 +196,16 @@ def meta_of(exchange: Exchange, config: Config) -> RequestMeta:
         source_ip=exchange.request.client,
         idempotency_key=idempotency_key(exchange.headers),
         allow_test_ssn=config.allow_test_ssn,
+    )
+
+
+def occasion_of(exchange: Exchange, asked: Asked) -> Occasion:
+    """Return what an authorizer is told of the request."""
+    return Occasion(
+        request_id=exchange.id,
+        document=asked.document,
+        operation_name=asked.operation_name,
+        variables=asked.variables,
     )
 
 
@@ -359,14 +355,7 @@ async def open_parts(config: Config, metrics: Metrics) -> AsyncIterator[Parts]:
         )
         bureaus = await open_bureaus(config.transunion, metrics.vendor_called, secrets)
         stack.push_async_callback(bureaus.aclose)
-        client = httpx.AsyncClient(
-            verify=client_tls_context(), trust_env=False, follow_redirects=False, timeout=5.0
-        )
-        await stack.enter_async_context(client)
-        key_sets = KeySets(client)
-        stack.push_async_callback(key_sets.aclose)
-        authenticator = Authenticator(home.directory, key_sets)
-        stack.push_async_callback(authenticator.aclose)
+        authenticator = await stack.enter_async_context(open_authenticator(config, home.directory))
         yield Parts(
             authenticator=authenticator,
             directory=home.directory,
