@@ -10,7 +10,7 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -65,7 +65,7 @@ class Vouched:
     scopes: frozenset[Scope]
     authenticated_at: datetime | None
     expires_at: datetime
-    token_id: str | None
+    token_id: str | None = field(repr=False)
     denied_fields: frozenset[str]
     kept_seconds: int
 
