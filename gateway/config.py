@@ -118,7 +118,7 @@ class Config:
     providers_file: Path | None = setting(
         None,
         "File (TOML) of the OIDC issuers and authorizers that may vouch for an agency's people"
-        " beside its user pool: docs/security.md.",
+        " beside its user pool: docs/credentials.md.",
     )
     cors_origins: tuple[str, ...] = setting(
         (), "Origins of web pages that may call the gateway (`almoner dev` adds loopback ones)."

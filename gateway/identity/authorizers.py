@@ -34,6 +34,9 @@ ASKED_AT_ONCE_MAX = 50
 LIFE = timedelta(hours=1)
 """Of a principal whose authorizer does not say when it ends; as long as any answer may be kept."""
 
+NOT_REACHED = (httpx.HTTPError, httpx.InvalidURL, TimeoutError)
+"""Why an authorizer has given no answer."""
+
 _MEMBERS = frozenset({"isAuthorized", "resolverContext", "deniedFields", "ttlOverride"})
 _PRINTABLE = re.compile(r"[\x21-\x7e]+", re.ASCII)
 _DENIED = re.compile(
@@ -112,18 +115,24 @@ class Authorizers:
         AUTHORIZER_UNAVAILABLE and AUTHORIZER_NOT_UNDERSTOOD, which are no fault of the caller's.
         """
         try:
-            async with asyncio.timeout(self._timeout_seconds), self._turns[authorizer.agency]:
-                body = await self._post(authorizer, event_of(agency, token, occasion))
-            if len(body) > READ_AT_ONCE_BYTES_MAX:
-                return await asyncio.to_thread(read_answer, body, authorizer, at)
-            return read_answer(body, authorizer, at)
+            return await self.answer(authorizer, agency, token, occasion, at)
         except NotUnderstood as error:
             _log.warning("authorizer not understood", authorizer=authorizer.name, why=str(error))
             raise Refusal(Reason.AUTHORIZER_NOT_UNDERSTOOD) from None
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+        except NOT_REACHED as error:
             why = type(error).__name__
             _log.warning("authorizer not reached", authorizer=authorizer.name, why=why)
             raise Refusal(Reason.AUTHORIZER_UNAVAILABLE) from None
+
+    async def answer(
+        self, authorizer: Authorizer, agency: Agency, token: str, occasion: Occasion, at: datetime
+    ) -> Vouched:
+        """Return what `ask` returns; raises NotUnderstood and those of NOT_REACHED as they are."""
+        async with asyncio.timeout(self._timeout_seconds), self._turns[authorizer.agency]:
+            body = await self._post(authorizer, event_of(agency, token, occasion))
+        if len(body) > READ_AT_ONCE_BYTES_MAX:
+            return await asyncio.to_thread(read_answer, body, authorizer, at)
+        return read_answer(body, authorizer, at)
 
     async def _post(self, authorizer: Authorizer, event: bytes) -> bytes:
         """Return the body of the answer, read no further than allowed and never unpacked."""

@@ -41,6 +41,9 @@ RSA_BITS_MIN, RSA_BITS_MAX = 2048, 4096
 _EXPONENT_MIN, _EXPONENT_MAX = 65537, 2**32
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
+NOT_FETCHED = (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError, Refusal)
+"""Why an issuer's keys are not there."""
+
 _Forms = frozenset[tuple[object, object, object]]
 _POOL_FORMS: _Forms = frozenset({("RSA", RS256, "sig")})
 # RFC 7517 leaves `alg` and `use` to the issuer, and some leave them out.
@@ -134,17 +137,24 @@ class KeySets:
         task.add_done_callback(self._tasks.discard)
         return task
 
+    async def fetch(self, issuer: str, *, discovered: bool) -> Mapping[str, PublicKey]:
+        """Return the issuer's usable keys by id, asked for now and not kept.
+
+        Raises ValueError, Refusal, TimeoutError, httpx.HTTPError and httpx.InvalidURL.
+        """
+        async with asyncio.timeout(self._timeout_seconds):
+            address = key_set_address(issuer)
+            if discovered:
+                document = await self._download(discovery_address(issuer))
+                address = discovered_address(issuer, document)
+            body = await self._download(address)
+        return _read_keys(body, _ANY_FORMS if discovered else _POOL_FORMS)
+
     async def _refresh(self, where: _Where, source: _Source) -> None:
         try:
-            async with asyncio.timeout(self._timeout_seconds):
-                address = key_set_address(where.issuer)
-                if where.discovered:
-                    document = await self._download(discovery_address(where.issuer))
-                    address = discovered_address(where.issuer, document)
-                body = await self._download(address)
-            source.keys = _read_keys(body, _POOL_FORMS if not where.discovered else _ANY_FORMS)
+            source.keys = await self.fetch(where.issuer, discovered=where.discovered)
             source.fetched_at = self._clock()
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError, Refusal) as error:
+        except NOT_FETCHED as error:
             _log.warning("key set not fetched", issuer=where.issuer, why=type(error).__name__)
         finally:
             source.fetching = None

@@ -26,7 +26,7 @@ RESULT_TTL_SECONDS_MAX = 3600
 # The command line acts as `os:<user>`; a provider of that name could be taken for it.
 _RESERVED_NAMES = frozenset({"os"})
 
-_Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+_Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,31}\Z")]
 _Milliseconds = Annotated[int, msgspec.Meta(ge=1000, le=366 * 24 * 60 * 60 * 1000)]
 _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
 
