@@ -33,6 +33,7 @@ from tenants.directory.api_keys import is_secret, secret_hash
 from tenants.directory.port import Directory
 
 VERDICTS_MAX = 20_000
+DENIED_FIELDS_PER_VERDICT = 20
 KEYS_IN_USE_MAX = 10_000
 KEY_USE_RECORDED_EACH = timedelta(minutes=1)
 
@@ -91,7 +92,7 @@ class Authenticator:
             for issuer, provider in providers.issuers.items()
         }
         self._authorizers = authorizers
-        self._verdicts: LRUCache[bytes, _Verdict] = LRUCache(maxsize=verdicts_max)
+        self._verdicts: LRUCache[bytes, _Verdict] = LRUCache(maxsize=verdicts_max, getsizeof=_size)
         self._uses: LRUCache[str, datetime] = LRUCache(maxsize=KEYS_IN_USE_MAX)
         self._recordings: set[asyncio.Task[None]] = set()
 
@@ -334,6 +335,11 @@ class Authenticator:
 def _demand_active(agency: Agency) -> None:
     if agency.status is not AgencyStatus.ACTIVE:
         raise Refusal(Reason.SUSPENDED_AGENCY)
+
+
+def _size(verdict: _Verdict) -> int:
+    """Return for how many verdicts one counts: what an authorizer denies takes room too."""
+    return 1 + len(verdict.principal.denied_fields) // DENIED_FIELDS_PER_VERDICT
 
 
 def _digest(credential: Credential, authorizer: Authorizer | None) -> bytes:

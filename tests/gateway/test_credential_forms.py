@@ -246,6 +246,19 @@ async def test_a_denied_field_is_null_and_its_siblings_are_not(platform: Platfor
     assert error["message"] == "Not Authorized to access agency on type Viewer"
 
 
+async def test_who_comes_from_elsewhere_has_a_file_of_their_own(platform: Platform) -> None:
+    """A consumer of an OIDC issuer begins an application, and nobody of the same `sub` sees it."""
+    own = {"authorization": platform.oidc_token(groups="Clients", sub="s" * 128)}
+    names = '{given: "Ada", family: "Byron"}'
+    start = f"mutation {{ startApplication(input: {{name: {names}}}) {{ id }} }}"
+    application = (await platform.ask(own, start)).json()["data"]["startApplication"]
+    read = f'{{ application(id: "{application["id"]}") {{ status }} }}'
+    assert (await platform.ask(own, read)).json()["data"]["application"]["status"] == "DRAFT"
+    claims: dict[str, Any] = {"sub": "s" * 128, "cognito:groups": ["consumers"]}
+    other = {"authorization": platform.pool_token(**claims)}
+    assert (await platform.ask(other, read)).json()["data"]["application"] is None
+
+
 async def _findings(platform: Platform) -> dict[str, Finding]:
     directory = platform.app.state.parts.directory
     return {item.check: item async for item in of_providers(platform.config, directory)}

@@ -32,7 +32,7 @@ class FarEnd:
             agency = "harbor"
             issuer = "{self.url}/login"
             client_id = "web|mobile"
-            groups = {{ Counselors = "counselors" }}
+            groups = {{ Counselors = "counselors", Clients = "consumers" }}
 
             [[authorizer]]
             name = "door"
