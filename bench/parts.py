@@ -24,13 +24,14 @@ from bench.machine import SERVER_CORE, end_cleanly, held_to
 from domain.applications import Application
 from domain.consumers import Consumer
 from gateway.agency import settle_agency
-from gateway.app import Parts, create_app
+from gateway.app import create_app
 from gateway.config import Config, load_config
 from gateway.engine.cost import Prices
 from gateway.engine.execute import Engine
 from gateway.identity.authenticator import Authenticator
 from gateway.identity.credentials import Credential, Occasion
 from gateway.identity.jwks import KeySets
+from gateway.parts import Parts
 from gateway.server import spare_the_collector
 from resolvers.context import RequestMeta, open_context
 from schema.build import core_schema, create_schema

@@ -303,3 +303,26 @@ class StoreUnavailable(GatewayError):
     def details(self) -> Mapping[str, object]:
         """Return the seconds to wait."""
         return {"retryAfter": self.retry_after_seconds}
+
+
+class SubscriptionLimit(GatewayError):
+    """There are as many connections or subscriptions as there may be."""
+
+    code = "SUBSCRIPTION_LIMIT"
+    default_message = "There are too many subscriptions. End some, or repeat later."
+
+
+class SubscriptionExists(GatewayError):
+    """A subscription of that id is running on the connection already."""
+
+    code = "SUBSCRIPTION_EXISTS"
+    default_message = "There is a subscription of that id already. Give each one an id of its own."
+
+
+class SlowSubscriber(GatewayError):
+    """What a client is to be told comes faster than it reads."""
+
+    code = "SLOW_SUBSCRIBER"
+    default_message = (
+        "Too much was waiting to be read. Subscribe again; read faster or select less."
+    )

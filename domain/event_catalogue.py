@@ -18,9 +18,10 @@ REPORT, NOTE, GRANT = "rep", "note", "grant"
 class EventSchema:
     """One event's schema. subject, data: prefixes of global ids; optional: keys that may lack.
 
-    when: in which case it is written, as a sentence without its subject.
+    mutation: that writes it. when: in which case, as a sentence without its subject.
     """
 
+    mutation: str
     version: int = 1
     subject: str
     data: Mapping[str, str] = field(default_factory=dict)
@@ -28,59 +29,84 @@ class EventSchema:
     when: str
 
 
-def _of_application(when: str, data: Mapping[str, str] | None = None) -> EventSchema:
-    return EventSchema(subject=APPLICATION, data=data or {}, when=when)
+def _of_application(mutation: str, when: str, data: Mapping[str, str] | None = None) -> EventSchema:
+    return EventSchema(mutation=mutation, subject=APPLICATION, data=data or {}, when=when)
 
 
-def _of_grant(when: str) -> EventSchema:
+def _of_grant(mutation: str, when: str) -> EventSchema:
     over = {"applicationId": APPLICATION, "consumerId": CONSUMER}
-    return EventSchema(subject=GRANT, optional=over, when=when)
+    return EventSchema(mutation=mutation, subject=GRANT, optional=over, when=when)
 
 
 _IN_APPLICATION = {"applicationId": APPLICATION}
 
 CATALOGUE: Mapping[EventName, EventSchema] = {
     EventName.APPLICATION_STARTED: _of_application(
-        "an application was started; its version is 1", {"consumerId": CONSUMER}
+        "startApplication", "an application was started; its version is 1", {"consumerId": CONSUMER}
     ),
-    EventName.APPLICATION_UPDATED: _of_application("`updateApplication` changed it"),
-    EventName.APPLICATION_SUBMITTED: _of_application("it was submitted"),
-    EventName.APPLICATION_WITHDRAWN: _of_application("its consumer withdrew it"),
-    EventName.APPLICATION_CLAIMED: _of_application("a counselor claimed it, or renewed the claim"),
-    EventName.APPLICATION_RELEASED: _of_application("its counselor gave it back to the queue"),
-    EventName.APPLICATION_REASSIGNED: _of_application("it was handed to another counselor"),
-    EventName.APPLICATION_RETURNED: _of_application("it was returned to its consumer"),
-    EventName.APPLICATION_CLOSED: _of_application("it was closed"),
-    EventName.BUDGET_SAVED: _of_application("its incomes, expenses or debts were saved"),
-    EventName.DEBTS_IMPORTED: _of_application("a report's accounts became debts of it"),
+    EventName.APPLICATION_UPDATED: _of_application(
+        "updateApplication", "something of it was changed"
+    ),
+    EventName.APPLICATION_SUBMITTED: _of_application("submitApplication", "it was submitted"),
+    EventName.APPLICATION_WITHDRAWN: _of_application(
+        "withdrawApplication", "its consumer withdrew it"
+    ),
+    EventName.APPLICATION_CLAIMED: _of_application(
+        "claimApplication", "a counselor claimed it, or renewed the claim"
+    ),
+    EventName.APPLICATION_RELEASED: _of_application(
+        "releaseApplication", "its counselor gave it back to the queue"
+    ),
+    EventName.APPLICATION_REASSIGNED: _of_application(
+        "reassignApplication", "it was handed to another counselor"
+    ),
+    EventName.APPLICATION_RETURNED: _of_application(
+        "returnApplication", "it was returned to its consumer"
+    ),
+    EventName.APPLICATION_CLOSED: _of_application("closeApplication", "it was closed"),
+    EventName.BUDGET_SAVED: _of_application(
+        "saveBudget", "its incomes, expenses or debts were saved"
+    ),
+    EventName.DEBTS_IMPORTED: _of_application(
+        "importDebts", "a report's accounts became debts of it"
+    ),
     EventName.CONSUMER_UPDATED: EventSchema(
-        subject=CONSUMER, when="a consumer's own data were changed"
+        mutation="updateConsumer", subject=CONSUMER, when="a consumer's own data were changed"
     ),
     EventName.NOTE_ADDED: EventSchema(
-        subject=NOTE, data=_IN_APPLICATION, when="a note was added; its version is 1"
+        mutation="addNote",
+        subject=NOTE,
+        data=_IN_APPLICATION,
+        when="a note was added; its version is 1",
     ),
     EventName.CONSENT_RECORDED: EventSchema(
-        subject=CONSENT, data=_IN_APPLICATION, when="a consent was given; its version is 1"
+        mutation="recordConsent",
+        subject=CONSENT,
+        data=_IN_APPLICATION,
+        when="a consent was given; its version is 1",
     ),
     EventName.CREDIT_REPORT_REQUESTED: EventSchema(
+        mutation="pullCreditReport",
         subject=CONSENT,
         data=_IN_APPLICATION,
         when="a pull began, and used the consent; the bureau has not been asked yet",
     ),
     EventName.CREDIT_REPORT_FAILED: EventSchema(
+        mutation="pullCreditReport",
         subject=CONSENT,
         data=_IN_APPLICATION,
         when="the bureau gave no report; the consent's version stays where the bureau may have "
         "acted, and is one more where it is given back",
     ),
     EventName.CREDIT_REPORT_PULLED: EventSchema(
+        mutation="pullCreditReport",
         subject=REPORT,
         data=_IN_APPLICATION | {"consentId": CONSENT},
         when="a report was kept; its version is 1",
     ),
-    EventName.ACCESS_REQUESTED: _of_grant("a counselor asked for access"),
-    EventName.ACCESS_APPROVED: _of_grant("an admin approved it"),
-    EventName.ACCESS_REVOKED: _of_grant("it was revoked, or its claim barred"),
+    EventName.ACCESS_REQUESTED: _of_grant("requestAccess", "a counselor asked for access"),
+    EventName.ACCESS_APPROVED: _of_grant("approveAccess", "an admin approved it"),
+    EventName.ACCESS_REVOKED: _of_grant("revokeAccess", "it was revoked, or its claim barred"),
 }
 
 

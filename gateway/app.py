@@ -4,16 +4,12 @@ Importing this module opens nothing. `create_app` builds; what has to be opened 
 application's lifespan and closed at its end.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import (
-    AbstractAsyncContextManager,
-    AsyncExitStack,
     asynccontextmanager,
     nullcontext,
 )
-from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Protocol
 
 import strawberry
 from graphql import OperationType
@@ -24,87 +20,39 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from domain.agencies import Agency
-from domain.credit import CreditBureau
 from domain.errors import MalformedRequest, StoreUnavailable, Unauthenticated
 from gateway.agency import settle_agency
 from gateway.budgets.budgets import Budgets, Charge
-from gateway.budgets.opening import open_budgets
-from gateway.bureaus import open_bureaus
-from gateway.config import BudgetsConfig, CannotStart, Config, Limits, TrustedDocumentsConfig
+from gateway.config import Config
 from gateway.cors import CorsPolicy
 from gateway.endpoint import Exchange, GraphQLEndpoint
-from gateway.engine.cost import Prices
 from gateway.engine.documents import Operation
 from gateway.engine.execute import Engine, Result
 from gateway.engine.judging_apart import JudgeApart
-from gateway.errors import DocumentRefused, Refused, kind_of, malformed, status_of_answer
-from gateway.events.local import LocalBroker
-from gateway.events.opening import open_events
-from gateway.events.port import Broker
+from gateway.errors import (
+    DocumentRefused,
+    Refused,
+    entry_of,
+    kind_of,
+    malformed,
+    status_of_answer,
+)
 from gateway.front import Front, Gateway
 from gateway.health import Drain, health_routes
 from gateway.http import Asked, idempotency_key, read_request
-from gateway.identity.credentials import Authenticates, Occasion, authenticate
-from gateway.identity.opening import open_authenticator
-from gateway.identity.sightings import Sightings
-from gateway.metrics import Metrics, handing_on, measuring_backlog, new_metrics
+from gateway.identity.credentials import authenticate, occasion_of
+from gateway.metrics import Metrics, handing_on, new_metrics
 from gateway.negotiation import MediaType
+from gateway.parts import OpenParts, Parts, Served, open_parts, serve_schema
+from gateway.realtime.realtime import Realtime
 from gateway.replies import Reply, refusal
-from gateway.secret_ages import measuring_ages
-from gateway.secrets import open_secrets
 from gateway.telemetry import TRACER_NAME
-from gateway.trusted_documents import TrustedDocuments, open_trusted_documents
-from gateway.workspace import open_workspace
 from resolvers.audit_lines import leave_lines
 from resolvers.context import RequestContext, RequestMeta, open_context
-from schema.build import core_schema, create_schema
+from schema.build import create_schema
 from tenants.directory.port import Directory
-from tenants.store import AgencyStore
 
-
-class LeasesStores(Protocol):
-    """Stage 4's port."""
-
-    def lease(self, agency: Agency) -> AbstractAsyncContextManager[AgencyStore]:
-        """Return the agency's store for as long as the block lasts."""
-        ...
-
-
-class FindsBureaus(Protocol):
-    """Where stage 5 finds an agency's credit bureau."""
-
-    def of(self, agency: Agency) -> CreditBureau | None:
-        """Return the agency's bureau, or None."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What the stages work with, opened for as long as the application runs."""
-
-    authenticator: Authenticates
-    directory: Directory
-    stores: LeasesStores
-    bureaus: FindsBureaus
-    sightings: Sightings = field(default_factory=Sightings)
-    budgets: Budgets = field(default_factory=lambda: Budgets(BudgetsConfig()))
-    events: Broker = field(default_factory=LocalBroker)
-    trusted: TrustedDocuments = field(
-        default_factory=lambda: TrustedDocuments(TrustedDocumentsConfig(), Limits())
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
-    """What is served, made once: by which settings, from which schema, at which prices."""
-
-    config: Config
-    engine: Engine
-    prices: Prices
-
-
-OpenParts = Callable[[Config, Metrics], AbstractAsyncContextManager[Parts]]
+WHERE_TO_SUBSCRIBE = "subscribe over WebSocket, or accept text/event-stream alone"
 
 
 async def answer(served: Served, parts: Parts, exchange: Exchange) -> Reply:
@@ -118,7 +66,8 @@ async def answer(served: Served, parts: Parts, exchange: Exchange) -> Reply:
 
     # 2 identity  credential → Principal
     clock.begin("identity")
-    presented = await authenticate(headers, parts.authenticator, occasion_of(exchange, asked))
+    occasion = occasion_of(exchange.id, asked)
+    presented = await authenticate(headers, parts.authenticator, occasion)
     principal = exchange.principal = presented.principal
 
     # 3 agency    Principal → Agency         issuer, key and grant must agree
@@ -166,6 +115,17 @@ async def answer(served: Served, parts: Parts, exchange: Exchange) -> Reply:
     return reply_to(result, operation, exchange.media_type, charge)
 
 
+async def answered(served: Served, parts: Parts, exchange: Exchange) -> Reply:
+    """Answer one request; a credential that is turned away is told to its agency."""
+    try:
+        return await answer(served, parts, exchange)
+    except Unauthenticated as error:
+        if exchange.meta is not None:
+            who, meta = exchange.principal, exchange.meta
+            await parts.sightings.turned_away(error, who, meta, parts.directory)
+        raise
+
+
 async def execute(
     engine: Engine,
     budgets: Budgets,
@@ -199,18 +159,11 @@ def meta_of(exchange: Exchange, config: Config) -> RequestMeta:
     )
 
 
-def occasion_of(exchange: Exchange, asked: Asked) -> Occasion:
-    """Return what an authorizer is told of the request."""
-    return Occasion(
-        request_id=exchange.id,
-        document=asked.document,
-        operation_name=asked.operation_name,
-        variables=asked.variables,
-    )
-
-
 def permit(operation: Operation, *, by_get: bool) -> None:
-    """Raise Refused where GET carries anything but a query."""
+    """Raise Refused where GET carries anything but a query, DocumentRefused for a subscription."""
+    if operation.kind is OperationType.SUBSCRIPTION:
+        error = MalformedRequest(f"A subscription is not answered at once: {WHERE_TO_SUBSCRIBE}.")
+        raise DocumentRefused([entry_of(error, error_type="OperationNotSupported")])
     if by_get and operation.kind is not OperationType.QUERY:
         raise Refused(
             MalformedRequest("GET is for queries; ask for this by POST."),
@@ -257,26 +210,22 @@ def create_app(
     """
     counters = metrics or new_metrics()
     stopping = drain or Drain()
+    realtime = Realtime(config, counters, stopping)
     served = serve_schema(config, schema or create_schema(), counters, apart)
 
     opened: Parts
 
     async def run_stages(exchange: Exchange) -> Reply:
-        try:
-            return await answer(served, opened, exchange)
-        except Unauthenticated as error:
-            if exchange.meta is not None:
-                who, meta = exchange.principal, exchange.meta
-                await opened.sightings.turned_away(error, who, meta, opened.directory)
-            raise
-
-    async def reachable() -> bool:
-        return await directory_answers(app.state.parts.directory)
+        return await answered(served, opened, exchange)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         nonlocal opened
-        async with (parts or open_parts)(config, counters) as opened, handing_on(counters):
+        async with (
+            (parts or open_parts)(config, counters) as opened,
+            handing_on(counters),
+            realtime.opened(served, opened),
+        ):
             app.state.parts = opened
             yield
             await endpoint.in_flight.drain(config.drain_seconds)
@@ -286,7 +235,11 @@ def create_app(
     endpoint = GraphQLEndpoint(run_stages, config, counters, tracer=tracer)
     app = Gateway(
         Front(endpoint, limits=config.limits, cors=cors_policy(config)),
-        routes=[*health_routes(stopping, reachable), *routes],
+        realtime,
+        routes=[
+            *health_routes(stopping, lambda: directory_answers(app.state.parts.directory)),
+            *routes,
+        ],
         exception_handlers={HTTPException: _unknown_path},
         lifespan=lifespan,
     )
@@ -294,25 +247,6 @@ def create_app(
     app.state.drain = stopping
     app.state.metrics = counters
     return app
-
-
-def serve_schema(
-    config: Config,
-    schema: strawberry.Schema,
-    counters: Metrics,
-    apart: JudgeApart | None = None,
-) -> Served:
-    """Return what serves a schema."""
-    engine = Engine(
-        schema,
-        config.limits,
-        suggestions=config.development,
-        introspection=config.introspection,
-        seen=counters.document_seen,
-        executed=counters.executed,
-        apart=apart,
-    )
-    return Served(config=config, engine=engine, prices=Prices(core_schema(schema), config.limits))
 
 
 async def directory_answers(directory: Directory) -> bool:
@@ -327,44 +261,6 @@ async def directory_answers(directory: Directory) -> bool:
 def cors_policy(config: Config) -> CorsPolicy:
     """Return which web pages may call: those configured, and under `almoner dev` all local ones."""
     return CorsPolicy(origins=config.cors_origins, loopback=config.development)
-
-
-@asynccontextmanager
-async def open_parts(config: Config, metrics: Metrics) -> AsyncIterator[Parts]:
-    """Open what the stages work with, and close it at the end.
-
-    Raises CannotStart where something is missing, StoreUnavailable where it cannot be read.
-    """
-    async with AsyncExitStack() as stack:
-        home = await stack.enter_async_context(open_workspace(config.home, keys=config.keys))
-        if config.agency and await home.directory.agency_by_slug(config.agency) is None:
-            raise CannotStart(f"there is no agency {config.agency} to serve.")
-        secrets = await stack.enter_async_context(open_secrets(config))
-        await stack.enter_async_context(
-            measuring_ages(config, metrics.registry, home.directory, secrets)
-        )
-        await stack.enter_async_context(measuring_backlog(metrics.registry, home.registry.backlog))
-        budgets = await stack.enter_async_context(open_budgets(config, metrics, secrets))
-        events = await stack.enter_async_context(open_events(config, metrics, secrets, home))
-        trusted = await stack.enter_async_context(
-            open_trusted_documents(
-                config.trusted_documents,
-                config.limits,
-                untrusted=metrics.document_untrusted,
-            )
-        )
-        bureaus = await open_bureaus(config.transunion, metrics.vendor_called, secrets)
-        stack.push_async_callback(bureaus.aclose)
-        authenticator = await stack.enter_async_context(open_authenticator(config, home.directory))
-        yield Parts(
-            authenticator=authenticator,
-            directory=home.directory,
-            stores=home.registry,
-            bureaus=bureaus,
-            budgets=budgets,
-            events=events,
-            trusted=trusted,
-        )
 
 
 async def _unknown_path(request: Request, error: Exception) -> Response:

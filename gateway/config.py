@@ -36,6 +36,7 @@ from gateway.settings_blocks import (
     BudgetsConfig,
     EventsConfig,
     Limits,
+    RealtimeConfig,
     TransUnionConfig,
     TrustedDocumentsConfig,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "ConfigFault",
     "EventsConfig",
     "Limits",
+    "RealtimeConfig",
     "Source",
     "TransUnionConfig",
     "TrustedDocumentsConfig",
@@ -173,6 +175,7 @@ class Config:
     limits: Limits = block(Limits)
     budgets: BudgetsConfig = block(BudgetsConfig)
     events: EventsConfig = block(EventsConfig)
+    realtime: RealtimeConfig = block(RealtimeConfig)
     trusted_documents: TrustedDocumentsConfig = block(TrustedDocumentsConfig)
     transunion: TransUnionConfig = block(TransUnionConfig)
     command: str = "serve"

@@ -2,8 +2,9 @@
 
 Taken by a `POST /graphql` that has come in one piece, over a connection that waits for no other
 answer. Every other request goes on by ASGI as if this module were not there: one whose body is
-still to come, one behind another, one that wants to upgrade. So there is nothing here that waits,
-and nothing of HTTP that ASGI's side would have to know. One task answers, and one write sends.
+still to come, one behind another, one that wants to upgrade or an event stream. So there is nothing
+here that waits, and nothing of HTTP that ASGI's side would have to know. One task answers, and one
+write sends.
 """
 
 import asyncio
@@ -18,10 +19,12 @@ from gateway.errors import stack_of
 from gateway.front import PATH, Front
 from gateway.headers import HeaderFields, HeaderLines
 from gateway.http import ClientLeft, too_large
-from gateway.protocol import BoundedProtocol, spelled
+from gateway.negotiation import EVENT_STREAM, wants_stream
+from gateway.protocol import BoundedProtocol, client_address, spelled
 from gateway.replies import CLIENT_LEFT, Reply, header_lines
 
 _PATH = PATH.encode()
+_STREAM = EVENT_STREAM.encode()
 _CLOSE = (b"connection", b"close")
 
 
@@ -180,7 +183,12 @@ class DirectProtocol(BoundedProtocol):
             and not self._is_answering()
             and not self.parser.should_upgrade()
             and self.parser.get_http_version() == "1.1"
+            and not self._wants_stream()
         )
+
+    def _wants_stream(self) -> bool:
+        given = (value for name, value in self._fields if name == b"accept")
+        return any(_STREAM in value and wants_stream(value.decode("latin-1")) for value in given)
 
     def _is_answering(self) -> bool:
         cycle: RequestResponseCycle | DirectRequest | None = self.cycle
@@ -194,15 +202,8 @@ class DirectProtocol(BoundedProtocol):
         super().on_headers_complete()
 
     def _client(self, headers: HeaderFields) -> str | None:
-        """Return the client's address, by the rules that ASGI's side has (uvicorn's own)."""
-        client = self.client[0] if self.client else None
-        if self.proxies is None or client not in self.proxies.trusted_hosts:
-            return client
-        forwarded = ", ".join(headers.every(b"x-forwarded-for"))
-        if not forwarded:
-            return client
-        host, _port = self.proxies.trusted_hosts.get_trusted_client_address(forwarded)
-        return host or client
+        peer = self.client[0] if self.client else None
+        return client_address(peer, headers, self.proxies)
 
     def _answer(self, request: DirectRequest, reply: Reply) -> None:
         """Send the answer, as soon as the client takes it."""

@@ -54,6 +54,10 @@ KINDS: Mapping[str, Kind] = {
     "QUERY_NOT_IN_SAFELIST": Kind("BadRequestException", HTTPStatus.BAD_REQUEST),
     "DOCUMENT_TOO_COMPLEX": Kind("BadRequestException", HTTPStatus.BAD_REQUEST),
     "MALFORMED_REQUEST": Kind("MalformedHttpRequestException", HTTPStatus.BAD_REQUEST),
+    # As realtime clients know them.
+    "SUBSCRIPTION_LIMIT": Kind("MaxSubscriptionsReachedError", HTTPStatus.TOO_MANY_REQUESTS),
+    "SUBSCRIPTION_EXISTS": Kind("DuplicatedOperationError", HTTPStatus.CONFLICT),
+    "SLOW_SUBSCRIBER": Kind("SlowConsumer", HTTPStatus.TOO_MANY_REQUESTS),
     "DEADLINE_EXCEEDED": Kind("ExecutionTimeout"),
     "STORE_UNAVAILABLE": Kind("ServiceUnavailable", HTTPStatus.SERVICE_UNAVAILABLE),
     INTERNAL: Kind("InternalFailure", HTTPStatus.INTERNAL_SERVER_ERROR),

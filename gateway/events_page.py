@@ -67,8 +67,8 @@ def events_page() -> str:
     """Return the page."""
     lines = [
         HEAD,
-        "| name | schema | subject | data | written when |",
-        "|---|---|---|---|---|",
+        "| name | schema | subject | data | written by | when |",
+        "|---|---|---|---|---|---|",
         *(_row(name, CATALOGUE[name]) for name in EventName),
         "",
     ]
@@ -78,7 +78,8 @@ def events_page() -> str:
 def _row(name: EventName, schema: EventSchema) -> str:
     data = [*_keys(schema.data, ""), *_keys(schema.optional, "?")]
     told = ", ".join(data) or "–"
-    return f"| `{name}` | {schema.version} | `{schema.subject}_…` | {told} | {schema.when} |"
+    what = f"`{name}` | {schema.version} | `{schema.subject}_…`"
+    return f"| {what} | {told} | `{schema.mutation}` | {schema.when} |"
 
 
 def _keys(keys: Mapping[str, str], mark: str) -> Iterator[str]:

@@ -4,10 +4,11 @@ Everything that is answered passes here, health checks and unknown paths too. Gr
 their endpoint from here, whichever way they came in: by ASGI, or by the direct protocol.
 """
 
+import asyncio
 import os
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from starlette.applications import Starlette
@@ -19,9 +20,9 @@ from gateway.cors import CorsPolicy, answer_headers, preflight_headers
 from gateway.deadlines import Attempt, awaited
 from gateway.endpoint import GraphQLEndpoint
 from gateway.errors import Refused, malformed, masked, stack_of
-from gateway.headers import HeaderLines
+from gateway.headers import HeaderFields, HeaderLines
 from gateway.http import ALLOWED, AsgiRequest, Request
-from gateway.negotiation import MediaType
+from gateway.negotiation import MediaType, wants_stream
 from gateway.replies import CLIENT_LEFT, Reply, error_refusal, refusal, send_reply, with_headers
 
 PATH = "/graphql"
@@ -129,18 +130,35 @@ class Others:
             await self._app(scope, receive, send)
 
 
+class ServesLive(Protocol):
+    """Who serves subscriptions: as event streams, and over WebSockets, which servers bring it."""
+
+    async def stream(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request for an event stream."""
+        ...
+
+    def socket_class(self) -> type[asyncio.Protocol]:
+        """Return what a server makes its WebSocket connections of."""
+        ...
+
+
 class Gateway(Starlette):
     """The gateway as an ASGI application; GraphQL requests do not pass its routes."""
 
-    def __init__(self, front: Front, **given: Any) -> None:
-        """Take the front, and what Starlette takes."""
+    def __init__(self, front: Front, live: ServesLive | None = None, **given: Any) -> None:
+        """Take the front, who serves subscriptions if anybody does, and what Starlette takes."""
         super().__init__(middleware=[Middleware(Others, front=front)], **given)
         self.front = front
+        self.live = live
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or begin and end the lifespan."""
         if scope["type"] == "http" and scope["path"] == PATH:
-            await self.front.answer(scope, receive, send)
+            accept = HeaderFields(scope["headers"]).get(b"accept")
+            if self.live is not None and wants_stream(accept):
+                await self.front.pass_on(self.live.stream, scope, receive, send)
+            else:
+                await self.front.answer(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 

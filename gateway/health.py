@@ -16,14 +16,21 @@ from gateway.replies import Reply, json_reply, send_reply
 class Drain:
     """Whether the process has begun to stop: it answers what comes, and asks for no more."""
 
-    __slots__ = ("begun",)
+    __slots__ = ("_told", "begun")
 
     def __init__(self) -> None:
         self.begun = False
+        self._told: list[Callable[[], None]] = []
+
+    def tell(self, told: Callable[[], None]) -> None:
+        """Have somebody called as soon as it begins."""
+        self._told.append(told)
 
     def begin(self) -> None:
         """Begin to stop."""
         self.begun = True
+        for told in self._told:
+            told()
 
 
 def health_routes(drain: Drain, reachable: Callable[[], Awaitable[bool]]) -> list[Route]:

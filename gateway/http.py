@@ -175,11 +175,11 @@ class _Plain(msgspec.Struct, forbid_unknown_fields=True):
 async def read_request(request: Request, limits: Limits) -> Asked:
     """Return what is asked. Raises Refused, and ClientLeft where the body never ends."""
     if request.method == "POST":
-        _check_body_headers(request.headers)
+        check_body_headers(request.headers)
         body = await request.body(limits.body_bytes)
-        return _read_plain(body, limits) or _read_members(_decode(body, limits))
+        return _read_plain(body, limits) or asked_of(decode_object(body, limits))
     if request.method == "GET":
-        return _read_members(_decode_query(request.query_string, limits))
+        return asked_of(decode_query(request.query_string, limits))
     raise Refused(
         MalformedRequest("Ask by POST, or by GET for queries."),
         status=HTTPStatus.METHOD_NOT_ALLOWED,
@@ -200,7 +200,8 @@ def idempotency_key(headers: HeaderFields) -> str | None:
     return key
 
 
-def _check_body_headers(headers: HeaderFields) -> None:
+def check_body_headers(headers: HeaderFields) -> None:
+    """Raise Refused for a body that is not plain JSON in UTF-8."""
     content_types = headers.every(b"content-type")
     if len(content_types) != 1 or not is_json_in_utf8(content_types[0]):
         raise malformed(
@@ -258,8 +259,11 @@ _PLAIN_DECODER = msgspec.json.Decoder(_Plain)
 _NO_VARIABLES: Mapping[str, object] = {}
 
 
-def _decode(body: bytes, limits: Limits) -> Mapping[str, object]:
-    """Return the members of a JSON object; strict, so that no other reader sees another text."""
+def decode_object(body: bytes, limits: Limits) -> Mapping[str, object]:
+    """Return the members of a JSON object; strict, so that no other reader sees another text.
+
+    Raises Refused.
+    """
     if not body.strip():
         raise malformed(EMPTY)
     # Counted in the bytes, before anything is made of them: a megabyte of brackets is half a
@@ -295,7 +299,8 @@ def _refuse_repeated(body: bytes) -> None:
         raise malformed("A member of the request is named twice.")
 
 
-def _decode_query(query_string: bytes, limits: Limits) -> Mapping[str, object]:
+def decode_query(query_string: bytes, limits: Limits) -> Mapping[str, object]:
+    """Return the members of a request that lie in its address; raises Refused."""
     try:
         pairs = parse_qsl(
             query_string.decode("ascii"),
@@ -329,7 +334,8 @@ def _decode_parameter(text: str, depth_max: int) -> object:
     return value
 
 
-def _read_members(members: Mapping[str, object]) -> Asked:
+def asked_of(members: Mapping[str, object]) -> Asked:
+    """Return what the members of a request ask; raises Refused."""
     name = members.get("operationName")
     if name is not None and not (
         isinstance(name, str) and len(name) <= OPERATION_NAME_CHARACTERS_MAX

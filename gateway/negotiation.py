@@ -5,6 +5,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 ACCEPT_CHARACTERS_MAX = 2048
+EVENT_STREAM = "text/event-stream"
 
 
 class MediaType(StrEnum):
@@ -65,6 +66,12 @@ def choose(accept: str | None) -> MediaType | None:
         if quality > 0 and (best is None or rank > best):
             best, chosen = rank, media_type
     return chosen
+
+
+@lru_cache(maxsize=256)
+def wants_stream(accept: str | None) -> bool:
+    """Say whether an Accept header names an event stream, and no other answer that there is."""
+    return accept is not None and EVENT_STREAM in accept.lower() and choose(accept) is None
 
 
 @lru_cache(maxsize=256)

@@ -9,12 +9,14 @@ import asyncio
 import uuid
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from gateway.config import Limits
 from gateway.errors import malformed
+from gateway.headers import HeaderFields
 from gateway.health import Drain
 from gateway.negotiation import MediaType
 from gateway.replies import Reply, refusal
@@ -68,9 +70,21 @@ class BoundedProtocol(HttpToolsProtocol):
         """Pass the request on; its body is the stages' affair."""
         self.head_came()
         super().on_headers_complete()
+        if self.parser.should_upgrade() and self._should_upgrade():
+            return
         self.headers = []  # what comes behind a chunked body is no header of the request
         if self.drain.begun:
             self.cycle.keep_alive = False
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over to what speaks WebSocket."""
+        self.connections.discard(self)
+        self._stop_timer()
+        upgraded: Any = self.ws_protocol_class
+        socket = upgraded(self.config, self.server_state, self.app_state)
+        self.transport.set_protocol(socket)
+        socket.connection_made(self.transport)
+        socket.upgrade(self.scope["method"], self.url, HeaderFields(self.headers))
 
     def on_message_complete(self) -> None:
         """Wait for the next request, or for the time that idle connections have."""
@@ -123,6 +137,19 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def client_address(
+    peer: str | None, headers: HeaderFields, proxies: ProxyHeadersMiddleware | None
+) -> str | None:
+    """Return the client's address, by the rules that uvicorn has for what comes by ASGI."""
+    if proxies is None or peer not in proxies.trusted_hosts:
+        return peer
+    forwarded = ", ".join(headers.every(b"x-forwarded-for"))
+    if not forwarded:
+        return peer
+    host, _port = proxies.trusted_hosts.get_trusted_client_address(forwarded)
+    return host or peer
 
 
 def spelled(reply: Reply, lines: Sequence[tuple[bytes, bytes]]) -> bytes:

@@ -23,10 +23,11 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from gateway.config import Config, Limits
 from gateway.direct import DirectProtocol
-from gateway.front import Front, Gateway
+from gateway.front import Front, Gateway, ServesLive
 from gateway.health import Drain
 from gateway.listening import BACKLOG, let_nobody_in
 from gateway.protocol import BoundedProtocol, bounded
+from gateway.realtime.socket import Socket
 from gateway.settings import CannotStart
 from integrations.tls import server_tls_context
 
@@ -66,12 +67,13 @@ class Server:
         limits: Limits | None = None,
         tls: Tls | None = None,
         front: Front | None = None,
+        live: ServesLive | None = None,
         is_opened: bool = False,
     ) -> None:
         """Take the application and its socket, which the server closes at its end.
 
-        front: of the application, where GraphQL requests are to reach it past ASGI. is_opened: by
-        somebody else, who runs its lifespan around this.
+        front: of the application, where GraphQL requests are to reach it past ASGI. live: who
+        serves WebSockets. is_opened: by somebody else, who runs its lifespan around this.
         """
         self.drain = drain or Drain()
         self._app = app
@@ -91,7 +93,7 @@ class Server:
             uvicorn.Config(
                 app,
                 lifespan="off",
-                ws="none",
+                ws="none" if live is None else _sockets(app, live, trusted_proxies),
                 http=_protocol(app, limits or Limits(), self.drain, front, trusted_proxies),
                 log_config=None,
                 access_log=False,
@@ -191,6 +193,14 @@ def _protocol(
     return protocol
 
 
+def _sockets(app: Any, live: ServesLive, trusted_proxies: Sequence[str]) -> type[asyncio.Protocol]:
+    """Return what speaks WebSocket on each connection that asks for it."""
+    sockets: Any = live.socket_class()
+    if trusted_proxies:
+        sockets.proxies = ProxyHeadersMiddleware(app, list(trusted_proxies))
+    return sockets  # type: ignore[no-any-return]  # the class with another attribute
+
+
 def gateway_server(
     app: Gateway, listener: socket.socket, config: Config, *, also: Tls | None = None
 ) -> Server:
@@ -209,6 +219,7 @@ def gateway_server(
         limits=config.limits,
         tls=also or _tls_of(config),
         front=app.front if config.http_protocol == "direct" else None,
+        live=app.live,
         is_opened=also is not None,
     )
 
@@ -274,8 +285,8 @@ class _Uvicorn(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Drain: ask clients to go, wait for the idle ones, close the port, finish the rest."""
         self._drain.begin()
-        for connection in self.server_state.connections:
-            assert isinstance(connection, BoundedProtocol)
+        for connection in list(self.server_state.connections):
+            assert isinstance(connection, BoundedProtocol | Socket)
             connection.let_go()
         loop = asyncio.get_running_loop()
         ends = loop.time() + self._linger_seconds
@@ -290,5 +301,5 @@ class _Uvicorn(uvicorn.Server):
             await asyncio.sleep(_SETTLE_SECONDS)  # what they sent by now is read
         await super().shutdown(sockets)
         for connection in list(self.server_state.connections):
-            assert isinstance(connection, BoundedProtocol)
+            assert isinstance(connection, BoundedProtocol | Socket)
             connection.give_up()

@@ -1,4 +1,4 @@
-"""The settings that come in blocks: limits, budgets, events, trusted documents, the bureau."""
+"""The settings that come in blocks: limits, budgets, events, realtime, documents, the bureau."""
 
 # ruff: noqa: RUF009 - setting() returns a dataclass field, as field() does
 
@@ -179,6 +179,51 @@ class EventsConfig:
     )
     retention_bytes: int = setting(
         1_000_000, "How much of them is kept.", at_least=65_536, at_most=1_000_000_000
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RealtimeConfig:
+    """What subscriptions may take, over WebSocket and event streams alike; counted by process."""
+
+    connections: int = setting(
+        10_000, "Open connections of one process.", at_least=1, at_most=1_000_000
+    )
+    agency_connections: int = setting(
+        5_000, "Open connections of one agency.", at_least=1, at_most=1_000_000
+    )
+    caller_connections: int = setting(
+        200, "Open connections of one person or API key.", at_least=1, at_most=1_000_000
+    )
+    connection_subscriptions: int = setting(
+        100, "Subscriptions on one connection.", at_least=1, at_most=10_000
+    )
+    agency_subscriptions: int = setting(
+        20_000, "Subscriptions of one agency.", at_least=1, at_most=1_000_000
+    )
+    caller_subscriptions: int = setting(
+        1_000, "Subscriptions of one person or API key.", at_least=1, at_most=1_000_000
+    )
+    frame_bytes: int = setting(
+        262_144, "A frame that a client sends.", at_least=4096, at_most=16_777_216
+    )
+    payload_bytes: int = setting(
+        245_760, "What a subscriber is told of one event.", at_least=1024, at_most=16_777_216
+    )
+    waiting_bytes: int = setting(
+        1_048_576,
+        "What may wait for a client that reads slowly, before it is dropped.",
+        at_least=65_536,
+        at_most=1_073_741_824,
+    )
+    keep_alive_seconds: int = setting(
+        30, "Between two signs of life on a quiet connection.", at_least=1, at_most=60
+    )
+    init_seconds: int = setting(
+        15, "From a connection to the client's first word.", at_least=1, at_most=300
+    )
+    connection_seconds: int = setting(
+        86_400, "How long a connection lasts at most.", at_least=60, at_most=604_800
     )
 
 

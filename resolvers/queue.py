@@ -45,7 +45,7 @@ async def queue(
     found = sorted(waiting, key=_place_of)[: window.size + 1]
     shown = found[: window.size]
     return Cut(
-        items=tuple(_item(context, application) for application in shown),
+        items=tuple(item_of(context, application) for application in shown),
         positions=tuple("|".join(_place_of(application)) for application in shown),
         has_next=len(found) > window.size,
         has_previous=come_from is not None,
@@ -62,7 +62,7 @@ async def queue_item(context: RequestContext, global_id: str) -> QueueItem | Non
     application = await context.loaders.applications.load(application_id)
     if application is None or not is_waiting(application, context):
         return None
-    return _item(context, application)
+    return item_of(context, application)
 
 
 async def _unassigned(
@@ -117,7 +117,8 @@ def _submitted_at(application: Application) -> datetime:
     return application.submitted_at or application.created_at
 
 
-def _item(context: RequestContext, application: Application) -> QueueItem:
+def item_of(context: RequestContext, application: Application) -> QueueItem:
+    """Return what counselors see of an application before they claim it."""
     parsed = parse_global_id(application.id)
     assert parsed is not None, "applications are named by us"
     context.guard.reads.learn(application)

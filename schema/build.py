@@ -31,6 +31,7 @@ from schema.mutation import Mutation
 from schema.query import Query
 from schema.rules import Rule, marks_for
 from schema.scalars import SCALARS, WRITTEN_AS_IS
+from schema.subscription import Subscription
 
 _DEFINITION = "strawberry-definition"
 _FIELD_NAMES = "field-names"
@@ -45,6 +46,7 @@ def create_schema() -> strawberry.Schema:
     schema = strawberry.Schema(
         query=Query,
         mutation=Mutation,
+        subscription=Subscription,
         types=[*ENUMS, *cast("Iterable[type]", SCALARS)],
         config=StrawberryConfig(scalar_map=SCALARS),
     )
@@ -95,7 +97,7 @@ def enforce_rules(schema: GraphQLSchema) -> None:
     """Put every field's gate before its resolver; raises FieldWithoutRule."""
     names = schema.extensions[_FIELD_NAMES] = FieldNames()
     owners = _owners(schema)
-    roots = {schema.query_type, schema.mutation_type}
+    roots = {schema.query_type, schema.mutation_type, schema.subscription_type}
     for object_type in object_types(schema):
         for name, field in object_type.fields.items():
             handed_out = owners if object_type in roots else None

@@ -247,6 +247,10 @@ class AgencyStore:
         held = self._remembered.get(key)
         return held[1] if held is not None and held[0] == self._backend.epoch() else None
 
+    def epoch(self) -> int | None:
+        """Return a number that is another one once anybody has changed a record; None: unknown."""
+        return self._backend.epoch()
+
     async def count(self, index: str, part: str) -> int:
         """Return how many records a part of an index lists."""
         return await self._backend.count(index, part)

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 from cachetools import LRUCache
 from graphql import DocumentNode, GraphQLSchema, OperationDefinitionNode, OperationType
 
-from domain.errors import MalformedRequest
 from gateway.config import Limits
 from gateway.engine.cost import CostFormula
 from gateway.engine.judging_apart import JudgeApart
 from gateway.engine.validation import Checks
-from gateway.errors import DocumentRefused, entry_of, malformed
+from gateway.errors import malformed
 
 if TYPE_CHECKING:
     from gateway.engine.arguments import VariablesOf
@@ -62,7 +61,6 @@ class _Checked:
         """Return the operation to run; raises Refused where there is no such one."""
         operation = self.operations.get(name)
         if operation is None:
-            refuse_subscription(self.document, name)
             node = choose_operation(self.document, name)
             operation = self.operations[name] = Operation(self.document, node)
         return operation
@@ -104,9 +102,7 @@ class Documents:
         checked = self._checked.get(text)
         self._seen(checked is not None)
         if checked is None:
-            document = await self._checks.check(
-                text, lambda parsed: refuse_subscription(parsed, operation_name)
-            )
+            document = await self._checks.check(text)
             checked = _Checked(document)
             if _length(document) <= self._checked.maxsize:
                 self._checked[text] = checked
@@ -132,14 +128,6 @@ def choose_operation(document: DocumentNode, name: str | None) -> OperationDefin
     else:
         message = "Missing operation name." if operations else "The document has no operation."
     raise malformed(message, HTTPStatus.BAD_REQUEST, error_type="BadRequestException")
-
-
-def refuse_subscription(document: DocumentNode, name: str | None) -> None:
-    """Raise DocumentRefused where the operation to run is a subscription."""
-    chosen = _chosen(_operations(document), name)
-    if chosen is not None and chosen.operation is OperationType.SUBSCRIPTION:
-        error = MalformedRequest("Subscriptions are not served over HTTP.")
-        raise DocumentRefused([entry_of(error, error_type="OperationNotSupported")])
 
 
 def _operations(document: DocumentNode) -> list[OperationDefinitionNode]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 import strawberry
 from graphql import GraphQLError, GraphQLSchema
+from graphql.execution.values import VariableValues
 
 from gateway.config import Limits
 from gateway.engine.documents import Documents, Operation
@@ -17,6 +18,7 @@ from gateway.engine.executing import Execution, Outcome
 from gateway.engine.faults import document_entry, field_errors
 from gateway.engine.judging_apart import JudgeApart
 from gateway.engine.plans import Means
+from gateway.engine.subscribing import Subscribed, subscribed
 from gateway.engine.variables import variable_faults
 from gateway.errors import VALIDATION_FAILED, DocumentRefused, entry_of
 from resolvers.context import RequestContext
@@ -89,18 +91,35 @@ class Engine:
         return await self._documents.find(document, operation_name)
 
     async def execute(
-        self, operation: Operation, variables: Mapping[str, object], context: RequestContext
+        self,
+        operation: Operation,
+        variables: Mapping[str, object],
+        context: RequestContext,
+        root: object = None,
     ) -> Result:
-        """Run an operation.
+        """Run an operation; a subscription's, on what one event is about: `root`.
 
         Raises DocumentRefused where its variables do not fit.
         """
-        outcome = await self._execution.run(operation, variables, context)
+        outcome = await self._execution.run(operation, variables, context, root)
         errors = outcome.errors
         if outcome.data is None and errors and all(error.path is None for error in errors):
             raise DocumentRefused(self._request_entries(operation, variables, errors))
         self._executed(outcome.means)
         return _finish(outcome, context.request.id)
+
+    def subscribed(self, operation: Operation, variables: Mapping[str, object]) -> Subscribed:
+        """Return what a subscription subscribes to.
+
+        Raises DocumentRefused where its variables do not fit.
+        """
+        coerced = self._execution.coerced(operation, variables)
+        if not isinstance(coerced, VariableValues):
+            raise DocumentRefused(self._request_entries(operation, variables, coerced))
+        try:
+            return subscribed(self._schema, operation, coerced)
+        except GraphQLError as error:
+            raise DocumentRefused([document_entry(error, VALIDATION_FAILED)]) from None
 
     def close(self) -> None:
         """Let go what the engine holds."""

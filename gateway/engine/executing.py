@@ -71,12 +71,7 @@ class Execution:
         root: object = None,
     ) -> Outcome:
         """Execute an operation; `root` is the value that the root fields are read of."""
-        coercing = operation.coercing
-        if coercing is None:
-            coercing = operation.coercing = VariablesOf(
-                self._schema, operation.node, errors_max=self._errors_max, hide=self._hide
-            )
-        coerced = coercing.coerced(variables)
+        coerced = self.coerced(operation, variables)
         if not isinstance(coerced, VariableValues):
             return Outcome(None, coerced, Means.PLAN)
         plan = self.plans.find(operation, coerced.coerced, context)
@@ -87,6 +82,17 @@ class Execution:
             cast("RequestContext", context).loaders.excerpts = plan.excerpts
         data = await run_plan(plan, run)
         return Outcome(data, run.errors, Means.PLAN, run.odd)
+
+    def coerced(
+        self, operation: Operation, variables: Mapping[str, Any]
+    ) -> VariableValues | list[GraphQLError]:
+        """Return the variables as graphql-core coerces them, or what is wrong with them."""
+        coercing = operation.coercing
+        if coercing is None:
+            coercing = operation.coercing = VariablesOf(
+                self._schema, operation.node, errors_max=self._errors_max, hide=self._hide
+            )
+        return coercing.coerced(variables)
 
     async def _by_core(
         self,

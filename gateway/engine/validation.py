@@ -9,7 +9,7 @@ documents wait for it.
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -51,10 +51,8 @@ class Checks:
             max_workers=1, thread_name_prefix="documents", initializer=_give_way
         )
 
-    async def check(
-        self, text: str, refuse: Callable[[DocumentNode], None] = lambda _document: None
-    ) -> DocumentNode:
-        """Return the document, parsed and valid. What `refuse` raises goes before its faults.
+    async def check(self, text: str) -> DocumentNode:
+        """Return the document, parsed and valid.
 
         A text is judged once for all who ask for it at the same time. Raises DocumentTooComplex,
         DocumentRefused, and RateLimited where too many others wait already.
@@ -76,14 +74,12 @@ class Checks:
                 waiting.verdict.cancel()
                 if self._waiting.get(text) is waiting:
                     del self._waiting[text]
-        return _passed(document, entries, refuse)
+        return _passed(document, entries)
 
-    def judge(
-        self, text: str, refuse: Callable[[DocumentNode], None] = lambda _document: None
-    ) -> DocumentNode:
+    def judge(self, text: str) -> DocumentNode:
         """Do the same at once, in the caller's thread and at any rate."""
         check_length(text, self._limits)
-        return _passed(*self._judge.verdict(text), refuse)
+        return _passed(*self._judge.verdict(text))
 
     def close(self) -> None:
         """Let thread and process go."""
@@ -120,11 +116,7 @@ class _Waiting:
         self.count = 0
 
 
-def _passed(
-    document: DocumentNode, entries: Sequence[Entry], refuse: Callable[[DocumentNode], None]
-) -> DocumentNode:
-    # Before its faults: a schema without subscriptions would be blamed for what HTTP cannot do.
-    refuse(document)
+def _passed(document: DocumentNode, entries: Sequence[Entry]) -> DocumentNode:
     if entries:
         raise DocumentRefused(entries)
     return document

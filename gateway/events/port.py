@@ -62,7 +62,23 @@ class Missed:
     count: int | None = None
 
 
-Deliveries = AsyncIterator[Delivered | Missed]
+class Deliveries(Protocol):
+    """What one subscriber is delivered, in order, for as long as it asks for the next."""
+
+    @property
+    def cursor(self) -> Cursor:
+        """Return the place up to which deliveries have been taken."""
+        ...
+
+    def up_to(self, cursor: Cursor) -> AsyncIterator[Delivered | Missed]:
+        """Yield what comes up to another subscriber's place, and end there."""
+        ...
+
+    def __aiter__(self) -> "Deliveries": ...
+
+    async def __anext__(self) -> Delivered | Missed:
+        """Return what comes next, as soon as there is something."""
+        ...
 
 
 class Broker(Protocol):

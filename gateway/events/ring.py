@@ -8,7 +8,7 @@ it is told how many it missed.
 import asyncio
 import time
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from gateway.events.port import (
     START,
@@ -151,6 +151,17 @@ class RingReader:
         if after is not None:
             # An unknown line has ended, or never was: all that is held of this one came after it.
             self._line, self._last = read_cursor(after) or (_UNKNOWN, START)
+
+    @property
+    def cursor(self) -> Cursor:
+        """Return the place up to which deliveries have been taken."""
+        return spell_cursor(self._line, self._last)
+
+    async def up_to(self, cursor: Cursor) -> AsyncIterator[Delivered | Missed]:
+        """Yield what comes up to another reader's place, and end there."""
+        line, place = read_cursor(cursor) or (self._ring.line, START)
+        while self._ahead or self._line != line or self._last.number < place.number:
+            yield await anext(self)
 
     def __aiter__(self) -> "RingReader":
         """Return itself."""

@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 from domain.access import Principal
 from domain.errors import Unauthenticated
 from gateway.headers import HeaderFields
+from gateway.http import Asked
 from gateway.identity.claims import TOKEN_CHARACTERS_MAX, is_token
 from gateway.identity.providers import OPAQUE_TOKEN_CHARACTERS_MAX
 from gateway.identity.refusals import Reason, refused
@@ -71,6 +72,18 @@ class Authenticates(Protocol):
         ...
 
 
+def occasion_of(request_id: str, asked: Asked | None = None) -> Occasion:
+    """Return the occasion of a request; of a handshake, which asks for nothing yet."""
+    if asked is None:
+        return Occasion(request_id=request_id)
+    return Occasion(
+        request_id=request_id,
+        document=asked.document,
+        operation_name=asked.operation_name,
+        variables=asked.variables,
+    )
+
+
 async def authenticate(
     headers: HeaderFields | Mapping[str, str], authenticator: Authenticates, occasion: Occasion
 ) -> Presented:
@@ -79,7 +92,13 @@ async def authenticate(
     Raises Unauthenticated (AgencySuspended) where nobody does, StoreUnavailable where that cannot
     be said right now. Ask again for every request: a verdict that was revoked is not repeated.
     """
-    credential = read_credential(headers)
+    return await present(read_credential(headers), authenticator, occasion)
+
+
+async def present(
+    credential: Credential | None, authenticator: Authenticates, occasion: Occasion
+) -> Presented:
+    """Return who presents a credential that was read before; raises as `authenticate` does."""
     if credential is None:
         raise Unauthenticated
     principal = await authenticator.authenticate(credential, occasion)

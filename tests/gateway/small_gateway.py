@@ -27,12 +27,13 @@ from domain.errors import (
     UpstreamTimeout,
     VersionConflict,
 )
-from gateway.app import Parts, create_app
+from gateway.app import create_app
 from gateway.budgets.opening import open_budgets
 from gateway.config import Config, load_config
 from gateway.front import Gateway
 from gateway.identity.credentials import Credential, Occasion
 from gateway.metrics import Metrics
+from gateway.parts import Parts
 from gateway.secrets import Secrets
 from gateway.trusted_documents import open_trusted_documents
 from resolvers.context import RequestContext

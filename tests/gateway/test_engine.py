@@ -69,36 +69,6 @@ async def test_the_kind_is_known_before_anything_runs(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "name"),
-    [
-        ("subscription { ticks }", None),
-        ("subscription { onQueueChanged { id } }", None),
-        ("query A { me { kind } } subscription B { nothing }", "B"),
-        ("subscription { ticks #" + " ,a" * 300 + "\n" + " ticks" * 300 + "}", None),
-    ],
-)
-async def test_a_subscription_is_refused_as_one(real: Engine, text: str, name: str | None) -> None:
-    """The served schema has no subscriptions, and who asks for one is told just that."""
-    with pytest.raises(DocumentRefused) as raised:
-        await real.find(text, name)
-
-    (entry,) = raised.value.entries
-    assert entry["errorType"] == "OperationNotSupported"
-    assert entry["message"] == "Subscriptions are not served over HTTP."
-
-
-async def test_a_subscription_in_a_known_document_is_refused(engine: Engine) -> None:
-    """Where a schema has subscriptions, one beside a query that ran before is refused as well."""
-    text = "query A { hello } subscription B { ticks }"
-    assert (await engine.find(text, "A")).kind is OperationType.QUERY
-
-    with pytest.raises(DocumentRefused) as raised:
-        await engine.find(text, "B")
-
-    assert raised.value.entries[0]["errorType"] == "OperationNotSupported"
-
-
-@pytest.mark.parametrize(
     ("text", "name", "found"),
     [
         ("query A { hello } query B { hello }", "B", "B"),

@@ -26,10 +26,11 @@ from starlette.applications import Starlette
 from domain.agencies import Agency
 from domain.credit import CreditBureau, CreditReport, CreditSubject, PulledFile, PullKind
 from domain.errors import UpstreamTimeout
-from gateway.app import LeasesStores, Parts, create_app, open_parts
+from gateway.app import create_app
 from gateway.config import Config, load_config
 from gateway.logs import configure_logs
 from gateway.metrics import Metrics, new_metrics
+from gateway.parts import LeasesStores, Parts, open_parts
 from resolvers.loaders import Batcher
 from tenants.store import AgencyStore
 from tests.isolation.targets import shared_record

@@ -15,10 +15,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from domain.agencies import Agency
 from domain.events import Event
-from gateway.app import Parts, open_parts
 from gateway.config import load_config
 from gateway.events.measuring import TracedSink
 from gateway.metrics import Metrics, exposition, new_metrics
+from gateway.parts import Parts, open_parts
 from gateway.provisioning import add_agency
 from gateway.workspace import open_workspace
 from tenants.outbox.traces import TRACES_FOLDER

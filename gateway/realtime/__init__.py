@@ -1,0 +1,1 @@
+"""Live subscriptions: one core, and the three protocols in which clients speak to it."""

@@ -1,0 +1,119 @@
+"""What may be subscribed to: which events concern a subscription, and what it is told of each.
+
+An event is a name and ids. What a subscriber is told is the record as it is now, read as they may
+read it now: whoever has lost their reach since they subscribed is told nothing.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.access import Scope
+from domain.applications import Application
+from domain.credit import CreditReport
+from domain.errors import NotFound
+from domain.event_catalogue import APPLICATION, CATALOGUE, REPORT
+from domain.events import Event
+from resolvers.context import RequestContext, store_of
+from resolvers.queue import QueueItem, item_of
+
+Find = Callable[[RequestContext, Event], Awaitable[object | None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """What one field of `Subscription` tells of.
+
+    mutations: that it tells of. about: prefix of the global ids of the events' subjects. argument:
+    the field's argument that narrows it to one application, if it has one. scope: what narrowing
+    takes. find: the record that an event is about; None where the caller may not be told of it.
+    """
+
+    mutations: tuple[str, ...]
+    about: str
+    find: Find
+    argument: str | None = None
+    scope: Scope = Scope.APPLICATIONS_READ
+
+    def concerns(self, event: Event) -> bool:
+        """Say whether the event is one that it tells of."""
+        told = CATALOGUE[event.name].mutation in self.mutations
+        return told and event.subject.startswith(f"{self.about}_")
+
+
+def application_of(event: Event) -> str | None:
+    """Return the application that an event is about, or lies in; None for others."""
+    if event.subject.startswith(f"{APPLICATION}_"):
+        return event.subject
+    return event.data.get("applicationId")
+
+
+async def reach_of(context: RequestContext, application_id: str, scope: Scope) -> datetime | None:
+    """Return until when the caller reaches an application for what `scope` is about.
+
+    None: there is no end to it but the credential's. Raises NotFound where they do not. Nothing is
+    noted of it: nobody was told anything yet.
+    """
+    application = await context.loaders.applications.load(application_id)
+    if application is None or not await context.guard.reaches(application, scope):
+        raise NotFound("There is no such application within your reach.")
+    grant = await context.guard.grant_over(application, scope)
+    return None if grant is None else grant.ended_at
+
+
+async def _application(context: RequestContext, event: Event) -> Application | None:
+    application = await context.loaders.applications.load(event.subject)
+    if application is None or not await context.guard.reaches(application):
+        return None
+    return application
+
+
+async def _queue_item(context: RequestContext, event: Event) -> QueueItem | None:
+    """Return the item as it is now, whether it came into the queue or left it by this."""
+    application = await context.loaders.applications.load(event.subject)
+    return None if application is None else item_of(context, application)
+
+
+async def _credit_report(context: RequestContext, event: Event) -> CreditReport | None:
+    application = await context.loaders.applications.load(event.data["applicationId"])
+    if application is None or not await context.guard.reaches(application, Scope.CREDIT_READ):
+        return None
+    return await store_of(context).get(CreditReport, event.subject)
+
+
+TOPICS: Mapping[str, Topic] = {
+    "onApplicationUpdated": Topic(
+        mutations=(
+            "startApplication",
+            "updateApplication",
+            "saveBudget",
+            "submitApplication",
+            "withdrawApplication",
+            "claimApplication",
+            "returnApplication",
+            "closeApplication",
+            "importDebts",
+        ),
+        about=APPLICATION,
+        argument="id",
+        find=_application,
+    ),
+    "onQueueChanged": Topic(
+        mutations=(
+            "submitApplication",
+            "claimApplication",
+            "releaseApplication",
+            "withdrawApplication",
+        ),
+        about=APPLICATION,
+        find=_queue_item,
+    ),
+    "onCreditReportPulled": Topic(
+        mutations=("pullCreditReport",),
+        about=REPORT,
+        argument="applicationId",
+        scope=Scope.CREDIT_READ,
+        find=_credit_report,
+    ),
+}
+"""By the name of the field."""
