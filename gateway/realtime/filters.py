@@ -17,6 +17,15 @@ from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
 import msgspec
+from graphql import (
+    GraphQLOutputType,
+    get_named_type,
+    get_nullable_type,
+    is_leaf_type,
+    is_list_type,
+    is_object_type,
+    is_required_argument,
+)
 
 from domain.errors import FieldFault, InvalidInput
 
@@ -78,6 +87,32 @@ def read_filter(given: object) -> FilterGroups:
     if faults:
         raise InvalidInput(faults)
     return groups
+
+
+def check_fields(only: FilterGroups, told: GraphQLOutputType) -> None:
+    """Raise InvalidInput where a filter looks at what is no value of what is told."""
+    faults = [
+        _fault(f"filter.filterGroup.{number}.filters.{place}.fieldName", fault)
+        for number, group in enumerate(only.filterGroup)
+        for place, one in enumerate(group.filters)
+        if (fault := _field_fault(one.fieldName, told)) is not None
+    ]
+    if faults:
+        raise InvalidInput(faults)
+
+
+def _field_fault(path: str, told: GraphQLOutputType) -> str | None:
+    for name in path.split("."):
+        if is_list_type(get_nullable_type(told)):
+            return f"{name} is of a list of objects, which no filter looks into."
+        parent = get_named_type(told)
+        field = parent.fields.get(name) if is_object_type(parent) else None
+        if field is None:
+            return f"{parent.name} has no field {name}."
+        if any(is_required_argument(argument) for argument in field.args.values()):
+            return f"{name} wants arguments, which no filter can give."
+        told = field.type
+    return None if is_leaf_type(get_named_type(told)) else f"{name} has fields: name one of them."
 
 
 def _fault(path: str, message: str) -> FieldFault:

@@ -32,6 +32,7 @@ from gateway.identity.credentials import Credential
 from gateway.parts import Parts, Served
 from gateway.realtime.admission import Admission
 from gateway.realtime.channel import Channel
+from gateway.realtime.filters import check_fields
 from gateway.realtime.live import Subscription, Terms
 from gateway.realtime.measuring import RealtimeMetrics, Wire
 from gateway.realtime.wanted import Outlet, Refusal, Wanted
@@ -212,15 +213,11 @@ class Hub:
         """Return the operation that reads what a filter looks at; raises InvalidInput."""
         if wanted.only is None:
             return None
+        root = self.served.schema.subscription_type
+        assert root is not None, "the operation is valid"
+        check_fields(wanted.only, root.fields[field_name].type)
         text = f"subscription {{ {field_name} {wanted.only.selection()} }}"
-        try:
-            operation = await self.served.engine.find(text, None)
-        except DocumentRefused as refused:
-            faults = [
-                FieldFault(path="filter", code="INVALID", message=str(entry["message"]))
-                for entry in refused.entries
-            ]
-            raise InvalidInput(faults) from None
+        operation = await self.served.engine.find(text, None)
         self.served.prices.of(operation, {})
         return operation
 

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -35,7 +35,7 @@ except CannotStart as error:
 """
 
 
-async def make_home(home: Path) -> str:
+async def make_home(home: Path, scopes: Iterable[Scope] = (Scope.AGENCY_READ,)) -> str:
     """Make a home folder with an agency; return the secret of a key of it."""
     secret, now = new_secret(), datetime.now(UTC)
     async with open_workspace(home, create=True) as workspace:
@@ -47,7 +47,7 @@ async def make_home(home: Path) -> str:
             name="test",
             prefix=secret_prefix(secret),
             hash=secret_hash(secret),
-            scopes=frozenset({Scope.AGENCY_READ}),
+            scopes=frozenset(scopes),
             created_by=Actor(id="os:test", kind=PrincipalKind.OPERATOR, display_name="test"),
             created_at=now,
             expires_at=now + timedelta(days=1),

@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from domain.access import ApiKey, Scope
 from domain.actors import Actor, PrincipalKind
 from domain.agencies import Agency, AgencyStatus, Pool
+from domain.audit import AuditLine
 from domain.ids import new_ulid
 from gateway.app import create_app
 from gateway.config import load_config
@@ -24,7 +25,7 @@ from gateway.front import Gateway
 from gateway.listening import bind
 from gateway.provisioning import add_agency, cli_audit
 from gateway.server import gateway_server
-from gateway.workspace import open_workspace
+from gateway.workspace import Workspace, open_workspace
 from tenants.directory.api_keys import new_secret, secret_hash, secret_prefix
 from tests.gateway.identity.forge import CLIENT, Signer
 from tests.isolation.key_sets import KeySetServer
@@ -52,7 +53,6 @@ class House:
     home: Path
     agencies: Mapping[str, Agency]
     keys: Mapping[str, str]
-    key_ids: Mapping[str, str]
     signers: Mapping[str, Signer]
     client: httpx.AsyncClient
 
@@ -89,15 +89,30 @@ class House:
         await self.ask(SUBMIT, consumer, {"id": application})
         return application
 
-    async def revoke_key(self, slug: str) -> None:
-        """Revoke an agency's key, as another process does."""
-        agency, key_id = self.agencies[slug], self.key_ids[slug]
+    async def add_key(self, slug: str, *scopes: Scope) -> str:
+        """Give an agency another key, as another process does; return its secret."""
         async with open_workspace(self.home) as workspace:
-            key = await workspace.directory.api_key(agency.id, key_id)
-            assert key is not None
+            return await _add_key(workspace, self.agencies[slug], *scopes)
+
+    async def revoke(self, secret: str) -> None:
+        """Revoke a key, as another process does."""
+        async with open_workspace(self.home) as workspace:
+            found = await workspace.directory.api_key_by_hash(secret_hash(secret))
+            assert found is not None
+            agency_id, key = found
             ended = replace(key, revoked_at=datetime.now(UTC))
-            audit = cli_audit("key revoke", subject=key_id, reason="test")
-            await workspace.directory.replace_api_key(agency.id, ended, audit)
+            audit = cli_audit("key revoke", subject=key.id, reason="test")
+            await workspace.directory.replace_api_key(agency_id, ended, audit)
+
+    async def ledger(self, slug: str) -> list[AuditLine]:
+        """Return an agency's audit lines, once none waits any more."""
+        parts, agency = self.app.state.parts, self.agencies[slug]
+        async with parts.stores.lease(agency) as store:
+            await store.flush_reads()
+            async with asyncio.timeout(PATIENCE):
+                while await store.audit_lines(None, 1):  # noqa: ASYNC110 -- told by nobody
+                    await asyncio.sleep(0.02)
+            return [one.line for one in await store.ledger.lines(limit=1000)]
 
     async def suspend(self, slug: str) -> None:
         """Suspend an agency, as another process does."""
@@ -173,7 +188,7 @@ async def open_house(home: Path, **settings: object) -> AsyncIterator[House]:
     """Run a gateway; keywords are settings, with `__` for the dot of a block."""
     key_sets = KeySetServer(("harbor", "summit"))
     with key_sets.serving():
-        agencies, keys, key_ids = {}, {}, {}
+        agencies, keys = {}, {}
         async with open_workspace(home, create=True) as workspace:
             for slug, signer in key_sets.signers.items():
                 agency = agencies[slug] = await add_agency(
@@ -184,10 +199,7 @@ async def open_house(home: Path, **settings: object) -> AsyncIterator[House]:
                     pools=(Pool(issuer=signer.issuer, client_ids=(CLIENT,)),),
                     reason="test",
                 )
-                keys[slug], key = _new_key()
-                key_ids[slug] = key.id
-                audit = cli_audit("key create", subject=key.id, reason="test")
-                await workspace.directory.add_api_key(agency.id, key, audit)
+                keys[slug] = await _add_key(workspace, agency, *Scope)
         given = {name.replace("__", "."): value for name, value in settings.items()}
         config = load_config(
             {"ALMONER_HOME": str(home), "ALMONER_SLOW_REQUEST_MS": "300000"},
@@ -206,21 +218,23 @@ async def open_house(home: Path, **settings: object) -> AsyncIterator[House]:
                     home=home,
                     agencies=agencies,
                     keys=keys,
-                    key_ids=key_ids,
                     signers=key_sets.signers,
                     client=client,
                 )
 
 
-def _new_key() -> tuple[str, ApiKey]:
+async def _add_key(workspace: Workspace, agency: Agency, *scopes: Scope) -> str:
     secret, now = new_secret(), datetime.now(UTC)
-    return secret, ApiKey(
+    key = ApiKey(
         id=f"key_{new_ulid()}",
         name="test",
         prefix=secret_prefix(secret),
         hash=secret_hash(secret),
-        scopes=frozenset(Scope),
+        scopes=frozenset(scopes),
         created_by=Actor(id="os:test", kind=PrincipalKind.OPERATOR, display_name="test"),
         created_at=now,
         expires_at=now + timedelta(days=1),
     )
+    audit = cli_audit("key create", subject=key.id, reason="test")
+    await workspace.directory.add_api_key(agency.id, key, audit)
+    return secret

@@ -40,7 +40,7 @@ async def test_an_expired_token_ends_its_subscription(house: House, subscribe: S
 async def test_a_revoked_key_ends_its_subscription(house: House, subscribe: Subscribe) -> None:
     """Revoked by another process, and this one ends it."""
     async with subscribe(house, house.keys["harbor"], EVERYTHING) as told:
-        await house.revoke_key("harbor")
+        await house.revoke(house.keys["harbor"])
         with pytest.raises(Exception) as ended:  # noqa: PT011 -- as above
             await told.next()
     assert_unauthenticated(ended.value)
@@ -104,7 +104,7 @@ async def test_elsewhere_others_go_on(house: House, subscribe: Subscribe) -> Non
     token = house.token("sub-ada", "consumers")
     application = await house.start(token)
     async with subscribe(house, token, EVERYTHING) as told:
-        await house.revoke_key("harbor")
+        await house.revoke(house.keys["harbor"])
         await house.change(token, application, "Going on.")
         result = await told.next()
     assert result["data"]["onApplicationUpdated"]["hardshipReason"] == "Going on."
