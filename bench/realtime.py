@@ -116,7 +116,12 @@ def main() -> int:
 def _almoner(name: str, folder: Path, given: argparse.Namespace) -> Figures:
     home = folder / name
     secret = asyncio.run(make_home(home, Scope))
-    settings: dict[str, Any] = {"ALMONER_WORKERS": "1", "ALMONER_HTTP_PROTOCOL": "direct", **ROOM, **AMPLE}
+    settings: dict[str, Any] = {
+        "ALMONER_WORKERS": "1",
+        "ALMONER_HTTP_PROTOCOL": "direct",
+        **ROOM,
+        **AMPLE,
+    }
     with held_to(SERVER_CORE), served(home, folder / f"{name}.log", **settings) as gateway:
         (worker,) = gateway.workers()
 
