@@ -12,7 +12,7 @@ from typing import Any
 from domain.applications import Application
 from resolvers.context import RequestContext
 from resolvers.reads import Reads, class_of
-from schema.rules import Rule, not_authorized
+from schema.rules import Rule
 
 GATE = "gate"
 """The name under which a field's gate lies in a schema field's extensions."""
@@ -47,11 +47,8 @@ class Gate:
         if self.handed_out is not None:
             reads.ask(self.field_name)
         owner = None if self.owner is None else self.owner(reads, source)
-        denied = context.principal.denied_fields
-        if denied and self.name in denied:
-            reads.refuse(self.name, owner)
-            raise not_authorized(self.type_name, self.field_name)
-        if id(self.rule) not in reads.passed:
+        # A rule that is passed is passed for all its fields, unless some are denied by name.
+        if context.principal.denied_fields or id(self.rule) not in reads.passed:
             self._judge(context, owner)
         if owner is not None:
             reads.read(owner, self.bit)

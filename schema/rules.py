@@ -49,12 +49,15 @@ class Rule:
         self, principal: Principal, at: datetime, type_name: str, field_name: str
     ) -> GatewayError | None:
         """Return why the principal may not use the field at that moment; None where they may."""
+        denied = principal.denied_fields
+        if denied and f"{type_name}.{field_name}" in denied:
+            return _not_authorized(type_name, field_name)
         if self.everyone:
             return None
         by_scope = not self.scopes.isdisjoint(principal.scopes)
         by_mode = principal.mode in self.modes
         if not (by_mode and (by_scope or principal.group in self.groups)):
-            return not_authorized(type_name, field_name)
+            return _not_authorized(type_name, field_name)
         if self.sign_in_seconds_max is not None and self._is_stale(principal, at):
             return Reauthenticate(max_age_seconds=self.sign_in_seconds_max)
         return None
@@ -72,7 +75,7 @@ class Rule:
         return at - principal.authenticated_at > age_max
 
 
-def not_authorized(type_name: str, field_name: str) -> Forbidden:
+def _not_authorized(type_name: str, field_name: str) -> Forbidden:
     """Return the refusal of a field, in AppSync's words."""
     return Forbidden(f"Not Authorized to access {field_name} on type {type_name}")
 

@@ -246,6 +246,17 @@ async def test_a_denied_field_is_null_and_its_siblings_are_not(platform: Platfor
     assert error["message"] == "Not Authorized to access agency on type Viewer"
 
 
+async def test_a_denied_subscription_does_not_begin(platform: Platform) -> None:
+    """It is refused when it is asked for, and the authorizer is told what that was."""
+    denied = {"deniedFields": ["Subscription.onQueueChanged"], "ttlOverride": 0}
+    platform.far_end.answers["door-person"] |= denied
+    query = "subscription { onQueueChanged { id } }"
+    headers = {"authorization": "door-person", "accept": "text/event-stream"}
+    answered = await platform.ask(headers, query)
+    assert "Not Authorized to access onQueueChanged on type Subscription" in answered.text
+    assert platform.far_end.events[-1]["requestContext"]["queryString"] == query
+
+
 async def test_who_comes_from_elsewhere_has_a_file_of_their_own(platform: Platform) -> None:
     """A consumer of an OIDC issuer begins an application, and nobody of the same `sub` sees it."""
     own = {"authorization": platform.oidc_token(groups="Clients", sub="s" * 128)}

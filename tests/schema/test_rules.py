@@ -335,6 +335,16 @@ def _comes_by(mode: CredentialMode, principal: Principal) -> bool:
     }[mode]
 
 
+def test_what_is_denied_by_name_is_refused_whatever_the_rule_says() -> None:
+    """Of this principal, and this field alone: subscriptions are judged so before they begin."""
+    denied = replace(_person(Group.COUNSELORS), denied_fields=frozenset({"Subscription.onX"}))
+    for rule in (EVERYONE, COUNSELORS):
+        found = rule.refusal(denied, NOW, "Subscription", "onX")
+        assert isinstance(found, Forbidden)
+        assert found.message == "Not Authorized to access onX on type Subscription"
+        assert rule.refusal(denied, NOW, "Subscription", "onY") is None
+
+
 def test_nobody_passes_by_a_mode_that_the_rule_has_not() -> None:
     """A person's group does not help who came by an API key."""
     forged = replace(_person(Group.ADMINS), mode=CredentialMode.API_KEY)
