@@ -144,7 +144,10 @@ def _almoner(name: str, folder: Path, given: argparse.Namespace) -> Figures:
                 return await _measure(name, gateway.port, [worker], spoken, change, given)
 
         with held_to(LOAD_CORE):
-            return asyncio.run(run())
+            try:
+                return asyncio.run(run())
+            except RuntimeError as error:
+                raise PeerFailed(f"{error}: {gateway.log.read_text()[-800:]}") from error
 
 
 def _node(name: str, folder: Path, given: argparse.Namespace) -> Figures:

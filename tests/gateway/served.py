@@ -7,11 +7,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -83,6 +84,13 @@ class Served:
     def operations_url(self) -> str:
         """Return the operations port's address."""
         return f"http://127.0.0.1:{self.operations_port}"
+
+    async def ask(self, document: str, headers: Mapping[str, str]) -> Any:
+        """Return the data of an operation."""
+        async with httpx.AsyncClient(verify=NO_TLS, timeout=30) as client:
+            body = {"query": document}
+            answer = await client.post(f"{self.url}/graphql", json=body, headers=headers)
+        return answer.json()["data"]
 
     def workers(self) -> list[int]:
         """Return the process ids of the workers."""
