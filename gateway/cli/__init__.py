@@ -72,7 +72,7 @@ COMMANDS: dict[str, Lazy] = {
     ),
     "token-revoke": Lazy(
         "gateway.cli.token:token_revoke",
-        "Refuse tokens of AGENCY's pool, within a second, in every process.",
+        "Refuse tokens of AGENCY's people, within a second, in every process.",
     ),
     "trust": Lazy(
         "gateway.cli.trust:trust",

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from domain.access import Principal
-from gateway.identity.credentials import Credential
+from gateway.identity.credentials import Credential, Occasion
 from gateway.listening import bind
 from gateway.server import gateway_server
 from tests.gateway.small_gateway import (
@@ -150,11 +150,11 @@ ROWS = {
 class BreakableAuthenticator(FakeAuthenticator):
     """Fails on one credential, as no authenticator should."""
 
-    async def authenticate(self, credential: Credential) -> Principal:
+    async def authenticate(self, credential: Credential, occasion: Occasion) -> Principal:
         """Return whose token it is."""
         if credential.value == BROKEN:
             raise ValueError(credential.value)
-        return await super().authenticate(credential)
+        return await super().authenticate(credential, occasion)
 
 
 @pytest.fixture(params=["asgi", "direct"])
