@@ -292,7 +292,9 @@ async def test_no_configuration_takes_a_pool_from_its_agency(world: World) -> No
         {"jwks_uri": "file:///etc/passwd"},
         {"jwks_uri": KEYS + "#here"},
     ],
-    ids=lambda one: "-".join(f"{name}={str(value)[:30]}" for name, value in one.items()),
+    ids=lambda one: "-".join(
+        f"{name}={'none' if value is GONE else str(value)[:30]}" for name, value in one.items()
+    ),
 )
 async def test_a_wrong_discovery_document_leads_nowhere(
     issuer: Vouching, changes: dict[str, Any]
