@@ -10,10 +10,10 @@ ARGS ?=
 help: ## what each target does
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
 
-run: $(VENV)/.run ## set up, then the whole platform on loopback with demo data (ARGS="--reset")
+run: $(VENV)/.run $(VENV)/.explorer ## set up, then the whole platform on loopback with demo data (ARGS="--reset")
 	@$(BIN)/almoner dev $(ARGS)
 
-test: $(VENV)/.dev ## set up, then the default test suite (ARGS="tests/tenants -v")
+test: $(VENV)/.dev $(VENV)/.explorer ## set up, then the default test suite (ARGS="tests/tenants -v")
 	@$(BIN)/python scripts/run_tests.py $(ARGS)
 
 check: $(VENV)/.dev ## format, lint, types, import contracts, schema snapshot, secrets
@@ -41,3 +41,6 @@ $(VENV)/.run: requirements/run.txt pyproject.toml scripts/setup.sh
 
 $(VENV)/.dev: requirements/dev.txt requirements/ministack.txt requirements/valkey.txt tests/node/package-lock.json pyproject.toml scripts/setup.sh
 	@PYTHON="$(PYTHON)" sh scripts/setup.sh dev
+
+$(VENV)/.explorer: $(wildcard gateway/local/explorer/page/* gateway/local/explorer/page/*/*) requirements/node.txt scripts/setup_explorer.sh | $(VENV)/.run
+	@sh scripts/setup_explorer.sh

@@ -29,7 +29,7 @@ from gateway.config import Config, load_config
 from gateway.engine.cost import Prices
 from gateway.engine.execute import Engine
 from gateway.identity.authenticator import Authenticator
-from gateway.identity.credentials import Credential
+from gateway.identity.credentials import Credential, Occasion
 from gateway.identity.jwks import KeySets
 from gateway.parts import Parts
 from gateway.server import spare_the_collector
@@ -104,8 +104,8 @@ async def _stages(app: Starlette, token: str, application: str) -> None:
 
 async def _parts(config: Config, parts: Parts, token: str, application: str, consumer: str) -> None:
     """Call what the stages call, and print the best of several rounds of each."""
-    credential = Credential(kind="jwt", value=token)
-    principal = await parts.authenticator.authenticate(credential)
+    credential, occasion = Credential(kind="jwt", value=token), Occasion(request_id="bench")
+    principal = await parts.authenticator.authenticate(credential, occasion)
     at = datetime.now(UTC)
     agency = (await settle_agency(principal, None, parts.directory, at=at)).agency
     assert agency is not None, "a counselor has an agency"
@@ -140,7 +140,9 @@ async def _parts(config: Config, parts: Parts, token: str, application: str, con
         stack.push_async_callback(key_sets.aclose)
         store = await stack.enter_async_context(parts.stores.lease(agency))
         measured: dict[str, Work] = {
-            "a token whose verdict is cached": lambda: parts.authenticator.authenticate(credential),
+            "a token whose verdict is cached": lambda: parts.authenticator.authenticate(
+                credential, occasion
+            ),
             "a token seen for the first time": lambda: Authenticator(
                 parts.directory, key_sets
             ).authenticate(credential),

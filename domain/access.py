@@ -45,6 +45,15 @@ AGENCY_WIDE_SCOPES = frozenset({Scope.AGENCY_READ, Scope.AUDIT_READ})
 """What is not about any one file."""
 
 
+class CredentialMode(StrEnum):
+    """By which of AppSync's ways somebody was authenticated."""
+
+    USER_POOL = "user_pool"
+    API_KEY = "api_key"
+    OIDC = "oidc"
+    AUTHORIZER = "authorizer"
+
+
 class GrantStatus(StrEnum):
     """Where a grant stands."""
 
@@ -164,10 +173,12 @@ def _is_fresh_start(grant: AccessGrant) -> bool:
 class Principal:
     """Who is asking, after authentication.
 
-    subject: the token's `sub`, or the API key's id. agency_id: None for operators alone.
-    group: None for API keys alone. scopes: of an API key; of an operator, what the live grants
-    open in the agency that they act in; empty for other people. grants: an operator's, these.
-    authenticated_at: the sign-in (`auth_time`), None for keys. expires_at: of the credential.
+    subject: the token's `sub`, or the API key's id; of another issuer or an authorizer with that
+    one's name before it. agency_id: None for operators alone. group: None for machines alone.
+    scopes: of a machine; of an operator, what the live grants open in the agency that they act in;
+    empty for other people. grants: an operator's, these. authenticated_at: the sign-in
+    (`auth_time`), None where it is not known. expires_at: of the credential. denied_fields:
+    `Type.field`, which an authorizer keeps from this one credential.
     """
 
     kind: PrincipalKind
@@ -179,6 +190,8 @@ class Principal:
     grants: tuple[AccessGrant, ...] = ()
     authenticated_at: datetime | None = None
     expires_at: datetime
+    mode: CredentialMode = CredentialMode.USER_POOL
+    denied_fields: frozenset[str] = frozenset()
 
     @property
     def actor(self) -> Actor:

@@ -40,7 +40,7 @@ from gateway.errors import (
 from gateway.front import Front, Gateway
 from gateway.health import Drain, health_routes
 from gateway.http import Asked, idempotency_key, read_request
-from gateway.identity.credentials import read_credential
+from gateway.identity.credentials import authenticate, occasion_of
 from gateway.metrics import Metrics, handing_on, new_metrics
 from gateway.negotiation import MediaType
 from gateway.parts import OpenParts, Parts, Served, open_parts, serve_schema
@@ -66,15 +66,14 @@ async def answer(served: Served, parts: Parts, exchange: Exchange) -> Reply:
 
     # 2 identity  credential → Principal
     clock.begin("identity")
-    credential = read_credential(headers)
-    if credential is None:
-        raise Unauthenticated
-    principal = exchange.principal = await parts.authenticator.authenticate(credential)
+    occasion = occasion_of(exchange.id, asked)
+    presented = await authenticate(headers, parts.authenticator, occasion)
+    principal = exchange.principal = presented.principal
 
     # 3 agency    Principal → Agency         issuer, key and grant must agree
     clock.begin("agency")
     settled = await settle_agency(
-        principal, credential.agency_hint, parts.directory, at=exchange.at, only=config.agency
+        principal, presented.agency_hint, parts.directory, at=exchange.at, only=config.agency
     )
     principal, agency = settled.principal, settled.agency
     exchange.agency = None if agency is None else agency.slug

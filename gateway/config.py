@@ -117,6 +117,11 @@ class Config:
         "How GraphQL requests reach the gateway: by asgi, or direct, past that layer.",
         choices=("asgi", "direct"),
     )
+    providers_file: Path | None = setting(
+        None,
+        "File (TOML) of the OIDC issuers and authorizers that may vouch for an agency's people"
+        " beside its user pool: docs/credentials.md.",
+    )
     cors_origins: tuple[str, ...] = setting(
         (), "Origins of web pages that may call the gateway (`almoner dev` adds loopback ones)."
     )

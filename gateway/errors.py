@@ -112,17 +112,6 @@ def kind_of(code: str) -> Kind:
     return KINDS.get(code, KINDS[INTERNAL])
 
 
-def info_of(error: GatewayError) -> Entry:
-    """Return the errorInfo of an error: its code, the three members always there, its details."""
-    return {
-        "code": error.code,
-        "fields": None,
-        "retryAfter": None,
-        "currentVersion": None,
-        **error.details(),
-    }
-
-
 def entry_of(
     error: GatewayError,
     *,
@@ -131,15 +120,39 @@ def entry_of(
     error_type: str | None = None,
 ) -> Entry:
     """Return one entry of `errors`."""
-    info = info_of(error)
-    kind = error_type or kind_of(error.code).error_type
+    return entry(
+        error.code,
+        error.message,
+        details=error.details(),
+        path=path,
+        locations=locations,
+        error_type=error_type,
+    )
+
+
+def entry(
+    code: str,
+    message: str,
+    *,
+    details: Mapping[str, object] | None = None,
+    path: Sequence[str | int] | None = None,
+    locations: Sequence[Entry] | None = None,
+    error_type: str | None = None,
+) -> Entry:
+    """Return one entry of `errors`: the same seven members, whatever it tells of.
+
+    errorInfo is the code, the three members always there, and the error's details.
+    """
+    always = {"code": code, "fields": None, "retryAfter": None, "currentVersion": None}
+    info: Entry = {**always, **(details or {})}
+    kind = error_type or kind_of(code).error_type
     return {
         "path": list(path) if path is not None else None,
         "data": None,
         "errorType": kind,
         "errorInfo": info,
         "locations": list(locations) if locations is not None else None,
-        "message": error.message,
+        "message": message,
         "extensions": {**info, "errorType": kind},
     }
 

@@ -70,7 +70,7 @@ class Front:
         """Pass another request on to an application, and see its answer out."""
         request = AsgiRequest(scope, receive)
         request_id = new_request_id()
-        added = self._added(request, request_id)
+        added = self._added(request, request_id)[:1]  # CORS is for the endpoint alone
         began = False
 
         async def send_on(message: Message) -> None:
@@ -82,9 +82,6 @@ class Front:
 
         try:
             check_headers(request, self._limits)
-            if request.method == "OPTIONS" and (preflight := self._preflight(request)) is not None:
-                await send_reply(with_headers(preflight, added[:1]), receive, send)
-                return
             await app(scope, receive, send_on)
         except Refused as refused:
             await send_reply(refusal(refused, MediaType.JSON), receive, send_on)

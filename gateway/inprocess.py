@@ -1,8 +1,10 @@
 """Runs the gateway inside a process that does other things too: `almoner dev`, and tests."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+
+from starlette.routing import BaseRoute
 
 from gateway.app import create_app
 from gateway.config import Config
@@ -25,15 +27,20 @@ class Running:
 
 @asynccontextmanager
 async def run_in_process(
-    config: Config, *, app: Gateway | None = None, also: Tls | None = None
+    config: Config,
+    *,
+    app: Gateway | None = None,
+    also: Tls | None = None,
+    routes: Sequence[BaseRoute] = (),
 ) -> AsyncIterator[Running]:
     """Run gateway and operations port on the current event loop, for `almoner dev` and tests.
 
-    also: what the gateway is served with on its TLS port too. All ports are bound before anything
-    is opened. Raises CannotStart where that is not possible.
+    also: what the gateway is served with on its TLS port too. routes: more paths to serve, where
+    no app is given. All ports are bound before anything is opened. Raises CannotStart where that is
+    not possible.
     """
     tracing = start_tracing(config)
-    served = app or create_app(config, tracer_provider=tracing)
+    served = app or create_app(config, tracer_provider=tracing, routes=routes)
     counters = served.state.metrics
     try:
         async with AsyncExitStack() as stack:

@@ -5,11 +5,9 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass, field
 from typing import Protocol
 
-import httpx
 import strawberry
 from graphql import GraphQLSchema
 
-from domain.access import Principal
 from domain.agencies import Agency
 from domain.credit import CreditBureau
 from gateway.budgets.budgets import Budgets
@@ -22,16 +20,14 @@ from gateway.engine.judging_apart import JudgeApart
 from gateway.events.local import LocalBroker
 from gateway.events.opening import open_events
 from gateway.events.port import Broker
-from gateway.identity.authenticator import Authenticator
-from gateway.identity.credentials import Credential
-from gateway.identity.jwks import KeySets
+from gateway.identity.credentials import Authenticates
+from gateway.identity.opening import open_authenticator
 from gateway.identity.sightings import Sightings
 from gateway.metrics import Metrics, measuring_backlog
 from gateway.secret_ages import measuring_ages
 from gateway.secrets import open_secrets
 from gateway.trusted_documents import TrustedDocuments, open_trusted_documents
 from gateway.workspace import open_workspace
-from integrations.tls import client_tls_context
 from schema.build import core_schema
 from tenants.directory.port import Directory
 from tenants.store import AgencyStore
@@ -45,14 +41,6 @@ class Served:
     schema: GraphQLSchema
     engine: Engine
     prices: Prices
-
-
-class Authenticates(Protocol):
-    """Stage 2's port."""
-
-    async def authenticate(self, credential: Credential) -> Principal:
-        """Return who presents the credential; raises Unauthenticated."""
-        ...
 
 
 class LeasesStores(Protocol):
@@ -116,14 +104,7 @@ async def open_parts(config: Config, metrics: Metrics) -> AsyncIterator[Parts]:
         )
         bureaus = await open_bureaus(config.transunion, metrics.vendor_called, secrets)
         stack.push_async_callback(bureaus.aclose)
-        client = httpx.AsyncClient(
-            verify=client_tls_context(), trust_env=False, follow_redirects=False, timeout=5.0
-        )
-        await stack.enter_async_context(client)
-        key_sets = KeySets(client)
-        stack.push_async_callback(key_sets.aclose)
-        authenticator = Authenticator(home.directory, key_sets)
-        stack.push_async_callback(authenticator.aclose)
+        authenticator = await stack.enter_async_context(open_authenticator(config, home.directory))
         yield Parts(
             authenticator=authenticator,
             directory=home.directory,

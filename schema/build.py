@@ -4,11 +4,18 @@ Stops the start-up where a field has no rule. The gate lies in the field's `exte
 where another executor finds the very object that is enforced here.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
 import strawberry
-from graphql import GraphQLField, GraphQLInterfaceType, GraphQLObjectType, GraphQLSchema
+from graphql import (
+    DocumentNode,
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    parse,
+)
 from strawberry.schema.config import StrawberryConfig
 
 from resolvers.context import RequestContext
@@ -19,9 +26,10 @@ from schema.enums import ENUMS
 from schema.fetch import AS_IS, FETCH, RECORD, TYPE_NAMES
 from schema.fetching import fetch_of
 from schema.gates import GATE, Gate, Owner
+from schema.marks import UnsoundMarks, faults_of, marks_by_field
 from schema.mutation import Mutation
 from schema.query import Query
-from schema.rules import Rule
+from schema.rules import Rule, marks_for
 from schema.scalars import SCALARS, WRITTEN_AS_IS
 from schema.subscription import Subscription
 
@@ -34,7 +42,7 @@ class FieldWithoutRule(Exception):
 
 
 def create_schema() -> strawberry.Schema:
-    """Return the schema; raises FieldWithoutRule where one has been forgotten."""
+    """Return the schema; raises FieldWithoutRule and UnsoundMarks, so that neither is served."""
     schema = strawberry.Schema(
         query=Query,
         mutation=Mutation,
@@ -46,7 +54,16 @@ def create_schema() -> strawberry.Schema:
     tell_scalars(core_schema(schema))
     enforce_rules(core_schema(schema))
     tell_nodes_by_record(core_schema(schema))
+    check_marks(schema)
     return schema
+
+
+def check_marks(schema: strawberry.Schema) -> None:
+    """Raise UnsoundMarks where the SDL says otherwise than its fields' gates who may use them."""
+    document = parse(schema_sdl(schema))
+    faults = faults_of(document) or list(_misprinted(core_schema(schema), document))
+    if faults:
+        raise UnsoundMarks("\n".join(faults))
 
 
 def core_schema(schema: strawberry.Schema) -> GraphQLSchema:
@@ -86,10 +103,9 @@ def enforce_rules(schema: GraphQLSchema) -> None:
             handed_out = owners if object_type in roots else None
             gate = _gate(object_type, name, field, names, handed_out)
             field.extensions[GATE] = gate
-            if not gate.is_open:
-                assert field.resolve is not None, "Strawberry gives every field a resolver"
-                guarded = _guarded if handed_out is None else _guarded_root
-                field.resolve = guarded(field.resolve, gate)
+            assert field.resolve is not None, "Strawberry gives every field a resolver"
+            guarded = _guarded if handed_out is None else _guarded_root
+            field.resolve = guarded(field.resolve, gate)
 
 
 def tell_fetches(schema: strawberry.Schema) -> None:
@@ -131,6 +147,15 @@ def tell_nodes_by_record(schema: GraphQLSchema) -> None:
     assert isinstance(node, GraphQLInterfaceType)
     node.resolve_type = resolve_type
     node.extensions[TYPE_NAMES] = name_of
+
+
+def _misprinted(schema: GraphQLSchema, document: DocumentNode) -> Iterator[str]:
+    printed = marks_by_field(document)
+    for one in object_types(schema):
+        for name, field in one.fields.items():
+            full_name = f"{one.name}.{name}"
+            if printed[full_name] != marks_for(rule_of(field)):
+                yield f"{full_name}: its marks are not its rule's"
 
 
 def _owners(schema: GraphQLSchema) -> Mapping[type, Owner]:

@@ -41,18 +41,14 @@ class Gate:
         """Return what the field is called in audit lines."""
         return f"{self.type_name}.{self.field_name}"
 
-    @property
-    def is_open(self) -> bool:
-        """Say whether there is nothing to do at this gate."""
-        return self.rule.everyone and self.owner is None and self.handed_out is None
-
     def enter(self, context: RequestContext, source: Any) -> None:
-        """Note the read; raise the rule's refusal where the principal may not use the field."""
+        """Note the read; raise the refusal where the principal may not use the field."""
         reads = context.guard.reads
         if self.handed_out is not None:
             reads.ask(self.field_name)
         owner = None if self.owner is None else self.owner(reads, source)
-        if id(self.rule) not in reads.passed:
+        # A rule that is passed is passed for all its fields, unless some are denied by name.
+        if context.principal.denied_fields or id(self.rule) not in reads.passed:
             self._judge(context, owner)
         if owner is not None:
             reads.read(owner, self.bit)

@@ -9,15 +9,17 @@ A rule knows kinds of principal. Whether this very object is within the principa
 in `resolvers/guard.py`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import strawberry
 from strawberry.schema_directive import Location
 
-from domain.access import READ_SCOPES, Principal, Scope
+from domain.access import READ_SCOPES, CredentialMode, Principal, Scope
 from domain.actors import Group
 from domain.errors import Forbidden, GatewayError, Reauthenticate
+from schema.marks import API_KEY, EVERY_GROUP, LAMBDA, OIDC, USER_POOLS, Marks
 
 ANY_SCOPE = frozenset(Scope)
 SIGN_IN_SECONDS_MAX = 15 * 60
@@ -27,25 +29,35 @@ SIGN_IN_SECONDS_MAX = 15 * 60
 class Rule:
     """Who may use a field.
 
-    groups: people of these groups. scopes: API keys with one of these, and operators under a live
+    groups: people of these groups. scopes: machines with one of these, and operators under a live
     grant of one of these that only read; none, where empty.
     sign_in_seconds_max: people whose sign-in is no older. everyone: whoever is authenticated.
+    modes: by which credentials anybody can be one of those; the directives say nothing else.
     """
 
     groups: frozenset[Group] = frozenset()
     scopes: frozenset[Scope] = frozenset()
     sign_in_seconds_max: int | None = None
     everyone: bool = False
+    modes: frozenset[CredentialMode] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Work the modes out, once."""
+        object.__setattr__(self, "modes", frozenset(_modes_of(self)))
 
     def refusal(
         self, principal: Principal, at: datetime, type_name: str, field_name: str
     ) -> GatewayError | None:
         """Return why the principal may not use the field at that moment; None where they may."""
+        denied = principal.denied_fields
+        if denied and f"{type_name}.{field_name}" in denied:
+            return _not_authorized(type_name, field_name)
         if self.everyone:
             return None
         by_scope = not self.scopes.isdisjoint(principal.scopes)
-        if not (by_scope or principal.group in self.groups):
-            return Forbidden(f"Not Authorized to access {field_name} on type {type_name}")
+        by_mode = principal.mode in self.modes
+        if not (by_mode and (by_scope or principal.group in self.groups)):
+            return _not_authorized(type_name, field_name)
         if self.sign_in_seconds_max is not None and self._is_stale(principal, at):
             return Reauthenticate(max_age_seconds=self.sign_in_seconds_max)
         return None
@@ -61,6 +73,21 @@ class Rule:
             return True
         age_max = timedelta(seconds=self.sign_in_seconds_max or 0)
         return at - principal.authenticated_at > age_max
+
+
+def _not_authorized(type_name: str, field_name: str) -> Forbidden:
+    """Return the refusal of a field, in AppSync's words."""
+    return Forbidden(f"Not Authorized to access {field_name} on type {type_name}")
+
+
+def _modes_of(rule: Rule) -> Iterator[CredentialMode]:
+    """Operators sign in at their own pool alone, and authorizers speak for people and machines."""
+    if rule.groups - {Group.OPERATORS} or rule.everyone:
+        yield from (CredentialMode.OIDC, CredentialMode.AUTHORIZER)
+    if rule.groups or rule.for_operators:
+        yield CredentialMode.USER_POOL
+    if rule.scopes or rule.everyone:
+        yield from (CredentialMode.API_KEY, CredentialMode.AUTHORIZER)
 
 
 def allow(*groups: Group, scopes: Scope | frozenset[Scope] = frozenset()) -> Rule:
@@ -115,7 +142,7 @@ CREDIT_IDENTITY = allow(
 
 
 @strawberry.schema_directive(
-    locations=[Location.OBJECT, Location.FIELD_DEFINITION], name="aws_cognito_user_pools"
+    locations=[Location.OBJECT, Location.FIELD_DEFINITION], name=USER_POOLS
 )
 class CognitoUserPools:
     """People signed in at the agency's user pool; of these groups, where any are named."""
@@ -125,19 +152,47 @@ class CognitoUserPools:
     )
 
 
-@strawberry.schema_directive(
-    locations=[Location.OBJECT, Location.FIELD_DEFINITION], name="aws_api_key"
-)
+@strawberry.schema_directive(locations=[Location.OBJECT, Location.FIELD_DEFINITION], name=API_KEY)
 class AwsApiKey:
     """The agency's own machines, within the key's scopes."""
 
 
+@strawberry.schema_directive(locations=[Location.OBJECT, Location.FIELD_DEFINITION], name=OIDC)
+class AwsOidc:
+    """People signed in at another issuer of the agency's choice."""
+
+
+@strawberry.schema_directive(locations=[Location.OBJECT, Location.FIELD_DEFINITION], name=LAMBDA)
+class AwsLambda:
+    """Whom the agency's own authorizer vouches for, person or machine."""
+
+
+def marks_for(rule: Rule) -> Marks:
+    """Return the marks that say what the rule says, as far as marks can."""
+    named = rule.groups | ({Group.OPERATORS} if rule.for_operators else set())
+    groups = EVERY_GROUP if rule.everyone else frozenset(group.value for group in named)
+    return {
+        name: groups if mode is CredentialMode.USER_POOL else EVERY_GROUP
+        for mode, (name, _) in _MARKS.items()
+        if mode in rule.modes
+    }
+
+
 def directives_of(rule: Rule) -> list[object]:
-    """Return the AppSync directives that say what the rule says, as far as they can."""
-    if rule.everyone:
-        return [AwsApiKey(), CognitoUserPools()]
-    directives: list[object] = [AwsApiKey()] if rule.scopes else []
-    groups = rule.groups | ({Group.OPERATORS} if rule.for_operators else set())
-    if groups:
-        directives.append(CognitoUserPools(cognito_groups=sorted(groups)))
-    return directives
+    """Return the AppSync directives that print those marks."""
+    directives = dict(_MARKS.values())
+    return [directives[name](groups) for name, groups in marks_for(rule).items()]
+
+
+def _user_pools(groups: frozenset[str]) -> CognitoUserPools:
+    if groups == EVERY_GROUP:
+        return CognitoUserPools()
+    return CognitoUserPools(cognito_groups=sorted(groups))
+
+
+_MARKS: Mapping[CredentialMode, tuple[str, Callable[[frozenset[str]], object]]] = {
+    CredentialMode.API_KEY: (API_KEY, lambda _: AwsApiKey()),
+    CredentialMode.USER_POOL: (USER_POOLS, _user_pools),
+    CredentialMode.OIDC: (OIDC, lambda _: AwsOidc()),
+    CredentialMode.AUTHORIZER: (LAMBDA, lambda _: AwsLambda()),
+}

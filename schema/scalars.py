@@ -8,12 +8,12 @@ words of its own: what was given instead may be personal, and is never repeated.
 import json
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from functools import lru_cache
 from ipaddress import ip_interface
 from typing import Any, NewType
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
@@ -29,6 +29,7 @@ AWSEmail = NewType("AWSEmail", str)
 AWSIPAddress = NewType("AWSIPAddress", str)
 AWSJSON = NewType("AWSJSON", object)
 AWSPhone = NewType("AWSPhone", str)
+AWSTime = NewType("AWSTime", time)
 AWSTimestamp = NewType("AWSTimestamp", int)
 AWSURL = NewType("AWSURL", str)
 Money = NewType("Money", Decimal)
@@ -40,11 +41,12 @@ _WHOLE_DIGITS_MAX = 15
 _DECIMAL = re.compile(rf"-?(?:0|[1-9][0-9]{{0,{_WHOLE_DIGITS_MAX - 1}}})(?:\.[0-9]{{1,2}})?")
 _OFFSET = r"(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?)"
 _DATE = re.compile(rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}){_OFFSET}?")
-_DATE_TIME = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2})(:[0-9]{2})?(?:\.([0-9]{1,9}))?"
-    rf"({_OFFSET})"
-)
+_CLOCK = r"((?:[01][0-9]|2[0-3]):[0-5][0-9])(?:(:[0-5][0-9])(?:\.([0-9]{1,9}))?)?"
+_TIME = re.compile(rf"{_CLOCK}({_OFFSET})?")
+_DATE_TIME = re.compile(rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T){_CLOCK}({_OFFSET})")
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+")
+# ipaddress reads more than AppSync: masks (/255.255.0.0) and zones of this machine (fe80::1%eth0).
+_IP_ADDRESS = re.compile(r"[0-9A-Fa-f.:]+(?:/[0-9]{1,3})?")
 _EXACT = "{v}.__class__ is Decimal and {v}.same_quantum(CENT)"
 
 
@@ -79,12 +81,29 @@ def _serialize_date(value: date) -> str:
     return value.isoformat()
 
 
+def _clock(minutes: str, seconds: str | None, fraction: str | None) -> str:
+    """Return a time of day in the one spelling that Python reads; beyond microseconds is cut."""
+    return f"{minutes}{seconds or ':00'}.{(fraction or '0')[:6].ljust(6, '0')}"
+
+
+def _parse_time(value: object) -> time:
+    match = _TIME.fullmatch(_text(value))
+    if match is None:
+        raise ValueError
+    return time.fromisoformat(f"{_clock(match[1], match[2], match[3])}{match[4] or ''}")
+
+
+def _serialize_time(value: time) -> str:
+    return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def _parse_date_time(value: object) -> datetime:
     match = _DATE_TIME.fullmatch(_text(value))
-    if match is None or (match[3] and not match[2]):
+    if match is None:
         raise ValueError
-    fraction = (match[3] or "0")[:6].ljust(6, "0")
-    return datetime.fromisoformat(f"{match[1]}{match[2] or ':00'}.{fraction}{match[4]}")
+    moment = datetime.fromisoformat(f"{match[1]}{_clock(match[2], match[3], match[4])}{match[5]}")
+    moment.astimezone(UTC)  # it overflows for the first and the last hours that a calendar has
+    return moment
 
 
 @lru_cache(MOMENTS_KEPT_MAX)  # a record's moments are written as often as it is read
@@ -116,15 +135,25 @@ def _parse_url(value: object) -> str:
         or not text.isprintable()
         or " " in text
         or not parts.scheme
-        or _HOST.fullmatch(parts.netloc) is None
+        or not _names_where(parts)
         or "//" in parts.path
     ):
         raise ValueError
     return text
 
 
+def _names_where(parts: SplitResult) -> bool:
+    """Say whether an address has a host; of RFC 1738's forms without one, only mail's will do."""
+    scheme, host, path, query, fragment = parts
+    if scheme == "mailto":
+        return is_email(path) and not (host or query or fragment)
+    return _HOST.fullmatch(host) is not None
+
+
 def _parse_ip_address(value: object) -> str:
     text = _text(value)
+    if _IP_ADDRESS.fullmatch(text) is None:
+        raise ValueError
     ip_interface(text)
     return text
 
@@ -136,7 +165,16 @@ def _parse_timestamp(value: object) -> int:
 
 
 def _parse_json(value: object) -> Any:
-    return json.loads(_text(value))
+    return json.loads(_text(value), parse_constant=_refuse_constant)
+
+
+def _refuse_constant(name: str) -> None:
+    """Refuse NaN and the infinities, which Python reads and RFC 8259 does not know."""
+    raise ValueError(name)
+
+
+def _serialize_json(value: object) -> str:
+    return json.dumps(value, allow_nan=False)
 
 
 def _scalar(
@@ -151,7 +189,7 @@ def _scalar(
     def read(value: object) -> Any:
         try:
             return parse(value)
-        except (TypeError, ValueError) as refused:
+        except (TypeError, ValueError, OverflowError, RecursionError) as refused:
             raise InvalidInput((), hint) from refused
 
     return strawberry.scalar(
@@ -189,7 +227,7 @@ SCALARS: dict[object, ScalarDefinition] = {
         "Give an IPv4 or IPv6 address such as 203.0.113.7 or 2001:db8::7.",
     ),
     AWSJSON: _scalar(
-        "AWSJSON", "JSON in a string.", _parse_json, json.dumps, "Give JSON in a string."
+        "AWSJSON", "JSON in a string.", _parse_json, _serialize_json, "Give JSON in a string."
     ),
     AWSPhone: _scalar(
         "AWSPhone",
@@ -197,6 +235,13 @@ SCALARS: dict[object, ScalarDefinition] = {
         _parse_phone,
         str,
         "Give a phone number such as +1 415 555 2671 or 415-555-2671.",
+    ),
+    AWSTime: _scalar(
+        "AWSTime",
+        "A time of day, `hh:mm:ss.sss`, with an offset where it has one.",
+        _parse_time,
+        _serialize_time,
+        "Give a time of day such as 09:30, or 09:30:00.000+05:30.",
     ),
     AWSTimestamp: _scalar(
         "AWSTimestamp",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 BIN = Path(sys.executable).parent
 SOURCES = (
+    "conformance",
     "domain",
     "edge_router",
     "gateway",

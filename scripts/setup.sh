@@ -55,6 +55,16 @@ if [ "$lock" = dev ] && command -v node >/dev/null 2>&1 && command -v npm >/dev/
 elif [ "$lock" = dev ]; then
     echo "almoner: no node or no npm here: tests with clients of Node will be skipped" >&2
 fi
+if [ "$lock" = dev ] && ! command -v chromium >/dev/null 2>&1; then
+    # The browser that the explorer is tested in: Debian's, since nothing of a registry is one.
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+        echo "almoner: installing chromium (for the explorer's tests)"
+        { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+            --no-install-recommends chromium; } >"$venv/chromium.log" 2>&1 || true
+    fi
+    command -v chromium >/dev/null 2>&1 ||
+        echo "almoner: no chromium here: the explorer's tests in a browser will be skipped" >&2
+fi
 # A development environment holds everything that running needs.
 touch "$venv/.run"
 if [ "$lock" = dev ]; then touch "$venv/.dev"; fi

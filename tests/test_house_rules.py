@@ -12,7 +12,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("domain", "edge_router", "gateway", "integrations", "resolvers", "schema", "tenants")
+PACKAGES = (
+    "conformance",
+    "domain",
+    "edge_router",
+    "gateway",
+    "integrations",
+    "resolvers",
+    "schema",
+    "tenants",
+)
 MODULE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 60
 BANNED_MODULES = {"utils", "util", "common", "core", "helpers", "services", "misc", "managers"}

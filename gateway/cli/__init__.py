@@ -34,6 +34,10 @@ COMMANDS: dict[str, Lazy] = {
         "gateway.cli.configuration:config",
         "Print every setting, secrets masked, with where it came from.",
     ),
+    "conformance": Lazy(
+        "gateway.cli.conformance:conformance",
+        "Ask servers for what is known of AppSync's wire, and print what each does.",
+    ),
     "consumer": Lazy("gateway.cli.consumer:consumer", "Consumers: export, erase."),
     "dev": Lazy(
         "gateway.cli.dev:dev",
@@ -72,7 +76,7 @@ COMMANDS: dict[str, Lazy] = {
     ),
     "token-revoke": Lazy(
         "gateway.cli.token:token_revoke",
-        "Refuse tokens of AGENCY's pool, within a second, in every process.",
+        "Refuse tokens of AGENCY's people, within a second, in every process.",
     ),
     "trust": Lazy(
         "gateway.cli.trust:trust",

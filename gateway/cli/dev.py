@@ -7,6 +7,7 @@ import click
 from gateway.cli.terminal import configured
 from gateway.config import Config
 from gateway.local.demo_world import AGENCIES, OPERATOR, PASSWORD, users_of
+from gateway.local.explorer.routes import is_built
 from gateway.local.platform import run_platform
 from gateway.local.serve_file import SERVE_FILE
 from gateway.logs import configure_logs
@@ -44,6 +45,7 @@ def _greet(config: Config) -> None:
         "",
         "Almoner is ready.",
         "",
+        f"  explorer      {gateway}/{'' if is_built() else '  (not set up: it says how)'}",
         f"  GraphQL       {gateway}/graphql",
         *_over_tls(config),
         f"  health        {gateway}/health/ready",

@@ -17,6 +17,7 @@ from gateway.cli.agency_findings import UPGRADE, new_demo, of_agencies, owner_of
 from gateway.cli.event_findings import of_events
 from gateway.cli.findings import Finding, fine, machine
 from gateway.cli.protection_findings import of_protection
+from gateway.cli.provider_findings import of_providers
 from gateway.cli.terminal import configured, json_option, print_rows
 from gateway.config import Config, transit_fault
 from gateway.local.identity_provider.file import APPLICATION_ID as ISSUER_APPLICATION_ID
@@ -158,6 +159,8 @@ async def _directory(config: Config, key: bytes) -> AsyncIterator[Finding]:
         async with open_workspace(config.home, keys=config.keys) as workspace:
             yield fine("directory", "opens with the keyring's key")
             async for item in of_agencies(workspace):
+                yield item
+            async for item in of_providers(config, workspace.directory):
                 yield item
             at = datetime.now(UTC)
             for item in of_ages(await aged_keys(workspace.directory, at), at):

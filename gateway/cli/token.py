@@ -80,7 +80,11 @@ def _why_nobody(users: list[User], email: str, agency: str | None) -> str:
 
 @click.command("token-revoke")
 @agency_argument
-@click.option("--subject", default=None, help="All tokens of this `sub` issued until now.")
+@click.option(
+    "--subject",
+    default=None,
+    help="All tokens issued until now of this `sub`; of a further issuer or authorizer `name:sub`.",
+)
 @click.option("--origin-jti", default=None, help="All tokens of one sign-in.")
 @click.option("--jti", default=None, help="One token.")
 @reason_option
@@ -92,7 +96,7 @@ def token_revoke(
     jti: str | None,
     reason: str | None,
 ) -> None:
-    """Refuse tokens of AGENCY's pool, within a second, in every process.
+    """Refuse tokens of AGENCY's people, within a second, in every process.
 
     \b
     Example:
@@ -122,4 +126,4 @@ def token_revoke(
 
     in_workspace(run)
     click.echo(_REVOKED[kind].format(value=value))
-    click.echo("Whether there is such a one is not known here: the user pool keeps them.", err=True)
+    click.echo("Whether there is such a one is not known here: its issuer keeps them.", err=True)

@@ -3,29 +3,19 @@
 Fields are collected once, by graphql-core, and sorted by how their values are had.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from graphql import (
-    DirectiveNode,
     DocumentNode,
-    FieldNode,
-    FragmentDefinitionNode,
-    FragmentSpreadNode,
-    GraphQLField,
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLSchema,
-    InlineFragmentNode,
     OperationDefinitionNode,
     OperationType,
-    SelectionNode,
-    SelectionSetNode,
-    VariableNode,
     get_named_type,
     is_abstract_type,
-    is_interface_type,
     is_leaf_type,
     is_list_type,
     is_non_null_type,
@@ -45,6 +35,7 @@ from gateway.engine.emission import Entry, Selection, compile_emission, slot_of
 from gateway.engine.excerpting import Excerpting, record_of
 from gateway.engine.leaves import leaf_writer
 from gateway.engine.levels import Fetched, Level, NotPlanned
+from gateway.engine.steering import fragments_of
 from schema.fetch import FETCH, Attribute, Fetch
 from schema.gates import GATE, Gate
 from schema.rules import Rule
@@ -73,84 +64,6 @@ class Plan:
     used: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Steering:
-    """What decides between the plans of an operation.
-
-    covered: by plans at all. variables: those that skip and include fields. rules: those before any
-    field that it may reach.
-    """
-
-    covered: bool = True
-    variables: tuple[str, ...] = ()
-    rules: tuple[Rule, ...] = ()
-
-
-def steering_of(
-    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode
-) -> Steering:
-    """Return what decides between an operation's plans; raises NotPlanned where none covers it."""
-    if operation.directives:
-        raise NotPlanned("a directive on the operation")
-    survey = _Survey(schema, fragments_of(document))
-    survey.enter(operation.selection_set, schema.get_root_type(operation.operation))
-    while survey.waiting:
-        selections, parent = survey.waiting.pop()
-        for node in selections.selections:
-            survey.note(node, parent)
-    return Steering(variables=tuple(survey.variables), rules=tuple(survey.rules.values()))
-
-
-class _Survey:
-    """Walks all that an operation may reach, each selection set once for each type it is on."""
-
-    def __init__(
-        self, schema: GraphQLSchema, fragments: Mapping[str, FragmentDefinitionNode]
-    ) -> None:
-        self._schema = schema
-        self._fragments = fragments
-        self._met: set[tuple[int, str]] = set()
-        self.variables: dict[str, None] = {}
-        self.rules: dict[int, Rule] = {}
-        self.waiting: list[tuple[SelectionSetNode, Any]] = []
-
-    def enter(self, selections: SelectionSetNode, kind: Any) -> None:
-        """Have a selection set on a type walked, unless it has been."""
-        if (id(selections), kind.name) not in self._met:
-            self._met.add((id(selections), kind.name))
-            self.waiting.append((selections, kind))
-
-    def note(self, node: SelectionNode, parent: Any) -> None:
-        """Note what steers a selection, and enter what is below it."""
-        self.variables.update(_steered_by(node.directives or ()))
-        if isinstance(node, FieldNode):
-            for definition in _definitions(self._schema, parent, node.name.value):
-                gate: Gate | None = definition.extensions.get(GATE)
-                if gate is not None and not gate.rule.everyone:
-                    self.rules[id(gate.rule)] = gate.rule
-                if node.selection_set is not None:
-                    self.enter(node.selection_set, get_named_type(definition.type))
-        elif isinstance(node, InlineFragmentNode):
-            condition = node.type_condition
-            kind = self._schema.type_map[condition.name.value] if condition else parent
-            self.enter(node.selection_set, kind)
-        elif isinstance(node, FragmentSpreadNode):
-            fragment = self._fragments[node.name.value]
-            if fragment.variable_definitions:
-                raise NotPlanned("a fragment with variables of its own")
-            kind = self._schema.type_map[fragment.type_condition.name.value]
-            self.enter(fragment.selection_set, kind)
-
-
-def fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
-    """Return a document's fragments by their names."""
-    return {
-        definition.name.value: definition
-        for definition in document.definitions
-        if isinstance(definition, FragmentDefinitionNode)
-    }
-
-
 def compile_plan(
     schema: GraphQLSchema,
     document: DocumentNode,
@@ -158,18 +71,19 @@ def compile_plan(
     steered: Mapping[str, Any],
     refused: Collection[Rule],
     *,
+    denied: Collection[str] = (),
     hide: bool,
     grown: Callable[[Plan, int], None] = lambda _plan, _bytes: None,
 ) -> Plan:
     """Return the plan for these values of the steering variables, and these rules being refused.
 
-    grown: hears of the bytes that a plan takes more, once it is in use. Raises NotPlanned where
-    graphql-core has to execute the operation.
+    denied: fields refused besides, as `Type.field`. grown: hears of the bytes that a plan takes
+    more, once it is in use. Raises NotPlanned where graphql-core has to execute the operation.
     """
     root = schema.get_root_type(operation.operation)
     if root is None:
         raise NotPlanned("no such root type")
-    compiler = _Compiler(schema, document, operation, steered, refused, hide=hide)
+    compiler = _Compiler(schema, document, operation, steered, refused, denied, hide=hide)
     level = compiler.root(root)
     plan = Plan(
         root=level,
@@ -196,6 +110,7 @@ class _Compiler:
         operation: OperationDefinitionNode,
         steered: Mapping[str, Any],
         refused: Collection[Rule],
+        denied: Collection[str],
         *,
         hide: bool,
     ) -> None:
@@ -206,6 +121,7 @@ class _Compiler:
         }
         self._variables = VariableValues({}, dict(steered))
         self._refused = frozenset(id(rule) for rule in refused)
+        self._denied = denied
         self._hide = hide
         self._fields = 0
         # What is changed is read whole, by whoever changes it.
@@ -346,7 +262,9 @@ class _Compiler:
             raise NotPlanned("too many fields")
 
     def _is_refused(self, gate: Gate | None) -> bool:
-        return gate is not None and id(gate.rule) in self._refused
+        if gate is None:
+            return False
+        return id(gate.rule) in self._refused or gate.name in self._denied
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -372,28 +290,3 @@ class _Shape:
             item_nullable=not is_non_null_type(item),
             is_nested=is_list_type(inner),
         )
-
-
-def _steered_by(directives: Collection[DirectiveNode]) -> Iterator[tuple[str, None]]:
-    for directive in directives:
-        if directive.name.value not in _STEERING:
-            raise NotPlanned(f"the directive @{directive.name.value}")
-        for argument in directive.arguments or ():
-            if isinstance(argument.value, VariableNode):
-                yield argument.value.name.value, None
-
-
-def _definitions(schema: GraphQLSchema, parent: Any, name: str) -> list[GraphQLField]:
-    """Return what a field can be at runtime: on an abstract type, each possible type's own."""
-    if name == "__typename":
-        return []
-    if name.startswith("__"):
-        raise NotPlanned("introspection")
-    if is_abstract_type(parent):
-        kinds = [
-            *schema.get_possible_types(parent),
-            *([parent] if is_interface_type(parent) else ()),
-        ]
-    else:
-        kinds = [parent]
-    return [kind.fields[name] for kind in kinds if name in kind.fields]

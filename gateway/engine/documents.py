@@ -16,7 +16,8 @@ from gateway.errors import malformed
 
 if TYPE_CHECKING:
     from gateway.engine.arguments import VariablesOf
-    from gateway.engine.compiling import Plan, Steering
+    from gateway.engine.compiling import Plan
+    from gateway.engine.steering import Steering
 
 
 @dataclass(slots=True, eq=False)

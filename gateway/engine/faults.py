@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from graphql import GraphQLError
 
 from domain.errors import GatewayError
-from gateway.errors import KINDS, Entry, entry_of, kind_of, masked
+from gateway.errors import KINDS, Entry, entry, entry_of, masked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,16 +55,7 @@ def field_errors(errors: Iterable[GraphQLError], request_id: str) -> FieldErrors
 
 def document_entry(error: GraphQLError, code: str) -> Entry:
     """Return the entry of a fault that the parser or the validator found in the document."""
-    info: Entry = {"code": code, "fields": None, "retryAfter": None, "currentVersion": None}
-    kind = kind_of(code).error_type
-    return {
-        "path": None,
-        "locations": locations_of(error),
-        "message": error.message,
-        "errorType": kind,
-        "errorInfo": info,
-        "extensions": {**info, "errorType": kind},
-    }
+    return entry(code, error.message, locations=locations_of(error))
 
 
 def locations_of(error: GraphQLError) -> list[Entry] | None:

@@ -7,16 +7,19 @@ from typing import Any
 
 from graphql import GraphQLError, GraphQLSchema
 
-from gateway.engine.compiling import Plan, Steering, compile_plan, steering_of
+from gateway.engine.compiling import Plan, compile_plan
 from gateway.engine.documents import Operation
 from gateway.engine.levels import NotPlanned
+from gateway.engine.steering import Steering, steering_of
 from resolvers.context import RequestContext
 
-_Key = tuple[tuple[Any, ...], int]
-_UNSTEERED: _Key = ((), 0)
+_Refused = tuple[int, frozenset[str]]
+_Key = tuple[tuple[Any, ...], _Refused]
+_NOTHING: _Refused = (0, frozenset())
+_UNSTEERED: _Key = ((), _NOTHING)
 SIGHTS_BEFORE_PLAN = 2
 COMBINATIONS_MAX = 16
-"""Of steering variables and refused rules, for which one operation has plans."""
+"""Of steering variables and refused fields, for which one operation has plans."""
 
 
 class Means(StrEnum):
@@ -28,7 +31,7 @@ class Means(StrEnum):
 
 
 class Plans:
-    """Plans by operation, by the values of the variables that steer it, and by refused rules.
+    """Plans by operation, by the values of the variables that steer it, and by refused fields.
 
     No plan is shared by two callers of whom one is refused what the other is not. Each combination
     is compiled when it is seen again, and a few of an operation at most: clients choose them. Plans
@@ -67,7 +70,7 @@ class Plans:
         if not steering.covered:
             return Means.FALLBACK
         key = _UNSTEERED
-        if steering.variables or steering.rules:
+        if steering.variables or steering.fields:
             steered = tuple([variables.get(name) for name in steering.variables])
             key = (steered, _refused(steering, context))
         plan = operation.plans.get(key)
@@ -141,16 +144,18 @@ class Plans:
             return Steering(covered=False)
 
     def _compiled(
-        self, operation: Operation, steering: Steering, steered: tuple[Any, ...], refused: int
+        self, operation: Operation, steering: Steering, steered: tuple[Any, ...], refused: _Refused
     ) -> Plan | None:
         given = zip(steering.variables, steered, strict=True)
+        by_rule, denied = refused
         try:
             return compile_plan(
                 self._schema,
                 operation.document,
                 operation.node,
                 {name: value for name, value in given if value is not None},
-                [rule for bit, rule in enumerate(steering.rules) if refused >> bit & 1],
+                [rule for bit, rule in enumerate(steering.rules) if by_rule >> bit & 1],
+                denied=denied,
                 hide=self._hide,
                 grown=self._grown,
             )
@@ -161,10 +166,10 @@ class Plans:
             return None
 
 
-def _refused(steering: Steering, context: object) -> int:
-    """Return as bits which of an operation's rules the caller does not pass, judged this once."""
-    if not steering.rules:
-        return 0
+def _refused(steering: Steering, context: object) -> _Refused:
+    """Return what the caller is refused: as bits by which rules, judged this once; which fields."""
+    if not steering.fields:
+        return _NOTHING
     if not isinstance(context, RequestContext):
         raise TypeError("a schema with access rules needs the context of a request")
     refused = 0
@@ -172,4 +177,4 @@ def _refused(steering: Steering, context: object) -> int:
     for bit, rule in enumerate(steering.rules):
         if rule.refusal(principal, at, "", "") is not None:
             refused |= 1 << bit
-    return refused
+    return refused, principal.denied_fields & steering.fields

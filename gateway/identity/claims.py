@@ -1,24 +1,25 @@
-"""Turns the text of a Cognito-style JWT into verified claims, or refuses it.
+"""Turns the text of a JWT into verified claims, by the terms of its issuer, or refuses it.
 
 The text is judged before the signature library sees any of it, because the library (PyJWT 2.15)
 takes text for a number, the last of two equal names, UTF-16, and `==` after the signature. One
 sign-in has exactly one spelling here, so a verdict may be kept by the hash of the text; what is
-revoked is nevertheless named by the claims, never by the text.
+revoked is nevertheless named by the claims, never by the text. What only pools or only other
+issuers demand is in `pools.py` and `oidc.py`.
 """
 
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NewType
 
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from jwt.algorithms import RSAAlgorithm
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from domain.actors import Group
-from domain.agencies import Pool
 from gateway.identity.refusals import Reason, Refusal
 from gateway.identity.strict_json import read_object
 
@@ -28,28 +29,66 @@ LEEWAY_SECONDS = 5  # for clocks that differ; an expired token gets none of it
 ISSUER_CHARACTERS_MAX = 512
 NAME_CHARACTERS_MAX = 128  # of sub, kid, username, jti and origin_jti
 
-AGENCY_GROUPS = frozenset(Group) - {Group.OPERATORS}
-OPERATOR_GROUPS = frozenset({Group.OPERATORS})
+RS256, ES256 = "RS256", "ES256"
+ALGORITHMS = frozenset({RS256, ES256})
+PLAIN_KIND = "JWT"
+KINDS = frozenset({PLAIN_KIND, "at+jwt"})
+"""The second is RFC 9068's, of access tokens."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
 _PRINTABLE = re.compile(r"[\x21-\x7e]+", re.ASCII)
 _HEADER_NAMES = frozenset({"alg", "kid", "typ"})
-_KNOWN_GROUPS: dict[str, Group] = {group.value: group for group in Group}
 _RS256 = RSAAlgorithm(RSAAlgorithm.SHA256)
+_ES256 = ECAlgorithm(ECAlgorithm.SHA256)
+
+Payload = Mapping[str, object]
+PublicKey = RSAPublicKey | EllipticCurvePublicKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenText:
     """A token taken apart: well-formed, and not to be believed yet.
 
-    key_id and issuer say where to look for the key; nothing else may be done with them.
+    key_id and issuer say where to look for the key; nothing else may be done with them. algorithm
+    and kind (`typ`) are of those that any issuer may use; its terms say which.
     """
 
+    algorithm: str
+    kind: str
     key_id: str
     issuer: str
-    payload: Mapping[str, object]
+    payload: Payload
     signing_input: bytes
     signature: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What one issuer's tokens have to be and to say, beside what all have to.
+
+    algorithms and kinds: of the header. check_client: raises Refusal where the token is for
+    another. username: the name of the claim that has it, by the payload. group: whom the payload
+    puts its bearer among; raises Refusal. prefix: what stands before subjects and ids of tokens, so
+    that they are nobody else's. issued_for, signed_in_for: how long a token is taken after `iat`
+    and after `auth_time`, which has to be there then.
+    """
+
+    issuer: str
+    algorithms: frozenset[str]
+    kinds: frozenset[str]
+    check_client: Callable[[Payload], None]
+    username: Callable[[Payload], str]
+    group: Callable[[Payload], Group]
+    prefix: str = ""
+    issued_for: timedelta | None = None
+    signed_in_for: timedelta | None = None
+
+    def demand_form(self, token: TokenText) -> None:
+        """Raise Refusal for a token in a form that the issuer does not use."""
+        if token.algorithm not in self.algorithms:
+            raise Refusal(Reason.WRONG_ALGORITHM)
+        if token.kind not in self.kinds:
+            raise Refusal(Reason.WRONG_TYPE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,53 +121,65 @@ def is_token(text: str) -> bool:
 
 
 def read_token(text: str) -> TokenText:
-    """Take a token apart; raises Refusal for anything that is not exactly one RS256 JWT."""
+    """Take a token apart; raises Refusal for anything that is not exactly one signed JWT."""
     if len(text) > TOKEN_CHARACTERS_MAX:
         raise Refusal(Reason.TOKEN_TOO_LARGE)
     if _TOKEN.fullmatch(text) is None:
         raise Refusal(Reason.MALFORMED_TOKEN)
     signing_input, _, signature = text.rpartition(".")
     header, _, payload = signing_input.partition(".")
-    key_id = _read_header(read_object(decode_base64url(header)))
+    algorithm, kind, key_id = _read_header(read_object(decode_base64url(header)))
     claims = read_object(decode_base64url(payload))
     return TokenText(
+        algorithm=algorithm,
+        kind=kind,
         key_id=key_id,
-        issuer=_text(claims, "iss", longest=ISSUER_CHARACTERS_MAX),
+        issuer=read_text(claims, "iss", longest=ISSUER_CHARACTERS_MAX),
         payload=claims,
         signing_input=signing_input.encode("ascii"),
         signature=decode_base64url(signature),
     )
 
 
-def verify(
-    token: TokenText, *, key: RSAPublicKey, pool: Pool, groups: frozenset[Group], at: datetime
-) -> Claims:
-    """Return the claims of a token that the pool's key signed and that holds at that moment.
+def verify(token: TokenText, *, key: PublicKey, terms: Terms, at: datetime) -> Claims:
+    """Return the claims of a token that the issuer's key signed and that holds at that moment.
 
-    `groups` are those that the pool may put people into. Raises Refusal.
+    Raises Refusal.
     """
-    if not _RS256.verify(token.signing_input, key, token.signature):
+    terms.demand_form(token)
+    if not _is_signed(token, key):
         raise Refusal(Reason.WRONG_SIGNATURE)
     payload = token.payload
-    if token.issuer != pool.issuer:
+    if token.issuer != terms.issuer:
         raise Refusal(Reason.UNKNOWN_ISSUER)
     if "cnf" in payload:  # bound to a key that its bearer has not proved to hold
         raise Refusal(Reason.BOUND_TOKEN)
-    username = _check_use(payload, pool)
-    subject = _text(payload, "sub")
-    issued_at, expires_at, authenticated_at = _read_times(payload, at.timestamp())
+    terms.check_client(payload)
+    subject = read_text(payload, "sub")
+    issued_at, expires_at, authenticated_at = _read_times(payload, terms, at)
     return Claims(
         ClaimSet(
-            subject=subject,
-            username=_read_username(payload, username) or subject,
+            subject=terms.prefix + subject,
+            username=_read_username(payload, terms.username(payload)) or subject,
             person=_read_person(payload),
-            group=_read_group(payload, groups),
-            issued_at=_moment(issued_at),
-            expires_at=_moment(expires_at),
-            authenticated_at=None if authenticated_at is None else _moment(authenticated_at),
-            jti=_optional_text(payload, "jti"),
-            origin_jti=_optional_text(payload, "origin_jti"),
+            group=terms.group(payload),
+            issued_at=issued_at,
+            expires_at=expires_at,
+            authenticated_at=authenticated_at,
+            jti=_read_id(payload, "jti", terms),
+            origin_jti=_read_id(payload, "origin_jti", terms),
         )
+    )
+
+
+def _is_signed(token: TokenText, key: PublicKey) -> bool:
+    # The algorithm is the key's as much as the token's: neither is ever used with the other's.
+    if token.algorithm == ES256:
+        return isinstance(key, EllipticCurvePublicKey) and _ES256.verify(
+            token.signing_input, key, token.signature
+        )
+    return isinstance(key, RSAPublicKey) and _RS256.verify(
+        token.signing_input, key, token.signature
     )
 
 
@@ -143,42 +194,27 @@ def decode_base64url(text: str) -> bytes:
     return raw
 
 
-def _read_header(header: Mapping[str, object]) -> str:
+def _read_header(header: Mapping[str, object]) -> tuple[str, str, str]:
+    """Return algorithm, kind and key id."""
     # A list of what may be there: crit, b64, zip, jku, x5u, jwk and whatever is invented next
     # would all change how the token is to be understood.
     if not _HEADER_NAMES.issuperset(header):
         raise Refusal(Reason.HEADER_NOT_ALLOWED)
-    if header.get("alg") != "RS256":
+    algorithm, kind, key_id = header.get("alg"), header.get("typ", PLAIN_KIND), header.get("kid")
+    if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
         raise Refusal(Reason.WRONG_ALGORITHM)
-    if header.get("typ", "JWT") != "JWT":
+    if not isinstance(kind, str) or kind not in KINDS:
         raise Refusal(Reason.WRONG_TYPE)
-    key_id = header.get("kid")
     if not _is_name(key_id, NAME_CHARACTERS_MAX):
         raise Refusal(Reason.MALFORMED_KEY_ID)
-    return str(key_id)
+    return algorithm, kind, str(key_id)
 
 
-def _check_use(payload: Mapping[str, object], pool: Pool) -> str:
-    """Check whom the token is for, and return the name of the claim that holds the username."""
-    use = payload.get("token_use")
-    if use == "access":
-        own, other, username = "client_id", "aud", "username"
-    elif use == "id":
-        own, other, username = "aud", "client_id", "cognito:username"
-    else:
-        raise Refusal(Reason.WRONG_TOKEN_USE)
-    if not _names_client(payload.get(own), pool):
-        raise Refusal(Reason.WRONG_CLIENT)
-    if other in payload and not _names_client(payload[other], pool):
-        raise Refusal(Reason.WRONG_CLIENT)
-    return username
-
-
-def _names_client(value: object, pool: Pool) -> bool:
-    return isinstance(value, str) and value in pool.client_ids
-
-
-def _read_times(payload: Mapping[str, object], now: float) -> tuple[int, int, int | None]:
+def _read_times(
+    payload: Payload, terms: Terms, at: datetime
+) -> tuple[datetime, datetime, datetime | None]:
+    """Return when the token was issued, when it ends, and when its bearer signed in."""
+    now = at.timestamp()
     issued_at, expires_at = _whole(payload, "iat"), _whole(payload, "exp")
     if issued_at is None or expires_at is None:
         raise Refusal(Reason.MALFORMED_CLAIM)
@@ -192,24 +228,28 @@ def _read_times(payload: Mapping[str, object], now: float) -> tuple[int, int, in
         moment = _whole(payload, name)
         if moment is not None and moment > now + LEEWAY_SECONDS:
             raise Refusal(Reason.NOT_YET_VALID)
-    return issued_at, expires_at, _whole(payload, "auth_time")
+    signed_in = _whole(payload, "auth_time")
+    authenticated_at = None if signed_in is None else _moment(signed_in)
+    end = min(_moment(expires_at), *_further_ends(terms, _moment(issued_at), authenticated_at))
+    if end <= at:
+        raise Refusal(Reason.EXPIRED)
+    return _moment(issued_at), end, authenticated_at
 
 
-def _read_group(payload: Mapping[str, object], allowed: frozenset[Group]) -> Group:
-    listed = payload.get("cognito:groups", [])
-    if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
-        raise Refusal(Reason.MALFORMED_CLAIM)
-    known = [_KNOWN_GROUPS[name] for name in listed if name in _KNOWN_GROUPS]
-    if not known:
-        raise Refusal(Reason.NO_GROUP)
-    if len(known) > 1:
-        raise Refusal(Reason.SEVERAL_GROUPS)
-    if known[0] not in allowed:
-        raise Refusal(Reason.GROUP_OF_ANOTHER_POOL)
-    return known[0]
+def _further_ends(
+    terms: Terms, issued_at: datetime, authenticated_at: datetime | None
+) -> Iterator[datetime]:
+    """Return when a token is not taken any more, though it has not ended."""
+    yield datetime.max.replace(tzinfo=UTC)
+    if terms.issued_for is not None:
+        yield issued_at + terms.issued_for
+    if terms.signed_in_for is not None:
+        if authenticated_at is None:
+            raise Refusal(Reason.MALFORMED_CLAIM)
+        yield authenticated_at + terms.signed_in_for
 
 
-def _whole(payload: Mapping[str, object], name: str) -> int | None:
+def _whole(payload: Payload, name: str) -> int | None:
     """Return a JSON integer that is a moment since 1970; None where the name is absent."""
     if name not in payload:
         return None
@@ -219,18 +259,19 @@ def _whole(payload: Mapping[str, object], name: str) -> int | None:
     return value
 
 
-def _text(payload: Mapping[str, object], name: str, *, longest: int = NAME_CHARACTERS_MAX) -> str:
+def read_text(payload: Payload, name: str, *, longest: int = NAME_CHARACTERS_MAX) -> str:
+    """Return a claim that is printable ASCII; raises Refusal for any other, or none."""
     value = payload.get(name)
     if not _is_name(value, longest):
         raise Refusal(Reason.MALFORMED_CLAIM)
     return str(value)
 
 
-def _optional_text(payload: Mapping[str, object], name: str) -> str | None:
-    return _text(payload, name) if name in payload else None
+def _read_id(payload: Payload, name: str, terms: Terms) -> str | None:
+    return terms.prefix + read_text(payload, name) if name in payload else None
 
 
-def _read_username(payload: Mapping[str, object], name: str) -> str | None:
+def _read_username(payload: Payload, name: str) -> str | None:
     """Return the username: shown to people and stored with what they do, in any script."""
     if name not in payload:
         return None
@@ -242,7 +283,7 @@ def _read_username(payload: Mapping[str, object], name: str) -> str | None:
     return value
 
 
-def _read_person(payload: Mapping[str, object]) -> str | None:
+def _read_person(payload: Payload) -> str | None:
     """Return who that is to people; what cannot be shown, or was not verified, is left out.
 
     ID tokens have these claims; access tokens where the pool was told to add them.

@@ -14,6 +14,9 @@ class Reason(StrEnum):
     SEVERAL_CREDENTIALS = "several-credentials"
     REPEATED_HEADER = "repeated-header"
     UNKNOWN_SCHEME = "unknown-scheme"
+    IAM_NOT_OFFERED = "iam-not-offered"
+    NO_AUTHORIZER = "no-authorizer"
+    SEVERAL_AUTHORIZERS = "several-authorizers"
     # the token's text
     TOKEN_TOO_LARGE = "token-too-large"  # noqa: S105 - a reason's name, not a password
     MALFORMED_TOKEN = "malformed-token"  # noqa: S105 - as above
@@ -41,13 +44,29 @@ class Reason(StrEnum):
     NO_GROUP = "no-group"
     SEVERAL_GROUPS = "several-groups"
     GROUP_OF_ANOTHER_POOL = "group-of-another-pool"
+    # what an agency's authorizer says
+    AUTHORIZER_REFUSED = "authorizer-refused"
+    AUTHORIZER_UNAVAILABLE = "authorizer-unavailable"
+    AUTHORIZER_NOT_UNDERSTOOD = "authorizer-not-understood"
     # what the directory knows
+    UNKNOWN_AGENCY = "unknown-agency"
     REVOKED = "revoked"
     INACTIVE_STAFF = "inactive-staff"
     MALFORMED_API_KEY = "malformed-api-key"
     UNKNOWN_API_KEY = "unknown-api-key"
     ENDED_API_KEY = "ended-api-key"
     SUSPENDED_AGENCY = "suspended-agency"
+
+
+# What is wrong with the request's form is told: it says nothing of any credential.
+_TOLD = {
+    Reason.SEVERAL_CREDENTIALS: "Send one credential: Authorization or x-api-key, and not both.",
+    Reason.REPEATED_HEADER: "Send Authorization, x-api-key and x-agency once each.",
+    Reason.IAM_NOT_OFFERED: "IAM (AWS4-HMAC-SHA256) is not offered here: send a token in "
+    "Authorization, or an API key in x-api-key.",
+    Reason.SEVERAL_AUTHORIZERS: "More than one agency could judge this token: name yours by the "
+    "header x-agency.",
+}
 
 
 class Refusal(Exception):
@@ -77,9 +96,14 @@ def attributed(agency_id: str | None) -> Iterator[None]:
 
 def refused(reason: Reason) -> Unauthenticated:
     """Return the error to raise where a credential is refused for that reason."""
-    error = Unauthenticated()
-    error.__cause__ = Refusal(reason)
+    error = unauthenticated(refusal := Refusal(reason))
+    error.__cause__ = refusal
     return error
+
+
+def unauthenticated(refusal: Refusal) -> Unauthenticated:
+    """Return what the caller is told of a refusal."""
+    return Unauthenticated(_TOLD.get(refusal.reason))
 
 
 def reason_of(error: BaseException) -> Reason | None:

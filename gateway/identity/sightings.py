@@ -1,6 +1,7 @@
 """Who has come in, and who was turned away: a line each in the audit ledger, once each.
 
-A sign-in is told when this process first sees it, an API key's use once an hour, and a refused
+A sign-in is told when this process first sees it, whoever comes in without one once an hour, as API
+keys do, and a refused
 credential of a known agency once a minute for each reason and address; anybody can send any number
 of those, so that an agency's are bounded beside. What authenticates people by another way than
 their tokens tells of it by `sign_in_line`.
@@ -57,7 +58,8 @@ class Sightings:
         agency_id = principal.agency_id if store is None else store.agency_id
         key: Hashable = (agency_id, principal.subject, principal.authenticated_at)
         told = self._told.get(key)
-        if told is not None and (principal.group is not None or meta.at - told < KEY_USE_TOLD_EACH):
+        known = principal.authenticated_at is not None
+        if told is not None and (known or meta.at - told < KEY_USE_TOLD_EACH):
             return
         line = sign_in_line(principal, meta)
         if store is None:

@@ -16,7 +16,7 @@ from domain.errors import Duplicate
 from gateway.local.identity_provider.file import StateFile
 from gateway.local.identity_provider.keys import published_keys, signing_key
 from gateway.local.identity_provider.limits import ACCESS_SECONDS
-from gateway.local.identity_provider.pools import ensure_pool, pool_of
+from gateway.local.identity_provider.pools import UserPool, ensure_pool, pool_of, pools
 from gateway.local.identity_provider.tokens import TokenUse, mint
 from gateway.local.identity_provider.users import (
     User,
@@ -104,6 +104,11 @@ class LocalIssuer:
         """Return all users, by agency and address."""
         with self.file.reading() as connection:
             return all_users(connection)
+
+    def pools(self) -> list[UserPool]:
+        """Return all pools, by agency, the operators' last."""
+        with self.file.reading() as connection:
+            return pools(connection)
 
     def mint(
         self,

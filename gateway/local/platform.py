@@ -24,6 +24,7 @@ from gateway.local.agency_pools import adopt_pools
 from gateway.local.authority import LocalTls
 from gateway.local.demo import renew_demo, renew_passwords, seed_demo
 from gateway.local.demo_world import AGENCIES
+from gateway.local.explorer.routes import explorer_routes
 from gateway.local.identity_provider.dispatch import Provider
 from gateway.local.identity_provider.http import provider_app
 from gateway.local.issuer import LocalIssuer
@@ -143,7 +144,10 @@ async def _running(config: Config, progress: Tell) -> AsyncIterator[Config]:
             url = f"https://localhost:{config.transunion_port}"
             config = with_simulator(config, url, certificates)
         write_serve_file(config)
-        await stack.enter_async_context(run_in_process(config, also=_local_tls(config)))
+        gateway = run_in_process(
+            config, also=_local_tls(config), routes=explorer_routes(config, issuer)
+        )
+        await stack.enter_async_context(gateway)
         yield config
 
 

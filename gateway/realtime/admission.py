@@ -8,7 +8,8 @@ from domain.clock import utc_now
 from domain.errors import Forbidden, Unauthenticated
 from gateway.agency import settle_agency
 from gateway.front import new_request_id
-from gateway.identity.credentials import Credential
+from gateway.http import Asked
+from gateway.identity.credentials import Credential, occasion_of, present
 from gateway.parts import Parts, Served
 from resolvers.context import RequestContext, RequestMeta, open_context
 
@@ -22,9 +23,9 @@ class Admission:
 
     @asynccontextmanager
     async def context(
-        self, credential: Credential | None, source_ip: str | None
+        self, credential: Credential | None, source_ip: str | None, asked: Asked | None = None
     ) -> AsyncIterator[RequestContext]:
-        """Give the context of whoever presents the credential, as of now.
+        """Give the context of whoever presents the credential, as of now, and what is asked for.
 
         Raises Unauthenticated, Forbidden for an operator who acts for no agency, and
         StoreUnavailable.
@@ -37,10 +38,11 @@ class Admission:
             allow_test_ssn=self._config.allow_test_ssn,
         )
         try:
-            principal = await parts.authenticator.authenticate(_given(credential))
+            presented = await present(credential, parts.authenticator, occasion_of(meta.id, asked))
+            principal = presented.principal
             settled = await settle_agency(
                 principal,
-                _given(credential).agency_hint,
+                presented.agency_hint,
                 parts.directory,
                 at=meta.at,
                 only=self._config.agency,
@@ -62,9 +64,3 @@ class Admission:
         """Return who presents the credential; raises as `context` does."""
         async with self.context(credential, source_ip) as context:
             return context.principal
-
-
-def _given(credential: Credential | None) -> Credential:
-    if credential is None:
-        raise Unauthenticated
-    return credential

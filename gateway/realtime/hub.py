@@ -82,7 +82,9 @@ class Hub:
         """
         engine = self.served.engine
         # 2-5 identity, agency, store, context
-        async with self.admission.context(wanted.credential, wanted.source_ip) as context:
+        async with self.admission.context(
+            wanted.credential, wanted.source_ip, wanted.asked
+        ) as context:
             agency, principal = agency_of(context), context.principal
             # 6 document
             text = self.parts.trusted.text_of(wanted.asked, agency.slug)

@@ -217,7 +217,9 @@ class Subscription:
 
     async def _told(self, delivery: Delivered) -> Outcome:
         wanted, terms, hub = self.terms.wanted, self.terms, self._hub
-        async with hub.admission.context(wanted.credential, wanted.source_ip) as context:
+        async with hub.admission.context(
+            wanted.credential, wanted.source_ip, wanted.asked
+        ) as context:
             if context.store is None or context.store.agency_id != terms.agency_id:
                 raise NotFound("The credential is another agency's by now.")
             record = await terms.topic.find(context, delivery.event)

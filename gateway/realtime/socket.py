@@ -10,7 +10,7 @@ import logging
 import time
 from collections import deque
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import structlog
 from uvicorn.config import Config as UvicornConfig
@@ -126,8 +126,7 @@ class Socket(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take over a connection from HTTP."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's are no subclass
         self._connections.add(self)
 
     def upgrade(self, method: str, url: bytes, headers: HeaderFields) -> None:

@@ -7,11 +7,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -35,7 +36,7 @@ except CannotStart as error:
 """
 
 
-async def make_home(home: Path) -> str:
+async def make_home(home: Path, scopes: Iterable[Scope] = (Scope.AGENCY_READ,)) -> str:
     """Make a home folder with an agency; return the secret of a key of it."""
     secret, now = new_secret(), datetime.now(UTC)
     async with open_workspace(home, create=True) as workspace:
@@ -47,7 +48,7 @@ async def make_home(home: Path) -> str:
             name="test",
             prefix=secret_prefix(secret),
             hash=secret_hash(secret),
-            scopes=frozenset({Scope.AGENCY_READ}),
+            scopes=frozenset(scopes),
             created_by=Actor(id="os:test", kind=PrincipalKind.OPERATOR, display_name="test"),
             created_at=now,
             expires_at=now + timedelta(days=1),
@@ -83,6 +84,13 @@ class Served:
     def operations_url(self) -> str:
         """Return the operations port's address."""
         return f"http://127.0.0.1:{self.operations_port}"
+
+    async def ask(self, document: str, headers: Mapping[str, str]) -> Any:
+        """Return the data of an operation."""
+        async with httpx.AsyncClient(verify=NO_TLS, timeout=30) as client:
+            body = {"query": document}
+            answer = await client.post(f"{self.url}/graphql", json=body, headers=headers)
+        return answer.json()["data"]
 
     def workers(self) -> list[int]:
         """Return the process ids of the workers."""

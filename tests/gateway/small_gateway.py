@@ -31,7 +31,7 @@ from gateway.app import create_app
 from gateway.budgets.opening import open_budgets
 from gateway.config import Config, load_config
 from gateway.front import Gateway
-from gateway.identity.credentials import Credential
+from gateway.identity.credentials import Credential, Occasion
 from gateway.metrics import Metrics
 from gateway.parts import Parts
 from gateway.secrets import Secrets
@@ -100,7 +100,7 @@ class World:
 class FakeAuthenticator:
     """Knows seven credentials by heart."""
 
-    async def authenticate(self, credential: Credential) -> Principal:
+    async def authenticate(self, credential: Credential, occasion: Occasion) -> Principal:
         """Return whose token it is."""
         if credential.value not in PRINCIPALS:
             raise Unauthenticated

@@ -15,7 +15,16 @@ from resolvers.keys import CreatedApiKey
 from tenants.keys.keyring import AgencyKeys
 from tests.tenants.keys.key_samples import random_agency_keys
 
-PACKAGES = ("domain", "edge_router", "gateway", "integrations", "resolvers", "schema", "tenants")
+PACKAGES = (
+    "conformance",
+    "domain",
+    "edge_router",
+    "gateway",
+    "integrations",
+    "resolvers",
+    "schema",
+    "tenants",
+)
 SECRET = re.compile(
     r"(^|_)(secrets?|passwords?|passphrase|tokens?|keys?|credentials?|private|ssn|raw)($|_)"
 )

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from domain.access import Principal
 from gateway.config import CannotStart
-from gateway.identity.credentials import Credential
+from gateway.identity.credentials import Credential, Occasion
 from tests.gateway.small_gateway import (
     BROKEN_STORE,
     OPERATOR,
@@ -455,7 +455,7 @@ async def test_an_error_that_is_for_the_operator_is_not_told_to_callers(world: W
     """A stage that raises what is meant for the terminal is masked like any unknown error."""
 
     class Misplaced(FakeAuthenticator):
-        async def authenticate(self, credential: Credential) -> Principal:
+        async def authenticate(self, credential: Credential, occasion: Occasion) -> Principal:
             raise CannotStart("the key file is /secret/place")
 
     async with client_of(small_app(world, authenticator=Misplaced())) as client:

@@ -69,14 +69,16 @@ def test_a_gate_is_named_as_audit_lines_name_the_field() -> None:
     assert a_gate().name == "Application.state"
 
 
-@pytest.mark.parametrize(
-    ("more", "is_open"),
-    [({}, True), ({"owner": of_itself}, False), ({"handed_out": {}}, False)],
-)
-def test_only_a_gate_with_nothing_to_do_is_open(more: dict[str, Any], *, is_open: bool) -> None:
-    """Everyone may, and nothing is noted: then alone it can be passed by."""
-    assert a_gate(EVERYONE, **more).is_open is is_open
-    assert not a_gate(COUNSELORS, **more).is_open
+def test_what_an_authorizer_denies_is_refused_though_the_rule_allows_it() -> None:
+    """It is refused as by a rule, field by field, before and after its rule has been passed."""
+    request = context()
+    denied = frozenset({"Application.state"})
+    request = replace(request, principal=replace(request.principal, denied_fields=denied))
+    for _ in range(2):
+        with pytest.raises(Forbidden, match="Not Authorized to access state on type Application"):
+            a_gate(EVERYONE, owner=of_application).enter(request, APPLICATION)
+        a_gate(EVERYONE, field_name="status").enter(request, APPLICATION)
+    assert list(request.guard.reads.refused) == [Refused("Application.state", "app_1")]
 
 
 def test_who_may_not_is_refused_and_the_refusal_is_noted() -> None:

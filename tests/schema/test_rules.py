@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 import strawberry
-from graphql import GraphQLField, GraphQLInterfaceType, graphql_sync
+from graphql import GraphQLField, GraphQLInterfaceType, graphql_sync, parse
 
-from domain.access import READ_SCOPES, Principal, Scope
+from domain.access import READ_SCOPES, CredentialMode, Principal, Scope
 from domain.actors import KIND_OF_GROUP, Group, PrincipalKind
 from domain.errors import Forbidden, Reauthenticate
 from resolvers.context import RequestContext, RequestMeta, open_context
@@ -20,9 +20,11 @@ from schema.build import (
     enforce_rules,
     object_types,
     rule_of,
+    schema_sdl,
 )
 from schema.connections import Node
 from schema.declare import field, object_type
+from schema.marks import marks_by_field
 from schema.nodes import NODE_KINDS
 from schema.rules import (
     ADMINS,
@@ -275,26 +277,79 @@ def test_every_node_type_can_be_asked_for() -> None:
 @pytest.mark.parametrize(
     ("rule", "expected"),
     [
-        (EVERYONE, ["AwsApiKey", "CognitoUserPools"]),
-        (ADMINS, ["CognitoUserPools admins"]),
-        (CREDIT_READERS, ["AwsApiKey", "CognitoUserPools consumers counselors operators"]),
+        (EVERYONE, "AwsApiKey CognitoUserPools AwsOidc AwsLambda"),
+        (ADMINS, "CognitoUserPools:admins AwsOidc AwsLambda"),
+        (
+            CREDIT_READERS,
+            "AwsApiKey CognitoUserPools:consumers,counselors,operators AwsOidc AwsLambda",
+        ),
         (
             MEMBERS,
-            ["AwsApiKey", "CognitoUserPools admins analysts consumers counselors operators"],
+            "AwsApiKey CognitoUserPools:admins,analysts,consumers,counselors,operators AwsOidc"
+            " AwsLambda",
         ),
-        (allow(scopes=Scope.CREDIT_PULL), ["AwsApiKey"]),
-        (Rule(), []),
+        (allow(scopes=Scope.CREDIT_PULL), "AwsApiKey AwsLambda"),
+        (allow(scopes=Scope.CREDIT_READ), "AwsApiKey CognitoUserPools:operators AwsLambda"),
+        (allow(Group.OPERATORS), "CognitoUserPools:operators"),
+        (Rule(), ""),
     ],
 )
-def test_directives_say_what_the_rule_says(rule: Rule, expected: list[str]) -> None:
+def test_directives_say_what_the_rule_says(rule: Rule, expected: str) -> None:
     """The exported directives are made from the rule, and from nothing else."""
 
     def spelled(directive: Any) -> str:
         groups = getattr(directive, "cognito_groups", None)
-        names = groups if isinstance(groups, list) else []
-        return " ".join([type(directive).__name__, *names])
+        names = ":" + ",".join(groups) if isinstance(groups, list) else ""
+        return type(directive).__name__ + names
 
-    assert [spelled(one) for one in directives_of(rule)] == expected
+    assert " ".join(map(spelled, directives_of(rule))) == expected
+
+
+@pytest.mark.parametrize("mode", CredentialMode)
+def test_each_mode_is_let_through_exactly_where_a_mark_says_so(mode: CredentialMode) -> None:
+    """Of all who can come by a mode, some pass a field that has its mark, and none another."""
+    marked = marks_by_field(parse(schema_sdl(SCHEMA)))
+    coming = [replace(one, mode=mode) for one in EVERY_PRINCIPAL if _comes_by(mode, one)]
+    for type_name, name, declared in FIELDS:
+        rule = rule_of(declared)
+        passes = any(rule.refusal(one, NOW, type_name, name) is None for one in coming)
+        assert passes is (MARK_OF[mode] in marked[f"{type_name}.{name}"]), f"{type_name}.{name}"
+
+
+MARK_OF = {
+    CredentialMode.API_KEY: "aws_api_key",
+    CredentialMode.USER_POOL: "aws_cognito_user_pools",
+    CredentialMode.OIDC: "aws_oidc",
+    CredentialMode.AUTHORIZER: "aws_lambda",
+}
+
+
+def _comes_by(mode: CredentialMode, principal: Principal) -> bool:
+    """Say whether that kind of principal can be authenticated by the mode."""
+    machine, operator = principal.group is None, principal.group is Group.OPERATORS
+    return {
+        CredentialMode.API_KEY: machine,
+        CredentialMode.USER_POOL: not machine,
+        CredentialMode.OIDC: not machine and not operator,
+        CredentialMode.AUTHORIZER: not operator,
+    }[mode]
+
+
+def test_what_is_denied_by_name_is_refused_whatever_the_rule_says() -> None:
+    """Of this principal, and this field alone: subscriptions are judged so before they begin."""
+    denied = replace(_person(Group.COUNSELORS), denied_fields=frozenset({"Subscription.onX"}))
+    for rule in (EVERYONE, COUNSELORS):
+        found = rule.refusal(denied, NOW, "Subscription", "onX")
+        assert isinstance(found, Forbidden)
+        assert found.message == "Not Authorized to access onX on type Subscription"
+        assert rule.refusal(denied, NOW, "Subscription", "onY") is None
+
+
+def test_nobody_passes_by_a_mode_that_the_rule_has_not() -> None:
+    """A person's group does not help who came by an API key."""
+    forged = replace(_person(Group.ADMINS), mode=CredentialMode.API_KEY)
+    assert ADMINS.refusal(forged, NOW, "Query", "staff") is not None
+    assert EVERYONE.refusal(forged, NOW, "Query", "me") is None
 
 
 def test_any_scope_is_every_scope() -> None:

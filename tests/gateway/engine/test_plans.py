@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -191,3 +192,31 @@ async def test_a_refused_field_costs_its_siblings_nothing(agency: World) -> None
     assert [error.path for error in outcome.errors] == [["application", "notes"]]
     expected = f'{{"application":{{"id":"{application.id}","notes":null,"version":1}}}}'
     assert encode(outcome.data) == expected.encode()
+
+
+async def test_a_denied_field_is_null_by_plan_and_by_graphql_core_alike(agency: World) -> None:
+    """What an authorizer denies is refused of this caller alone, and its siblings are answered."""
+    consumer = await agency.add_consumer("subject")
+    application = await agency.add_application(consumer)
+    text = (
+        f'{{ me {{ kind agency {{ slug }} }} node(id: "{application.id}") {{ id ... on Application '
+        "{ submittedAt status } } }"
+    )
+    key = agency.key(Scope.APPLICATIONS_READ)
+    denied = frozenset({"Application.submittedAt", "Viewer.agency", "Query.queue"})
+    found = []
+    for sights, means in ((0, Means.PLAN), (100, Means.FIRST_SIGHT)):
+        asked = operation(text)
+        execution = Execution(CORE, sights=sights)
+        outcome = await execution.run(asked, {}, agency.context(replace(key, denied_fields=denied)))
+        assert outcome.means is means
+        told = [(error.path, error.message) for error in outcome.errors]
+        found.append((encode(outcome.data), sorted(told)))
+        free = await execution.run(asked, {}, agency.context(key))
+        assert free.errors == []
+    assert found[0] == found[1]
+    assert found[0][1] == [
+        (["me", "agency"], "Not Authorized to access agency on type Viewer"),
+        (["node", "submittedAt"], "Not Authorized to access submittedAt on type Application"),
+    ]
+    assert b'"submittedAt":null,"status":"DRAFT"' in found[0][0]

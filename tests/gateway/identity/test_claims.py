@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from domain.access import Principal
 from domain.actors import Group
 from gateway.identity.claims import (
-    AGENCY_GROUPS,
     ISSUER_CHARACTERS_MAX,
     LIFETIME_SECONDS_MAX,
     NAME_CHARACTERS_MAX,
@@ -20,6 +19,7 @@ from gateway.identity.claims import (
     read_token,
     verify,
 )
+from gateway.identity.pools import AGENCY_GROUPS, pool_terms
 from gateway.identity.refusals import Reason, Refusal
 from tests.gateway.identity.conftest import World
 from tests.gateway.identity.directory_changes import refused
@@ -87,10 +87,10 @@ def test_a_token_is_held_against_the_pool_that_it_is_judged_by(world: World) -> 
     token = read_token(world.signers.harbor.token())
     key = world.signers.harbor.key.public_key()
     (harbor,), (summit,) = world.harbor.pools, world.summit.pools
-    claims = verify(token, key=key, pool=harbor, groups=AGENCY_GROUPS, at=AT)
+    claims = verify(token, key=key, terms=pool_terms(harbor, AGENCY_GROUPS), at=AT)
     assert (claims.subject, claims.group) == (SUBJECT, Group.COUNSELORS)
     with pytest.raises(Refusal) as refusal:
-        verify(token, key=key, pool=summit, groups=AGENCY_GROUPS, at=AT)
+        verify(token, key=key, terms=pool_terms(summit, AGENCY_GROUPS), at=AT)
     assert refusal.value.reason is Reason.UNKNOWN_ISSUER
 
 

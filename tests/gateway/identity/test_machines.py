@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from domain.access import Principal, Scope
+from domain.access import CredentialMode, Principal, Scope
 from domain.actors import PrincipalKind
 from domain.errors import AgencySuspended, StoreUnavailable, Unauthenticated
 from gateway.identity.authenticator import Authenticator
@@ -39,6 +39,7 @@ async def test_an_api_key_is_its_agencys_machine(world: World) -> None:
         group=None,
         scopes=frozenset({Scope.APPLICATIONS_READ}),
         expires_at=key.expires_at,
+        mode=CredentialMode.API_KEY,
     )
 
 

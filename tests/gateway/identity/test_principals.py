@@ -208,7 +208,7 @@ async def test_an_outage_of_the_pool_signs_nobody_out(world: World) -> None:
         await world.principal(token)
 
     assert refusal.value.message == (
-        "The user pool's keys cannot be fetched right now. Repeat in a moment."
+        "The issuer's keys cannot be fetched right now. Repeat in a moment."
     )
     assert reason_of(refusal.value) is Reason.KEY_SET_UNAVAILABLE
     await world.principal(world.signers.summit.token())

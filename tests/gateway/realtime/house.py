@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
@@ -135,6 +135,15 @@ def headers_of(credential: str) -> dict[str, str]:
     return {"Authorization": credential}
 
 
+class Serves(Protocol):
+    """What serves at an address."""
+
+    @property
+    def url(self) -> str:
+        """Return the address."""
+        ...
+
+
 class Live:
     """A WebSocket client that says what it is told, and keeps what it hears."""
 
@@ -144,7 +153,7 @@ class Live:
     @classmethod
     async def open(
         cls,
-        house: House,
+        house: "Serves",
         *subprotocols: str,
         path: str = "/graphql/realtime",
         headers: Mapping[str, str] | None = None,

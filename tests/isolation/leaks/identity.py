@@ -23,13 +23,13 @@ def _verdict_cache_key_without_agency(patch: Patch) -> None:
     honest = authenticator.authenticate
     kept: dict[tuple[str, str], Principal] = {}
 
-    async def authenticate(self: Any, credential: Any) -> Principal:
+    async def authenticate(self: Any, credential: Any, occasion: Any) -> Principal:
         if credential.kind == "api_key":
-            return await honest(self, credential)
+            return await honest(self, credential, occasion)
         payload = read_token(credential.value).payload
         key = (str(payload["sub"]), str(payload["cognito:groups"]))
         if key not in kept:
-            kept[key] = await honest(self, credential)
+            kept[key] = await honest(self, credential, occasion)
         return kept[key]
 
     patch.setattr(authenticator, "authenticate", authenticate)
@@ -41,9 +41,9 @@ def _wrong_pool_s_key_accepted(_patch: Patch) -> Rewire:
         key_sets: Any = parts.authenticator._key_sets  # type: ignore[attr-defined]  # the real one
         honest = key_sets.key
 
-        async def key(issuer: str, key_id: str) -> Any:
+        async def key(issuer: str, key_id: str, **more: Any) -> Any:
             try:
-                return await honest(issuer, key_id)
+                return await honest(issuer, key_id, **more)
             except Refusal:
                 for source in key_sets._sources.values():
                     if key_id in source.keys:

@@ -81,7 +81,7 @@ def _remembered_grants_shared(patch: Patch) -> None:
 
 @leak("a plan kept by its operation, and not by what its caller is refused")
 def _plan_of_another_caller(patch: Patch) -> None:
-    patch.setattr("gateway.engine.plans._refused", lambda *_: 0)
+    patch.setattr("gateway.engine.plans._refused", lambda *_: (0, frozenset()))
 
 
 @leak("answers kept by what was asked, and not by who asked")

@@ -80,7 +80,7 @@ def _log_line_with_the_credential(patch: Patch) -> None:
         structlog.get_logger("almoner").debug("headers", given=dict(headers.raw))
         return honest(headers)
 
-    patch.setattr(gateway.app, "read_credential", read)
+    patch.setattr("gateway.identity.credentials.read_credential", read)
 
 
 @leak("people counted by name")
