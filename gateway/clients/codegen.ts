@@ -21,6 +21,7 @@ const config: CodegenConfig = {
           AWSIPAddress: "string",
           AWSJSON: "string",
           AWSPhone: "string",
+          AWSTime: "string",
           AWSTimestamp: "number",
           AWSURL: "string",
         },
