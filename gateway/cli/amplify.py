@@ -81,7 +81,10 @@ def _written(target: ClientTarget, client: str, out: Path) -> list[Path]:
     if client == "amplify" and target.pool_endpoint is not None:
         files[out.with_name(CONFIG_FILE)] = FILES["amplify-config"](target)
     for file, text in files.items():
-        file.write_text(text, encoding="utf-8")
+        try:
+            file.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise click.FileError(str(file), hint=error.strerror) from error
     return list(files)
 
 

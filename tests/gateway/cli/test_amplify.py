@@ -95,10 +95,12 @@ def test_every_file_is_filled_in(home: Path, client: str) -> None:
 
 
 def test_what_cannot_be_configured_is_refused(home: Path) -> None:
-    """No such agency and one without a pool fail; half an address is misuse."""
+    """No such agency or folder and an agency without a pool fail; half an address is misuse."""
     missing = almoner(home, "amplify", "nowhere")
     assert (missing.status, "lakeside, summit" in missing.output) == (1, True)
     without = almoner(made(home), "amplify", "harbor")
     assert (without.status, "--client-id" in without.output) == (1, True)
+    nowhere = almoner(home, "amplify", "lakeside", "--out", str(home / "no/such/folder.json"))
+    assert (nowhere.status, "No such file" in nowhere.output) == (1, True)
     for half in ("localhost:8443", "https://localhost", 'https://a b/graphql"', "ftp://a/graphql"):
         assert almoner(home, "amplify", "lakeside", "--url", half).status == 2
