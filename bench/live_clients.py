@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 _LENGTH_16, _LENGTH_64 = 126, 127
+_TEXT, _CLOSE, _PING, _PONG = 1, 8, 9, 10
 
 
 class LiveClient(asyncio.Protocol):
@@ -52,9 +53,11 @@ class LiveClient(asyncio.Protocol):
             self._say(self._speech.init)
         while (frame := self._next_frame()) is not None:
             opcode, payload = frame
-            if opcode == 1:
+            if opcode == _TEXT:
                 self._hear(payload)
-            elif opcode == 8:
+            elif opcode == _PING:
+                self._send(_PONG, payload)
+            elif opcode == _CLOSE:
                 self._fail(f"closed: {payload!r}")
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -91,10 +94,12 @@ class LiveClient(asyncio.Protocol):
         return buffer[0] & 15, buffer[begin : begin + length]
 
     def _say(self, message: Mapping[str, object]) -> None:
-        payload = json.dumps(message).encode()
-        size = len(payload)
-        short = bytes([0x81, 0x80 | size]) if size < _LENGTH_16 else None
-        head = short or b"\x81\xfe" + size.to_bytes(2, "big")
+        self._send(_TEXT, json.dumps(message).encode())
+
+    def _send(self, opcode: int, payload: bytes) -> None:
+        size, first = len(payload), 0x80 | opcode
+        head = bytes([first, 0x80 | min(size, _LENGTH_16)])
+        head += size.to_bytes(2, "big") if size >= _LENGTH_16 else b""
         self._transport.write(head + b"\0\0\0\0" + payload)  # a mask of zeros masks nothing
 
     def _fail(self, why: str) -> None:
