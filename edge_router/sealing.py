@@ -62,7 +62,7 @@ def open_table(text: bytes, signing_key: bytes) -> RoutingTable:
     ):
         raise _fault(
             "The signature does not hold: the file was changed, or compiled with another home's"
-            " keys. Compile it anew."
+            " keys. Put it aside and compile anew."
         )
     return _table(sealed["table"])
 
