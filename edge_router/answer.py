@@ -3,7 +3,6 @@
 import json
 from dataclasses import dataclass
 from http import HTTPStatus
-from urllib.parse import urlencode
 
 from edge_router.asking import PARTNER, STATE
 from edge_router.cookies import COOKIE, COOKIE_SECONDS, SECURE_COOKIE, sign
@@ -77,8 +76,9 @@ def _location(decision: Decision, route: Route) -> str:
         carried[STATE] = decision.state
     if asking.partner in route.partner_codes:
         carried[PARTNER] = str(asking.partner)
-    query = f"?{urlencode(carried)}" if carried else ""
-    return f"{route.site}{asking.path}{query}"
+    # Path, names and values are of characters that need no escaping; nothing else is carried.
+    query = "&".join([f"{name}={value}" for name, value in carried.items()])
+    return f"{route.site}{asking.path}{'?' if query else ''}{query}"
 
 
 def _cookies(
