@@ -95,7 +95,8 @@ def _form(decision: Decision) -> str:
     return (
         f'<form method="get" action="{escape(asking.path)}">{hidden}'
         f'<label for="state">The state you live in</label>'
-        f'<select id="state" name="{STATE}" required aria-describedby="why">'
+        f'<select id="state" name="{STATE}" required aria-describedby="why"'
+        ' autocomplete="address-level1">'
         f'<option value="">Choose a state</option>{options}</select> '
         '<button type="submit">Continue</button></form>'
     )

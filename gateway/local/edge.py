@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from domain.agencies import Agency
-from domain.errors import InvalidInput
+from domain.errors import InvalidInput, StoreUnavailable
 from edge_router.compiling import DAY_SECONDS, Terms
 from edge_router.decision import Decision
 from edge_router.server import Application, edge_application
@@ -45,7 +45,12 @@ class Following:
         table, now = self._table, time.monotonic()
         if table is not None and now - self._looked_at < LOOKED_AT_EACH_SECONDS:
             return table
-        agencies = await self.workspace.directory.agencies()
+        try:
+            agencies = await self.workspace.directory.agencies()
+        except StoreUnavailable:
+            if table is None:
+                raise
+            return table  # what was right a moment ago is better than no answer
         self._looked_at = now
         aged = table is not None and time.time() - table.compiled_at > DAY_SECONDS
         if table is None or aged or agencies != self._agencies:

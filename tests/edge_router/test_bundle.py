@@ -55,7 +55,7 @@ def event(uri: str = "/", query: str = "", method: str = "GET", *cookies: str) -
 
 def invoked(package: Path, given: dict[str, Any]) -> tuple[dict[str, Any], str]:
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", START, str(package / "task")],
+        [sys.executable, "-I", "-S", "-B", "-c", START, str(package / "task")],
         input=json.dumps(given),
         capture_output=True,
         text=True,

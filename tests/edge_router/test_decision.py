@@ -216,6 +216,27 @@ def test_a_cookie_that_does_not_hold_is_named_and_taken_back() -> None:
     assert aged.cookie_fault is CookieFault.TOO_OLD
 
 
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, 200), st.characters(min_codepoint=33, max_codepoint=126))
+def test_no_changed_cookie_holds(at: int, sign_put_in: str) -> None:
+    """Whatever one sign of a cookie is changed into, it decides nothing any more."""
+    name, _, good = cookie_after("state=MI").partition("=")
+    place = at % len(good)
+    changed = good[:place] + sign_put_in + good[place + 1 :]
+    decision = decide(TABLE, a_visit(cookies=(f"{name}={changed}",)), AT)
+
+    assert (decision.reason is Reason.STICKY) == (changed == good)
+
+
+def test_a_state_that_is_named_later_is_kept() -> None:
+    """Who came by a code and says where they live afterwards need not say it again."""
+    cookie = cookie_after("partner=HARBOR10")
+    told = decide(TABLE, a_visit("state=MI", cookies=(cookie,)), AT)
+    assert (told.reason, agency_of(told)) == (Reason.STICKY, "harbor")
+    assert told.sticky is not None
+    assert told.sticky.state == "MI"
+
+
 def test_a_bad_cookie_beside_a_good_one_does_no_harm() -> None:
     """Another host of the domain can plant a cookie, and not put ours out of force."""
     good = cookie_after("state=OH")

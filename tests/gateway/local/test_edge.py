@@ -72,3 +72,11 @@ async def test_what_cannot_be_compiled_routes_nobody(
     assert (await looked_again(follower)).routes == ()
     kept = json.loads((workspace.home / EDGE_FILE).read_text("utf-8"))
     assert [item["slug"] for item in kept["table"]["agencies"]] == ["harbor"]
+
+
+async def test_a_directory_that_does_not_answer_changes_nothing(workspace: Workspace) -> None:
+    """While it cannot be read, visitors are routed by what it said last."""
+    follower = following(workspace)
+    first = await follower()
+    await workspace.directory.aclose()
+    assert await looked_again(follower) is first
