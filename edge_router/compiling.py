@@ -25,6 +25,7 @@ class Terms:
     site: pattern of their sites with {slug} in it; without one, an agency's own website is its
     site. cookie_secret: makes the key of that id, the same each time. allow_shrink: whether the
     new table may lose a state, or a quarter of the agencies, against the one before.
+    forget_cookies: whether those that were signed so far count for nothing, as after a leak.
     """
 
     site: str | None
@@ -32,6 +33,7 @@ class Terms:
     cookie_secret: Callable[[str], bytes] = field(repr=False)
     days: int = DAYS_DEFAULT
     allow_shrink: bool = False
+    forget_cookies: bool = False
 
 
 def compile_table(
@@ -127,9 +129,12 @@ def _losses(routes: Sequence[Route], previous: RoutingTable) -> list[FieldFault]
 
 def _keys(terms: Terms, at: int, previous: RoutingTable | None) -> tuple[CookieKey, ...]:
     """Return the signing key, which is a new one each day, and those before it that still count."""
+    before = previous.keys if previous and not terms.forget_cookies else ()
     today = str(at // DAY_SECONDS)
-    signing = CookieKey(id=today, secret=terms.cookie_secret(today))
-    before = previous.keys if previous else ()
+    key_id = f"{today}-{at}" if terms.forget_cookies else today
+    if before and before[0].id.startswith(f"{today}-"):
+        key_id = before[0].id  # the day's first key was forgotten, and stays so
+    signing = CookieKey(id=key_id, secret=terms.cookie_secret(key_id))
     ending = (
         CookieKey(
             id=key.id,
@@ -137,7 +142,7 @@ def _keys(terms: Terms, at: int, previous: RoutingTable | None) -> tuple[CookieK
             accepted_until=key.accepted_until or at + COOKIE_SECONDS,
         )
         for key in before
-        if key.id != today
+        if key.id != key_id
     )
     return (signing, *(key for key in ending if (key.accepted_until or 0) > at))
 

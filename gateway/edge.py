@@ -21,7 +21,12 @@ EDGE_FILE = "edge.json"
 
 
 def terms_of(
-    config: Config, keys: HomeKeys, *, days: int = DAYS_DEFAULT, allow_shrink: bool = False
+    config: Config,
+    keys: HomeKeys,
+    *,
+    days: int = DAYS_DEFAULT,
+    allow_shrink: bool = False,
+    forget_cookies: bool = False,
 ) -> Terms:
     """Return what tables of this home are compiled by."""
     site = config.edge.site
@@ -33,6 +38,7 @@ def terms_of(
         cookie_secret=lambda key_id: keys.derive(f"edge cookie {key_id}"),
         days=days,
         allow_shrink=allow_shrink,
+        forget_cookies=forget_cookies,
     )
 
 

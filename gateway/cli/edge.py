@@ -106,10 +106,19 @@ def route(
 )
 @click.option("--days", type=int, default=DAYS_DEFAULT, help=f"How long it holds, to {DAYS_MAX}.")
 @click.option("--allow-shrink", is_flag=True, help="Let states or agencies go.")
+@click.option(
+    "--forget-cookies", is_flag=True, help="After a leak: no cookie so far counts any more."
+)
 @reason_option
 @json_option
 def compile_(
-    *, out: Path, days: int, allow_shrink: bool, reason: str | None, as_json: bool
+    *,
+    out: Path,
+    days: int,
+    allow_shrink: bool,
+    forget_cookies: bool,
+    reason: str | None,
+    as_json: bool,
 ) -> None:
     """Write the directory's agencies into one signed table for the edge.
 
@@ -121,7 +130,13 @@ def compile_(
     given = reason_or_ask(reason)
 
     async def run(workspace: Workspace) -> RoutingTable:
-        terms = terms_of(config, workspace.keys, days=days, allow_shrink=allow_shrink)
+        terms = terms_of(
+            config,
+            workspace.keys,
+            days=days,
+            allow_shrink=allow_shrink,
+            forget_cookies=forget_cookies,
+        )
         await leave_line(workspace, None, "edge compile", given)
         return compiled(await workspace.directory.agencies(), terms, workspace.keys, out)
 

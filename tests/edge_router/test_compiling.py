@@ -9,7 +9,16 @@ from domain.agencies import Agency, AgencyStatus
 from domain.errors import InvalidInput
 from edge_router.compiling import DAY_SECONDS, Terms, compile_table
 from edge_router.sealing import open_table, read_bundled, write_table
-from tests.edge_router.edge_samples import AT, FULL, HARBOR, SUMMIT, TERMS, a_table, an_agency
+from tests.edge_router.edge_samples import (
+    AGENCIES,
+    AT,
+    FULL,
+    HARBOR,
+    SUMMIT,
+    TERMS,
+    a_table,
+    an_agency,
+)
 
 KEY = b"k" * 32
 
@@ -119,6 +128,19 @@ def test_versions_rise_and_tables_end() -> None:
     assert first.expires_at == AT + 30 * DAY_SECONDS
     assert refused(HARBOR, terms=replace(TERMS, days=0)) == ["days"]
     assert refused(HARBOR, terms=replace(TERMS, information_url="x")) == ["informationUrl"]
+
+
+def test_keys_that_leaked_are_forgotten() -> None:
+    """With forget_cookies no key before is in the table, nor does the day's own come back."""
+    leaked = a_table()
+    fresh = compile_table(AGENCIES, replace(TERMS, forget_cookies=True), AT + 60, leaked)
+    later = a_table(at=AT + 120, previous=fresh)
+
+    assert len(fresh.keys) == 1
+    assert fresh.keys[0].secret != leaked.keys[0].secret
+    assert later.keys == fresh.keys
+    next_day = a_table(at=AT + DAY_SECONDS, previous=later)
+    assert [key.id for key in next_day.keys[1:]] == [fresh.keys[0].id]
 
 
 def test_a_table_shows_no_key() -> None:
