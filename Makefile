@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help run test check bench mutation lock format clean
+.PHONY: help run test check bench edge mutation lock format clean
 
 help: ## what each target does
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
@@ -22,6 +22,9 @@ check: $(VENV)/.dev ## format, lint, types, import contracts, schema snapshot, s
 bench: $(VENV)/.dev ## Almoner beside its peers, in one table (ARGS="--quick")
 	@PYTHON="$(PYTHON)" sh scripts/setup_bench.sh
 	@$(BIN)/python -m bench $(ARGS)
+
+edge: $(VENV)/.run ## the edge router's package for Lambda@Edge, build/edge.zip, from the directory in ALMONER_HOME
+	@sh scripts/edge_bundle.sh $(ARGS)
 
 mutation: $(VENV)/.dev ## change the code of identity, access and keys, and see whether a test notices (hours)
 	@$(BIN)/mutmut run $(ARGS)

@@ -27,6 +27,20 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Routing:
+    """What the edge router goes by when it sends visitors to an agency.
+
+    weight: its share of new visitors, beside the weights of the others that are licensed for them;
+    0: none. accepting: False while it is crowded; who is with it already stays. partner_codes:
+    who comes with one of them is sent to it.
+    """
+
+    weight: int = 100
+    accepting: bool = True
+    partner_codes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Agency:
     """A credit-counseling agency or lender.
 
@@ -45,6 +59,7 @@ class Agency:
     store_url: str
     pools: tuple[Pool, ...]
     retention_years: int = RETENTION_YEARS_DEFAULT
+    routing: Routing = Routing()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,11 +34,13 @@ from gateway.settings import (
 )
 from gateway.settings_blocks import (
     BudgetsConfig,
+    EdgeConfig,
     EventsConfig,
     Limits,
     RealtimeConfig,
     TransUnionConfig,
     TrustedDocumentsConfig,
+    check_protection,
 )
 from tenants.aws import AwsSettings
 from tenants.keys.home import IN_FILE, IN_KMS, KeySettings
@@ -48,6 +50,7 @@ __all__ = [
     "CannotStart",
     "Config",
     "ConfigFault",
+    "EdgeConfig",
     "EventsConfig",
     "Limits",
     "RealtimeConfig",
@@ -177,6 +180,7 @@ class Config:
     events: EventsConfig = block(EventsConfig)
     realtime: RealtimeConfig = block(RealtimeConfig)
     trusted_documents: TrustedDocumentsConfig = block(TrustedDocumentsConfig)
+    edge: EdgeConfig = block(EdgeConfig)
     transunion: TransUnionConfig = block(TransUnionConfig)
     command: str = "serve"
     sources: Mapping[str, Source] = field(default_factory=dict, repr=False, compare=False)
@@ -311,7 +315,7 @@ def _check(config: Config) -> None:
     for name in ("transunion.url", "otlp_endpoint", "aws_endpoint_url"):
         _check_address(config, name)
     _check_transit(config)
-    _check_protection(config)
+    check_protection(config.budgets, config.trusted_documents)
     if config.keyring != IN_FILE and not config.keyring.removeprefix(IN_KMS):
         raise ConfigFault("ALMONER_KEYRING is `kms:` without a key: give its id, ARN or alias.")
     if config.keyring != IN_FILE and not config.keyring.startswith(IN_KMS):
@@ -329,22 +333,6 @@ def _check(config: Config) -> None:
             raise ConfigFault(
                 f"ALMONER_TRUSTED_PROXIES: {proxy!r} is not an address or network."
             ) from None
-
-
-def _check_protection(config: Config) -> None:
-    """Raise ConfigFault for budgets and trusted documents that cannot be as they are said."""
-    try:
-        config.budgets.percents()
-    except ValueError:
-        raise ConfigFault(
-            "ALMONER_BUDGETS_AGENCIES is a list of agencies and percents, such as harbor=250."
-        ) from None
-    trusted = config.trusted_documents
-    if trusted.mode != "off" and trusted.folder is None:
-        raise ConfigFault(
-            f"ALMONER_TRUSTED_DOCUMENTS_MODE is {trusted.mode}, and "
-            "ALMONER_TRUSTED_DOCUMENTS_FOLDER does not say where they are."
-        )
 
 
 def _check_address(config: Config, name: str) -> None:

@@ -1,4 +1,4 @@
-"""The settings that come in blocks: limits, budgets, events, realtime, documents, the bureau."""
+"""The settings that come in blocks: limits, budgets, events, realtime, documents, edge, bureau."""
 
 # ruff: noqa: RUF009 - setting() returns a dataclass field, as field() does
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.settings import setting
+from gateway.settings import ConfigFault, setting
 
 PERCENT_MAX = 100_000
 
@@ -243,6 +243,22 @@ class TrustedDocumentsConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeConfig:
+    """Where visitors are sent, and the edge router of `almoner dev`: docs/edge.md."""
+
+    port: int = setting(8080, "Port of the local edge router.", at_least=0, at_most=65_535)
+    site: str | None = setting(
+        None,
+        "Origin of the agencies' sites, with {slug} in it: `https://{slug}.example.org`. Without it"
+        " an agency's website is its site, and a demo's are at `http://{slug}.localhost` and the"
+        " gateway's port.",
+    )
+    information_url: str = setting(
+        "https://www.nfcc.org/", "Where visitors find counseling whom no agency here can take."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TransUnionConfig:
     """The bureau's address, the subscriber and the client certificate; no url: no bureau."""
 
@@ -285,6 +301,21 @@ class TransUnionConfig:
     concurrency: int = setting(
         4, "Pulls of one agency at the same time, per process.", at_least=1, at_most=100
     )
+
+
+def check_protection(budgets: BudgetsConfig, trusted: TrustedDocumentsConfig) -> None:
+    """Raise ConfigFault for budgets and trusted documents that cannot be as they are said."""
+    try:
+        budgets.percents()
+    except ValueError:
+        raise ConfigFault(
+            "ALMONER_BUDGETS_AGENCIES is a list of agencies and percents, such as harbor=250."
+        ) from None
+    if trusted.mode != "off" and trusted.folder is None:
+        raise ConfigFault(
+            f"ALMONER_TRUSTED_DOCUMENTS_MODE is {trusted.mode}, and "
+            "ALMONER_TRUSTED_DOCUMENTS_FOLDER does not say where they are."
+        )
 
 
 def _percent(text: str) -> int:

@@ -51,6 +51,7 @@ COMMANDS: dict[str, Lazy] = {
         "gateway.cli.doctor:doctor",
         "Check the installation; exit 1 where something would not work.",
     ),
+    "edge": Lazy("gateway.cli.edge:edge", "The edge router: route, compile, show, verify, bundle."),
     "key": Lazy("gateway.cli.key:key", "API keys: create, list, revoke."),
     "key-rotation": Lazy(
         "gateway.cli.rotation:rotation",

@@ -51,6 +51,7 @@ def _greet(config: Config) -> None:
         f"  health        {gateway}/health/ready",
         f"  metrics       http://127.0.0.1:{config.operations_port}/metrics",
         f"  sign-in       {config.issuer_url}/{harbor.pool_id}  (the Cognito API)",
+        f"  edge router   http://127.0.0.1:{config.edge.port}/?state=MI",
         f"  TransUnion    {config.transunion.url}",
         f"  state         {config.home}",
         "",

@@ -18,12 +18,14 @@ from pathlib import Path
 
 from domain.errors import GatewayError
 from gateway.config import Config
+from gateway.edge import EDGE_FILE
 from gateway.inprocess import run_in_process
 from gateway.listening import bind
 from gateway.local.agency_pools import adopt_pools
 from gateway.local.authority import LocalTls
 from gateway.local.demo import renew_demo, renew_passwords, seed_demo
 from gateway.local.demo_world import AGENCIES
+from gateway.local.edge import local_edge
 from gateway.local.explorer.routes import explorer_routes
 from gateway.local.identity_provider.dispatch import Provider
 from gateway.local.identity_provider.http import provider_app
@@ -58,6 +60,7 @@ _OF_A_DEMO = frozenset(
         KEYRING_FILE,
         ROOT_KEY_FILE,
         SERVE_FILE,
+        EDGE_FILE,
         STORES_FOLDER,
         CERTIFICATES_FOLDER,
         TLS_FOLDER,
@@ -144,6 +147,12 @@ async def _running(config: Config, progress: Tell) -> AsyncIterator[Config]:
             url = f"https://localhost:{config.transunion_port}"
             config = with_simulator(config, url, certificates)
         write_serve_file(config)
+        await stack.enter_async_context(
+            Server(
+                local_edge(workspace, config),
+                bind(config.host, config.edge.port, "ALMONER_EDGE_PORT"),
+            )
+        )
         gateway = run_in_process(
             config, also=_local_tls(config), routes=explorer_routes(config, issuer)
         )
@@ -179,6 +188,7 @@ def _try_ports(config: Config) -> None:
         "ALMONER_ISSUER_PORT": config.issuer_port,
         "ALMONER_OPERATIONS_PORT": config.operations_port,
         "ALMONER_TRANSUNION_PORT": config.transunion_port,
+        "ALMONER_EDGE_PORT": config.edge.port,
     }
     if config.tls_port:
         ports["ALMONER_TLS_PORT"] = config.tls_port

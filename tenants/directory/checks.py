@@ -7,7 +7,7 @@ suspended, deactivated and revoked.
 import re
 
 from domain.addresses import is_issuer_address, is_web_address
-from domain.agencies import Agency, Pool, Staff
+from domain.agencies import Agency, Pool, Routing, Staff
 from domain.retention import RETENTION_YEARS_MAX, RETENTION_YEARS_MIN
 from domain.states import STATES
 from domain.validation import NAME_CHARACTERS_MAX, Faults, clean_email, clean_text
@@ -15,6 +15,9 @@ from tenants.directory.port import SLUG_PATTERN
 
 ADDRESS_CHARACTERS_MAX = 512
 SUBJECT_CHARACTERS_MAX = 128
+WEIGHT_MAX = 1000
+PARTNER_CODES_MAX = 50
+PARTNER_CODE_PATTERN = r"[A-Z][A-Z0-9-]{1,31}"
 
 
 def check_agency(agency: Agency, before: Agency | None = None) -> None:
@@ -30,6 +33,8 @@ def check_agency(agency: Agency, before: Agency | None = None) -> None:
         _check_website(faults, agency.website)
     if before is None or agency.retention_years != before.retention_years:
         _check_years(faults, agency.retention_years)
+    if before is None or agency.routing != before.routing:
+        _check_routing(faults, agency.routing)
     known = () if before is None else before.pools
     for number, pool in enumerate(agency.pools):
         if pool not in known:
@@ -99,6 +104,18 @@ def _check_website(faults: Faults, website: str | None) -> None:
     elif not is_web_address(website):
         message = "Give an address such as https://agency.example/."
         faults.add("website", "INVALID", message)
+
+
+def _check_routing(faults: Faults, routing: Routing) -> None:
+    if not 0 <= routing.weight <= WEIGHT_MAX:
+        faults.add("routing.weight", "INVALID", f"Give 0 to {WEIGHT_MAX}.")
+    if len(routing.partner_codes) > PARTNER_CODES_MAX:
+        message = f"Give at most {PARTNER_CODES_MAX} codes."
+        faults.add("routing.partnerCodes", "TOO_LARGE", message)
+    for number, code in enumerate(routing.partner_codes):
+        if re.fullmatch(PARTNER_CODE_PATTERN, code) is None:
+            message = "Two to 32 of A-Z, 0-9 and -, beginning with a letter."
+            faults.add(f"routing.partnerCodes.{number}", "INVALID", message)
 
 
 def _check_pool(faults: Faults, path: str, pool: Pool) -> None:

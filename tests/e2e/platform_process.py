@@ -34,7 +34,7 @@ def free_ports(count: int) -> list[int]:
 
 def dev_environment(home: Path) -> dict[str, str]:
     """Return the environment of a platform of its own, beside any other on this machine."""
-    gateway, issuer, operations, simulator, secure = free_ports(5)
+    gateway, issuer, operations, simulator, secure, edge = free_ports(6)
     clean = {key: value for key, value in os.environ.items() if not key.startswith("ALMONER_")}
     return clean | {
         "ALMONER_HOME": str(home),
@@ -43,6 +43,7 @@ def dev_environment(home: Path) -> dict[str, str]:
         "ALMONER_OPERATIONS_PORT": str(operations),
         "ALMONER_TRANSUNION_PORT": str(simulator),
         "ALMONER_TLS_PORT": str(secure),
+        "ALMONER_EDGE_PORT": str(edge),
     }
 
 
@@ -60,6 +61,11 @@ class Running:
     def url(self) -> str:
         """Return the address of the GraphQL endpoint."""
         return f"http://127.0.0.1:{self.environment['ALMONER_PORT']}/graphql"
+
+    @property
+    def edge_url(self) -> str:
+        """Return the address of the edge router; `almoner dev` alone has one."""
+        return f"http://127.0.0.1:{self.environment['ALMONER_EDGE_PORT']}"
 
     @property
     def operations_url(self) -> str:

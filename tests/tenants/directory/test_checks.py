@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from domain.agencies import Agency, AgencyStatus, Pool
+from domain.agencies import Agency, AgencyStatus, Pool, Routing
 from domain.errors import Duplicate, InvalidInput
+from tenants.directory.checks import check_agency
 from tenants.directory.sqlite import APPLICATION_ID, SqliteDirectory, open_directory
 from tenants.sqlite.sqlcipher import open_encrypted
 from tests.tenants.directory.directory_samples import (
@@ -176,3 +177,24 @@ def _write(path: Path, **records: Any) -> None:
         statement = f"UPDATE {table} SET body = ? WHERE id = ?"  # noqa: S608 - our own tables
         connection.execute(statement, (msgspec.json.encode(record), record.id))
     connection.close()
+
+
+def test_what_visitors_are_routed_by_is_checked() -> None:
+    """Weights beyond their bounds and codes that an address cannot carry are told all at once."""
+    bad = Routing(weight=1001, partner_codes=("GOOD-1", "a b", "X"))
+    with pytest.raises(InvalidInput) as caught:
+        check_agency(an_agency(routing=bad))
+    assert [fault.path for fault in caught.value.fields] == [
+        "routing.weight",
+        "routing.partnerCodes.1",
+        "routing.partnerCodes.2",
+    ]
+    check_agency(an_agency(routing=Routing(weight=0, accepting=False, partner_codes=("A1",))))
+
+
+def test_an_entry_from_before_routing_is_read() -> None:
+    """What a release without an edge wrote has its defaults; that release reads past ours."""
+    body = msgspec.to_builtins(an_agency(routing=Routing(weight=7)))
+    assert body.pop("routing") == {"weight": 7, "accepting": True, "partner_codes": ()}
+    read = msgspec.json.decode(msgspec.json.encode(body), type=Agency)
+    assert read.routing == Routing()
