@@ -279,6 +279,8 @@ class Hub:
         while True:
             await asyncio.sleep(LOOKED_EACH_SECONDS)
             for agency_id, channel in list(self._channels.items()):
+                if not channel.is_idle:
+                    continue
                 async with self._opening:
                     if channel.is_idle and self._channels.get(agency_id) is channel:
                         del self._channels[agency_id]
