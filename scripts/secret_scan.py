@@ -59,6 +59,10 @@ ALLOWED = {
     ("docs/identity_provider.md", "Secret Keyword"): "the demo world's published password",
     ("docs/operations.md", "Secret Keyword"): "an example's made-up password",
     ("domain/ids.py", "Base64 High Entropy String"): "the alphabet of ULIDs",
+    ("examples/amplify/main.mjs", "Secret Keyword"): "the demo world's published password",
+    ("examples/apollo/main.mjs", "Secret Keyword"): "the demo world's published password",
+    ("examples/relay/main.mjs", "Secret Keyword"): "the demo world's published password",
+    ("examples/urql/main.mjs", "Secret Keyword"): "the demo world's published password",
     (
         "gateway/local/identity_provider/srp.py",
         "Hex High Entropy String",

@@ -23,6 +23,10 @@ COMMANDS: dict[str, Lazy] = {
     "agency": Lazy(
         "gateway.cli.agency:agency", "Agencies: add, list, show, update, suspend, resume, remove."
     ),
+    "amplify": Lazy(
+        "gateway.cli.amplify:amplify",
+        "Write what configures a frontend's client: Amplify, Apollo, urql, Relay, code generation.",
+    ),
     "audit": Lazy(
         "gateway.cli.audit:audit", "The audit ledger: verify, tail, export, prove, checkpoint."
     ),

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from domain.errors import GatewayError, SubscriptionExists
 from gateway.errors import DocumentRefused, Refused
-from gateway.events.port import Cursor
 from gateway.http import decode_object
 from gateway.identity.credentials import Credential
 from gateway.realtime.credentials import credential_in, credential_of
@@ -14,7 +13,6 @@ from gateway.realtime.frames import (
     BadFrame,
     errors_of,
     frame,
-    framed,
     id_of,
     payload_of,
     read_frame,
@@ -34,6 +32,7 @@ class AppSyncSession(SocketSession):
     """What is said on one connection."""
 
     wire = Wire.APPSYNC
+    event = "data"
 
     def __init__(self, hub: Hub, socket: Socket, handshake: Handshake) -> None:
         """Take the connection; nobody is let in before `connection_init`."""
@@ -57,6 +56,10 @@ class AppSyncSession(SocketSession):
                     self._give_up(f"{kind[:40]} not supported through the realtime channel")
         except BadFrame as bad:
             self._give_up(str(bad))
+
+    def tell_end(self, frame_id: str, refusal: Refusal) -> None:
+        """Send why a subscription has ended."""
+        self.send(_error(frame_id, refusal))
 
     def beat(self) -> None:
         """Send the frame by which clients know that the connection lives."""
@@ -82,13 +85,12 @@ class AppSyncSession(SocketSession):
 
     async def _start(self, frame_id: str, payload: Mapping[str, object]) -> None:
         """Begin a subscription; each brings its own credential."""
-        outlet = _Outlet(self, frame_id)
         try:
             if frame_id in self.running:
                 raise SubscriptionExists(f"Duplicated operation with id {frame_id}")
             credential = self._authorization(payload)
             wanted = wanted_of(self._operation(payload), credential, self.handshake.client)
-            subscription = await self.subscribe(frame_id, wanted, outlet)
+            subscription = await self.subscribe(frame_id, wanted)
         except Gone:
             return
         except (GatewayError, Refused, DocumentRefused) as refusal:
@@ -124,27 +126,6 @@ class AppSyncSession(SocketSession):
         if members.get("extensions") is None and isinstance(extensions, dict):
             return {**members, "extensions": extensions}
         return members
-
-
-class _Outlet:
-    """One subscription's way to the client."""
-
-    __slots__ = ("_id", "_session", "connection")
-
-    def __init__(self, session: AppSyncSession, frame_id: str) -> None:
-        self._session = session
-        self._id = frame_id
-        self.connection = session.socket
-
-    def tell(self, payload: bytes, cursor: Cursor | None) -> None:
-        """Send an event."""
-        del cursor  # it is in the payload
-        self._session.send(framed("data", self._id, payload))
-
-    def end(self, refusal: Refusal) -> None:
-        """Send why it has ended."""
-        self._session.running.pop(self._id, None)
-        self._session.send(_error(self._id, refusal))
 
 
 def _error(frame_id: str, refusal: GatewayError | Refused | DocumentRefused) -> bytes:

@@ -7,13 +7,15 @@ import structlog
 from domain.access import Principal
 from domain.errors import GatewayError, SubscriptionLimit
 from gateway.errors import DocumentRefused, Refused
+from gateway.events.port import Cursor
 from gateway.identity.credentials import Credential
 from gateway.identity.refusals import reason_of
+from gateway.realtime.frames import framed
 from gateway.realtime.hub import Hub, code_of
 from gateway.realtime.live import Subscription
 from gateway.realtime.measuring import Wire
 from gateway.realtime.socket import Handshake, Socket
-from gateway.realtime.wanted import Outlet, Refusal, Wanted
+from gateway.realtime.wanted import Refusal, Wanted
 
 TRY_AGAIN_LATER = 1013
 
@@ -26,6 +28,8 @@ class SocketSession:
     """What is said on one connection, as far as the protocols agree."""
 
     wire: ClassVar[Wire]
+    event: ClassVar[str]
+    """The type of the frames that tell of events."""
 
     def __init__(self, hub: Hub, socket: Socket, handshake: Handshake) -> None:
         """Take the connection."""
@@ -50,13 +54,17 @@ class SocketSession:
         self.hub.connected(self.wire, principal)
         self._entered = principal
 
-    async def subscribe(self, frame_id: str, wanted: Wanted, outlet: Outlet) -> Subscription:
+    def tell_end(self, frame_id: str, refusal: Refusal) -> None:
+        """Send why a subscription has ended."""
+        raise NotImplementedError
+
+    async def subscribe(self, frame_id: str, wanted: Wanted) -> Subscription:
         """Return a subscription that has been registered. Raises Gone, and why it is refused."""
         most = self.hub.served.config.realtime.connection_subscriptions
         try:
             if len(self.running) >= most:
                 raise SubscriptionLimit(f"Max number of {most} subscriptions reached")
-            subscription = await self.hub.begin(wanted, outlet)
+            subscription = await self.hub.begin(wanted, _SocketOutlet(self, frame_id))
         except (GatewayError, Refused, DocumentRefused) as refusal:
             self.hub.note_end(refusal)
             raise
@@ -111,3 +119,24 @@ class SocketSession:
         if self._entered is not None:
             self.hub.disconnected(self.wire, self._entered)
             self._entered = None
+
+
+class _SocketOutlet:
+    """One subscription's way to the client."""
+
+    __slots__ = ("_id", "_session", "connection")
+
+    def __init__(self, session: SocketSession, frame_id: str) -> None:
+        self._session = session
+        self._id = frame_id
+        self.connection = session.socket
+
+    def tell(self, payload: bytes, cursor: Cursor | None) -> None:
+        """Send an event."""
+        del cursor  # it is in the payload
+        self._session.send(framed(self._session.event, self._id, payload))
+
+    def end(self, refusal: Refusal) -> None:
+        """Send why it has ended."""
+        self._session.running.pop(self._id, None)
+        self._session.tell_end(self._id, refusal)

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 
 from domain.errors import GatewayError, Unauthenticated
 from gateway.errors import DocumentRefused, Refused
-from gateway.events.port import Cursor
 from gateway.identity.credentials import Credential, read_credential
 from gateway.identity.refusals import Reason, refused
 from gateway.realtime.credentials import credential_in
@@ -18,7 +17,6 @@ from gateway.realtime.frames import (
     BadFrame,
     errors_of,
     frame,
-    framed,
     id_of,
     payload_of,
     read_frame,
@@ -40,6 +38,7 @@ class TransportSession(SocketSession):
     """What is said on one connection."""
 
     wire = Wire.TRANSPORT_WS
+    event = "next"
 
     def __init__(self, hub: Hub, socket: Socket, handshake: Handshake) -> None:
         """Take the connection; nobody is let in before `connection_init`."""
@@ -72,6 +71,13 @@ class TransportSession(SocketSession):
 
     def beat(self) -> None:
         """Give no sign beside the WebSocket's own ping."""
+
+    def tell_end(self, frame_id: str, refusal: Refusal) -> None:
+        """Send why a subscription has ended."""
+        if isinstance(refusal, Unauthenticated):
+            self.credential_ended(refusal)
+        else:
+            self.send(frame("error", id=frame_id, payload=errors_of(refusal)))
 
     def credential_ended(self, refusal: GatewayError) -> None:
         """Close over a credential that holds no more: what it began has ended with it."""
@@ -108,7 +114,7 @@ class TransportSession(SocketSession):
             return
         try:
             wanted = wanted_of(payload, self._credential, self.handshake.client)
-            subscription = await self.subscribe(frame_id, wanted, _Outlet(self, frame_id))
+            subscription = await self.subscribe(frame_id, wanted)
         except Gone:
             return
         except Unauthenticated as error:
@@ -122,30 +128,6 @@ class TransportSession(SocketSession):
         subscription = self.running.pop(frame_id, None)
         if subscription is not None:
             subscription.stop()
-
-
-class _Outlet:
-    """One subscription's way to the client."""
-
-    __slots__ = ("_id", "_session", "connection")
-
-    def __init__(self, session: TransportSession, frame_id: str) -> None:
-        self._session = session
-        self._id = frame_id
-        self.connection = session.socket
-
-    def tell(self, payload: bytes, cursor: Cursor | None) -> None:
-        """Send an event."""
-        del cursor  # it is in the payload
-        self._session.send(framed("next", self._id, payload))
-
-    def end(self, refusal: Refusal) -> None:
-        """Send why it has ended."""
-        self._session.running.pop(self._id, None)
-        if isinstance(refusal, Unauthenticated):
-            self._session.credential_ended(refusal)
-        else:
-            self._session.send(frame("error", id=self._id, payload=errors_of(refusal)))
 
 
 _PONG = frame("pong")

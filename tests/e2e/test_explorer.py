@@ -13,7 +13,7 @@ from gateway.local.explorer.routes import TOKEN_PATH
 from tests.e2e.platform_process import Running, data_of
 from tests.gateway.local.identity_provider.node_clients import NodeClient, node_client
 from tests.gateway.local.identity_provider.running import aws_client
-from tests.node.chromium import chromium_or_skip
+from tests.node.chromium import chromium_or_skip, explorer_or_skip
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -31,6 +31,7 @@ NEW_TOKEN = {
 @pytest.fixture(scope="module")
 def browser() -> Iterator[NodeClient]:
     """Give a browser that also takes a name of the web for this machine."""
+    explorer_or_skip()
     with node_client(str(SCRIPT), chromium_or_skip(), REBOUND) as started:
         yield started
 

@@ -18,10 +18,11 @@ import httpx
 
 from domain.access import ApiKey, Scope
 from domain.actors import Actor, PrincipalKind
+from domain.agencies import Agency
 from domain.ids import new_ulid
 from gateway.config import child_environment
 from gateway.provisioning import add_agency, cli_audit
-from gateway.workspace import open_workspace
+from gateway.workspace import Workspace, open_workspace
 from tenants.directory.api_keys import new_secret, secret_hash, secret_prefix
 from tests.e2e.platform_process import NO_TLS
 
@@ -38,23 +39,28 @@ except CannotStart as error:
 
 async def make_home(home: Path, scopes: Iterable[Scope] = (Scope.AGENCY_READ,)) -> str:
     """Make a home folder with an agency; return the secret of a key of it."""
-    secret, now = new_secret(), datetime.now(UTC)
     async with open_workspace(home, create=True) as workspace:
         agency = await add_agency(
             workspace, slug="harbor", name="Harbor", states=("MI",), reason="test"
         )
-        key = ApiKey(
-            id=f"key_{new_ulid()}",
-            name="test",
-            prefix=secret_prefix(secret),
-            hash=secret_hash(secret),
-            scopes=frozenset(scopes),
-            created_by=Actor(id="os:test", kind=PrincipalKind.OPERATOR, display_name="test"),
-            created_at=now,
-            expires_at=now + timedelta(days=1),
-        )
-        audit = cli_audit("key create", subject=key.id, reason="test")
-        await workspace.directory.add_api_key(agency.id, key, audit)
+        return await add_key(workspace, agency, scopes)
+
+
+async def add_key(workspace: Workspace, agency: Agency, scopes: Iterable[Scope]) -> str:
+    """Give an agency a key for a day; return its secret."""
+    secret, now = new_secret(), datetime.now(UTC)
+    key = ApiKey(
+        id=f"key_{new_ulid()}",
+        name="test",
+        prefix=secret_prefix(secret),
+        hash=secret_hash(secret),
+        scopes=frozenset(scopes),
+        created_by=Actor(id="os:test", kind=PrincipalKind.OPERATOR, display_name="test"),
+        created_at=now,
+        expires_at=now + timedelta(days=1),
+    )
+    audit = cli_audit("key create", subject=key.id, reason="test")
+    await workspace.directory.add_api_key(agency.id, key, audit)
     return secret
 
 

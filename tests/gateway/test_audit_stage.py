@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +12,14 @@ import httpx
 import pytest
 
 from domain.access import ApiKey, Scope
-from domain.actors import Actor, PrincipalKind
 from domain.agencies import Agency
 from domain.audit import AuditLine, AuditOutcome
-from domain.ids import new_ulid
 from gateway.app import create_app
 from gateway.config import load_config
 from gateway.front import Gateway
 from gateway.provisioning import add_agency, cli_audit
 from gateway.workspace import open_workspace
-from tenants.directory.api_keys import new_secret, secret_hash, secret_prefix
+from tests.gateway.served import add_key
 from tests.gateway.small_gateway import STRANGER, SUSPENDED, World, client_of, small_app
 
 START = """mutation { startApplication(input: {name: {given: "Ada", family: "Byron"}}) {
@@ -57,23 +55,11 @@ class Served:
 @pytest.fixture
 async def served(tmp_path: Path) -> AsyncIterator[Served]:
     """Give a gateway with one agency and one key with all scopes."""
-    secret, now = new_secret(), datetime.now(UTC)
     async with open_workspace(tmp_path, create=True) as workspace:
         agency = await add_agency(
             workspace, slug="harbor", name="Harbor", states=("MI",), reason="test"
         )
-        key = ApiKey(
-            id=f"key_{new_ulid()}",
-            name="test",
-            prefix=secret_prefix(secret),
-            hash=secret_hash(secret),
-            scopes=frozenset(Scope),
-            created_by=Actor(id="os:test", kind=PrincipalKind.OPERATOR, display_name="test"),
-            created_at=now,
-            expires_at=now + timedelta(days=1),
-        )
-        audit = cli_audit("key create", subject=key.id, reason="test")
-        await workspace.directory.add_api_key(agency.id, key, audit)
+        secret = await add_key(workspace, agency, Scope)
     app = create_app(load_config({"ALMONER_HOME": str(tmp_path)}, {}, command="serve"))
     async with _client(app, secret) as client:
         yield Served(app, client, agency)

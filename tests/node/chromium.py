@@ -1,4 +1,4 @@
-"""What the explorer is tested with: its page, and Debian's Chromium; CI has both."""
+"""What pages are tested with: Debian's Chromium, and the explorer's page; CI has both."""
 
 import os
 import shutil
@@ -11,14 +11,18 @@ NAMES = ("chromium", "chromium-browser")
 
 
 def chromium_or_skip() -> str:
-    """Return the path of the browser; skip where there is none, or no page to open in it."""
+    """Return the path of the browser; skip where there is none."""
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
         _skip("no chromium on the path: on Debian `apt-get install chromium` as root")
-    if not is_built():
-        _skip("no explorer: `make .venv/.explorer` bundles it, as `make test` does")
     assert found is not None
     return found
+
+
+def explorer_or_skip() -> None:
+    """Skip where there is no page of the explorer's to open."""
+    if not is_built():
+        _skip("no explorer: `make .venv/.explorer` bundles it, as `make test` does")
 
 
 def _skip(why: str) -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -14,8 +14,7 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from domain.access import ApiKey, Scope
-from domain.actors import Actor, PrincipalKind
+from domain.access import Scope
 from domain.agencies import Agency, AgencyStatus, Pool
 from domain.audit import AuditLine
 from domain.ids import new_ulid
@@ -25,9 +24,10 @@ from gateway.front import Gateway
 from gateway.listening import bind
 from gateway.provisioning import add_agency, cli_audit
 from gateway.server import gateway_server
-from gateway.workspace import Workspace, open_workspace
-from tenants.directory.api_keys import new_secret, secret_hash, secret_prefix
+from gateway.workspace import open_workspace
+from tenants.directory.api_keys import secret_hash
 from tests.gateway.identity.forge import CLIENT, Signer
+from tests.gateway.served import add_key
 from tests.isolation.key_sets import KeySetServer
 
 PATIENCE = 20.0
@@ -92,7 +92,7 @@ class House:
     async def add_key(self, slug: str, *scopes: Scope) -> str:
         """Give an agency another key, as another process does; return its secret."""
         async with open_workspace(self.home) as workspace:
-            return await _add_key(workspace, self.agencies[slug], *scopes)
+            return await add_key(workspace, self.agencies[slug], scopes)
 
     async def revoke(self, secret: str) -> None:
         """Revoke a key, as another process does."""
@@ -208,7 +208,7 @@ async def open_house(home: Path, **settings: object) -> AsyncIterator[House]:
                     pools=(Pool(issuer=signer.issuer, client_ids=(CLIENT,)),),
                     reason="test",
                 )
-                keys[slug] = await _add_key(workspace, agency, *Scope)
+                keys[slug] = await add_key(workspace, agency, Scope)
         given = {name.replace("__", "."): value for name, value in settings.items()}
         config = load_config(
             {"ALMONER_HOME": str(home), "ALMONER_SLOW_REQUEST_MS": "300000"},
@@ -230,20 +230,3 @@ async def open_house(home: Path, **settings: object) -> AsyncIterator[House]:
                     signers=key_sets.signers,
                     client=client,
                 )
-
-
-async def _add_key(workspace: Workspace, agency: Agency, *scopes: Scope) -> str:
-    secret, now = new_secret(), datetime.now(UTC)
-    key = ApiKey(
-        id=f"key_{new_ulid()}",
-        name="test",
-        prefix=secret_prefix(secret),
-        hash=secret_hash(secret),
-        scopes=frozenset(scopes),
-        created_by=Actor(id="os:test", kind=PrincipalKind.OPERATOR, display_name="test"),
-        created_at=now,
-        expires_at=now + timedelta(days=1),
-    )
-    audit = cli_audit("key create", subject=key.id, reason="test")
-    await workspace.directory.add_api_key(agency.id, key, audit)
-    return secret

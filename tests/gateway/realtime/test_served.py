@@ -7,7 +7,7 @@ import pytest
 
 from domain.access import Scope
 from tests.gateway.realtime.house import EVERYTHING, START, Live, headers_of
-from tests.gateway.realtime.wires import start_frame
+from tests.gateway.realtime.wires import CUT, sse, start_frame
 from tests.gateway.served import make_home, served
 
 
@@ -32,4 +32,19 @@ async def test_a_worker_tells_its_subscribers(tmp_path: Path, protocol: str) -> 
         told["payload"]["data"]["onApplicationUpdated"]["id"] == started["startApplication"]["id"]
     )
     assert code == 1012
+    assert "error" not in log.read_text()
+
+
+async def test_an_event_stream_is_cut_at_a_restart_and_not_completed(tmp_path: Path) -> None:
+    """Its client would take `complete` for the end, and not come back."""
+    secret = await make_home(tmp_path / "home", Scope)
+    log = tmp_path / "log"
+    with served(tmp_path / "home", log, wait=False, ALMONER_WORKERS="1") as gateway:
+        await asyncio.to_thread(gateway.wait_ready)
+        async with sse(gateway, secret, EVERYTHING) as told:
+            await gateway.ask(START, headers_of(secret))
+            assert (await told.next())["data"]["onApplicationUpdated"]["version"] == 1
+            gateway.process.terminate()
+            assert await told.event() == CUT
+        assert await asyncio.to_thread(gateway.process.wait, 30) == 0
     assert "error" not in log.read_text()

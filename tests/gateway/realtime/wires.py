@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import httpx
 
-from tests.gateway.realtime.house import PATIENCE, House, Live, headers_of
+from tests.gateway.realtime.house import PATIENCE, House, Live, Serves, headers_of
 
 
 class Refused(Exception):
@@ -134,6 +134,10 @@ async def transport(
         yield _Socket(live, "next")
 
 
+CUT = {"event": "cut"}
+"""What stands for the end of a stream that does not say that it is over."""
+
+
 class _Stream:
     def __init__(self, lines: AsyncIterator[str]) -> None:
         self._lines = lines
@@ -147,8 +151,8 @@ class _Stream:
                 if "id" not in event and "errors" in payload:
                     raise Refused(payload["errors"])
                 return payload
-            if event.get("event") == "complete":
-                raise Refused([{"errorInfo": {"code": "COMPLETE"}}])
+            if event.get("event") in ("complete", "cut"):
+                raise Refused([{"errorInfo": {"code": str(event["event"]).upper()}}])
 
     async def event(self) -> dict[str, str]:
         """Return the fields of the next event; a comment has none."""
@@ -160,12 +164,12 @@ class _Stream:
                 name, _, value = line.partition(": ")
                 if name != ":":
                     fields[name] = value
-        return {"event": "complete"}
+        return CUT
 
 
 @asynccontextmanager
 async def sse(
-    house: House,
+    house: Serves,
     credential: str,
     document: str,
     variables: Mapping[str, Any] | None = None,
