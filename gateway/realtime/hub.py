@@ -278,9 +278,8 @@ class Hub:
         """Close channels that nobody listens to."""
         while True:
             await asyncio.sleep(LOOKED_EACH_SECONDS)
-            for agency_id, channel in list(self._channels.items()):
-                if not channel.is_idle:
-                    continue
+            idle = [item for item in self._channels.items() if item[1].is_idle]
+            for agency_id, channel in idle:
                 async with self._opening:
                     if channel.is_idle and self._channels.get(agency_id) is channel:
                         del self._channels[agency_id]
