@@ -12,7 +12,6 @@ from functools import partial
 
 import structlog
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from gateway.deadlines import Attempt
 from gateway.errors import stack_of
@@ -189,10 +188,6 @@ class DirectProtocol(BoundedProtocol):
     def _wants_stream(self) -> bool:
         given = (value for name, value in self._fields if name == b"accept")
         return any(_STREAM in value and wants_stream(value.decode("latin-1")) for value in given)
-
-    def _is_answering(self) -> bool:
-        cycle: RequestResponseCycle | DirectRequest | None = self.cycle
-        return cycle is not None and not cycle.response_complete
 
     def _pass_on(self) -> None:
         url, expects = self.url, self.expect_100_continue

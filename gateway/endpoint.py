@@ -20,7 +20,7 @@ from gateway.deadlines import Attempt, InFlight
 from gateway.engine.documents import Operation
 from gateway.errors import INTERNAL, KINDS, DocumentRefused, Refused, malformed, masked, stack_of
 from gateway.headers import HeaderFields
-from gateway.http import ClientLeft, Request
+from gateway.http import ClientLeft, Request, too_late
 from gateway.identity.refusals import reason_of
 from gateway.logs import request_line
 from gateway.metrics import Metrics
@@ -228,9 +228,7 @@ def _reply_to_error(exchange: Exchange, error: Exception) -> Reply:
         case DocumentRefused():
             return document_refusal(error, exchange.media_type)
         case DeadlineExceeded() if not exchange.request.is_whole:
-            late = malformed("The request took too long to arrive.", HTTPStatus.REQUEST_TIMEOUT)
-            late.headers["connection"] = "close"
-            return refusal(late, exchange.media_type)
+            return refusal(too_late(), exchange.media_type)
         case GatewayError() if error.code in KINDS:
             reason = reason_of(error)
             exchange.reason = None if reason is None else reason.value

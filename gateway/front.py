@@ -48,7 +48,7 @@ class Front:
         request_id = new_request_id()
         request.answer_headers = self._added(request, request_id)
         try:
-            check_headers(request, self._limits)
+            check_headers(request.headers, request.address_bytes, self._limits)
             if request.method == "OPTIONS":
                 tell(self._options(request))
                 return None
@@ -81,7 +81,7 @@ class Front:
             await send(message)
 
         try:
-            check_headers(request, self._limits)
+            check_headers(request.headers, request.address_bytes, self._limits)
             await app(scope, receive, send_on)
         except Refused as refused:
             await send_reply(refusal(refused, MediaType.JSON), receive, send_on)
@@ -170,12 +170,11 @@ def new_request_id() -> str:
     return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:]}"
 
 
-def check_headers(request: Request, limits: Limits) -> None:
+def check_headers(headers: HeaderFields, address_bytes: int, limits: Limits) -> None:
     """Raise Refused for too many or too large headers, two Host headers, or too long an address.
 
     The server's parser has no bound on them, and a second Host is read differently by others.
     """
-    headers = request.headers
     if len(headers.raw) > limits.headers or headers.size > limits.header_bytes:
         raise _closing(
             f"At most {limits.headers} header lines and {limits.header_bytes} bytes of them.",
@@ -183,7 +182,7 @@ def check_headers(request: Request, limits: Limits) -> None:
         )
     if headers.repeats(b"host"):
         raise _closing("One Host header.", HTTPStatus.BAD_REQUEST)
-    if request.address_bytes > limits.url_bytes:
+    if address_bytes > limits.url_bytes:
         raise _closing(
             f"The address is longer than {limits.url_bytes} bytes.", HTTPStatus.REQUEST_URI_TOO_LONG
         )

@@ -225,6 +225,13 @@ def too_large(bytes_max: int) -> Refused:
     )
 
 
+def too_late() -> Refused:
+    """Return the refusal of a request whose body did not come in time."""
+    late = malformed("The request took too long to arrive.", HTTPStatus.REQUEST_TIMEOUT)
+    late.headers["connection"] = "close"
+    return late
+
+
 def _read_plain(body: bytes, limits: Limits) -> Asked | None:
     """Return what nearly every body asks; None where it has to be read with more care.
 

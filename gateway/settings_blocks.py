@@ -204,6 +204,18 @@ class RealtimeConfig:
     caller_subscriptions: int = setting(
         1_000, "Subscriptions of one person or API key.", at_least=1, at_most=1_000_000
     )
+    caller_bytes: int = setting(
+        1_048_576,
+        "Documents, variables and filters that the subscriptions of one person or API key keep.",
+        at_least=4096,
+        at_most=1_073_741_824,
+    )
+    frames_per_second: int = setting(
+        100,
+        "Frames that a client sends, pings among them; what it has saved up of 10 seconds beside.",
+        at_least=1,
+        at_most=100_000,
+    )
     frame_bytes: int = setting(
         262_144, "A frame that a client sends.", at_least=4096, at_most=16_777_216
     )

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from domain.agencies import Agency
+from domain.clock import utc_now
 from domain.errors import Forbidden, GatewayError, NotFound, StoreUnavailable
+from gateway.background import in_background
 from gateway.errors import stack_of
 from gateway.events.port import Cursor, Delivered, Deliveries
 from gateway.identity.credentials import Credential
@@ -20,6 +22,10 @@ from resolvers.subscriptions import TOPICS, application_of, reach_of
 
 if TYPE_CHECKING:
     from gateway.realtime.hub import Hub
+
+LOOKED_EACH_SECONDS = 0.4
+OFFERED_AT_ONCE = 50
+"""Subscriptions that are told of an event before others of the process have their turn."""
 
 _log = structlog.get_logger("almoner")
 _Topic = tuple[str, str | None]
@@ -61,6 +67,8 @@ class Channel:
         listening = self._hub.parts.events.listen(self._agency)
         self._deliveries = await self._stack.enter_async_context(listening)
         self._reading = asyncio.create_task(self._read())
+        # Each channel looks for itself: a store that does not answer is its own agency's trouble.
+        await self._stack.enter_async_context(in_background(self._look(), "subscriptions judged"))
 
     async def aclose(self) -> None:
         """Listen no more."""
@@ -88,25 +96,39 @@ class Channel:
         """End the subscriptions that may not go on: by time, or because something has changed."""
         directory, store = await self._epochs_now()
         before, self._epochs = self._epochs, (directory, store)
-        for_all, for_grants = directory != before[0], store != before[1]
+        for_all, for_grants = directory != before[0], store is None or store != before[1]
         presented: dict[_Presented, list[Subscription]] = defaultdict(list)
         for one in self._subscriptions():
             if for_all or one.ends_at <= now or (for_grants and one.terms.by_grant):
                 wanted = one.terms.wanted
                 presented[wanted.credential, wanted.source_ip].append(one)
-        try:
-            for (credential, source_ip), theirs in presented.items():
+        for (credential, source_ip), theirs in presented.items():
+            try:
                 await self._judge(credential, source_ip, theirs)
-                await asyncio.sleep(0)
-        except StoreUnavailable:
-            self._epochs = _NEVER
-            raise
+            except StoreUnavailable:  # whose credential has ended has been told so all the same
+                self._epochs = _NEVER
+            await asyncio.sleep(0)
+
+    async def _look(self) -> None:
+        """Look, often enough that within a second nobody is left who may not go on."""
+        while True:
+            await asyncio.sleep(LOOKED_EACH_SECONDS)
+            try:
+                await self.look(utc_now())
+            except StoreUnavailable:  # the directory's: nobody is told anything meanwhile
+                continue
+            except Exception as error:  # noqa: BLE001 -- the next look may well succeed
+                _log.error("internal error", raised=stack_of(error))
 
     async def _epochs_now(self) -> _Epochs:
         """Return what is another one as soon as a verdict, or a grant, may be another one."""
         directory, agency = self._hub.parts.directory, self._agency
-        async with self._hub.parts.stores.lease(agency) as store:
-            return (directory.epoch(agency.id), directory.epoch(None)), store.epoch()
+        verdicts = directory.epoch(agency.id), directory.epoch(None)
+        try:
+            async with self._hub.parts.stores.lease(agency) as store:
+                return verdicts, store.epoch()
+        except StoreUnavailable:
+            return verdicts, None
 
     async def _judge(
         self, credential: Credential | None, source_ip: str | None, theirs: list[Subscription]
@@ -145,8 +167,10 @@ class Channel:
         try:
             async for delivery in self._deliveries:
                 offered = Offered.now(delivery)
-                for one in self._concerned(offered):
+                for number, one in enumerate(self._concerned(offered), start=1):
                     one.offer(offered)
+                    if number % OFFERED_AT_ONCE == 0:
+                        await asyncio.sleep(0)
         except Exception as error:  # noqa: BLE001 -- whatever it is, nobody must wait for ever
             _log.error("internal error", raised=stack_of(error))
             for one in self._subscriptions():

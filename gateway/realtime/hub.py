@@ -8,30 +8,27 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from datetime import datetime
 from typing import Protocol, TypeVar
 
-import structlog
 from graphql import OperationType
 
 from domain.access import Principal
 from domain.agencies import Agency
-from domain.clock import utc_now
 from domain.errors import (
+    DeadlineExceeded,
     FieldFault,
     InvalidInput,
     MalformedRequest,
-    StoreUnavailable,
     SubscriptionLimit,
 )
 from gateway.background import in_background
 from gateway.engine.documents import Operation
 from gateway.engine.subscribing import Subscribed
-from gateway.errors import INTERNAL, DocumentRefused, Refused, entry_of, stack_of
+from gateway.errors import INTERNAL, DocumentRefused, Refused, entry_of
 from gateway.identity.credentials import Credential
 from gateway.parts import Parts, Served
 from gateway.realtime.admission import Admission
-from gateway.realtime.channel import Channel
+from gateway.realtime.channel import LOOKED_EACH_SECONDS, Channel
 from gateway.realtime.filters import check_fields
 from gateway.realtime.live import Subscription, Terms
 from gateway.realtime.measuring import RealtimeMetrics, Wire
@@ -41,11 +38,9 @@ from resolvers.context import RequestContext, agency_of
 from resolvers.subscriptions import TOPICS, Topic, reach_of
 from schema.build import rule_of
 
-LOOKED_EACH_SECONDS = 0.4
 _CONNECTIONS = ("connections",)
 _SUBSCRIPTIONS = ("subscriptions",)
-
-_log = structlog.get_logger("almoner")
+_KEPT = ("kept bytes",)
 
 
 class Finishes(Protocol):
@@ -72,6 +67,7 @@ class Hub:
         self._channels: dict[str, Channel] = {}
         self._opening = asyncio.Lock()
         self._streams: set[Finishes] = set()
+        self._is_finishing = False
         self._counts: Counter[tuple[str, ...]] = Counter()
 
     async def begin(self, wanted: Wanted, outlet: Outlet) -> Subscription:
@@ -80,6 +76,13 @@ class Hub:
         Whatever is committed after this is offered to it. Raises why it is refused: a GatewayError,
         Refused or DocumentRefused.
         """
+        try:
+            async with asyncio.timeout(self.served.config.limits.deadline_seconds):
+                return await self._begin(wanted, outlet)
+        except TimeoutError:
+            raise DeadlineExceeded from None
+
+    async def _begin(self, wanted: Wanted, outlet: Outlet) -> Subscription:
         engine = self.served.engine
         # 2-5 identity, agency, store, context
         async with self.admission.context(
@@ -94,12 +97,12 @@ class Hub:
             await self.parts.budgets.charge(agency, principal, cost)
             # 8 terms: what it is to, and whether this caller may be told of it
             try:
-                terms, ends_at = await self._terms(wanted, operation, context)
+                terms = await self._terms(wanted, operation, context)
             finally:
                 names, directory = engine.field_names, self.parts.directory
                 await leave_lines(context, names, directory, changes=False)
             # 9 registration
-            subscription = Subscription(self, terms, outlet, ends_at)
+            subscription = Subscription(self, terms, outlet)
             await self._register(agency, subscription)
         return subscription
 
@@ -135,6 +138,8 @@ class Hub:
     def streaming(self, events: S) -> Iterator[S]:
         """Have a stream finish where the process begins to stop inside."""
         self._streams.add(events)
+        if self._is_finishing:
+            events.finish()
         try:
             yield events
         finally:
@@ -142,6 +147,7 @@ class Hub:
 
     def finish_streams(self) -> None:
         """Have all streams finish: their clients come back to whoever serves then."""
+        self._is_finishing = True
         for events in list(self._streams):
             events.finish()
 
@@ -169,10 +175,8 @@ class Hub:
             for channel in self._channels.values():
                 await channel.aclose()
 
-    async def _terms(
-        self, wanted: Wanted, operation: Operation, context: RequestContext
-    ) -> tuple[Terms, datetime]:
-        """Return what is granted, and until when."""
+    async def _terms(self, wanted: Wanted, operation: Operation, context: RequestContext) -> Terms:
+        """Return what is granted."""
         to, topic = self._topic(operation, wanted)
         schema = self.served.schema
         assert schema.subscription_type is not None, "the operation is valid"
@@ -186,7 +190,7 @@ class Hub:
         application_id, reach = _narrowed(to, topic), None
         if application_id is not None:
             reach = await reach_of(context, application_id, topic.scope)
-        terms = Terms(
+        return Terms(
             wanted=wanted,
             agency_id=agency_of(context).id,
             subject=principal.subject,
@@ -197,8 +201,9 @@ class Hub:
             application_id=application_id,
             by_grant=reach is not None,
             filtering=await self._filtering(wanted, to.field_name),
+            granted_at=context.request.at,
+            kept_bytes=wanted.kept_bytes,
         )
-        return terms, principal.expires_at if reach is None else min(principal.expires_at, reach)
 
     def _topic(self, operation: Operation, wanted: Wanted) -> tuple[Subscribed, Topic]:
         if operation.kind is OperationType.SUBSCRIPTION:
@@ -224,18 +229,26 @@ class Hub:
     def _check_limits(self, terms: Terms) -> None:
         """Raise SubscriptionLimit where there are as many as there may be."""
         limits = self._limits
-        of_agency, of_caller = _counted(terms)
+        of_agency, of_caller, kept = _counted(terms)
         for key, most, whose in (
             (of_agency, limits.agency_subscriptions, "this agency"),
             (of_caller, limits.caller_subscriptions, "this person or API key"),
         ):
             if self._counts[key] >= most:
                 raise SubscriptionLimit(f"Max number of {most} subscriptions reached for {whose}.")
+        if self._counts[kept] + terms.kept_bytes > limits.caller_bytes:
+            raise SubscriptionLimit(
+                f"Max number of {limits.caller_bytes} bytes of subscriptions reached for this "
+                "person or API key."
+            )
 
     async def _register(self, agency: Agency, subscription: Subscription) -> None:
         async with self._opening:
             channel = self._channels.get(agency.id)
-            if channel is None or channel.has_ended:
+            if channel is not None and channel.has_ended:
+                await channel.aclose()
+                channel = None
+            if channel is None:
                 channel = self._channels[agency.id] = Channel(self, agency)
                 await channel.open()
         self._check_limits(subscription.terms)
@@ -251,8 +264,10 @@ class Hub:
 
     def _count(self, terms: Terms, more: int) -> None:
         self.metrics.subscriptions.now += more
-        for key in _counted(terms):
-            self._add(key, more)
+        of_agency, of_caller, kept = _counted(terms)
+        self._add(of_agency, more)
+        self._add(of_caller, more)
+        self._add(kept, more * terms.kept_bytes)
 
     def _add(self, key: tuple[str, ...], more: int) -> None:
         self._counts[key] += more
@@ -260,24 +275,15 @@ class Hub:
             del self._counts[key]
 
     async def _look(self) -> None:
-        """End, within a second, what may not go on; close channels that nobody listens to."""
+        """Close channels that nobody listens to."""
         while True:
             await asyncio.sleep(LOOKED_EACH_SECONDS)
-            for agency_id, channel in list(self._channels.items()):
-                if channel.is_idle:
-                    async with self._opening:
-                        if not channel.is_idle:
-                            continue
-                        if self._channels.get(agency_id) is channel:
-                            del self._channels[agency_id]
-                            await channel.aclose()
-                    continue
-                try:
-                    await channel.look(utc_now())
-                except StoreUnavailable:  # nobody is told anything either while that is so
-                    continue
-                except Exception as error:  # noqa: BLE001 -- the others are still to be looked at
-                    _log.error("internal error", raised=stack_of(error))
+            idle = [item for item in self._channels.items() if item[1].is_idle]
+            for agency_id, channel in idle:
+                async with self._opening:
+                    if channel.is_idle and self._channels.get(agency_id) is channel:
+                        del self._channels[agency_id]
+                        await channel.aclose()
 
 
 def code_of(refusal: Refusal | Refused) -> str:
@@ -305,6 +311,6 @@ def _narrowed(to: Subscribed, topic: Topic) -> str | None:
     return str(given)
 
 
-def _counted(terms: Terms) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _counted(terms: Terms) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     of_agency = (*_SUBSCRIPTIONS, terms.agency_id)
-    return of_agency, (*of_agency, terms.subject)
+    return of_agency, (*of_agency, terms.subject), (*_KEPT, terms.agency_id, terms.subject)

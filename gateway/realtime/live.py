@@ -66,7 +66,8 @@ class Terms:
     """What a subscription has been granted: to whom, which events, and what of them.
 
     rule: of the field. application_id: that it is narrowed to. by_grant: which a grant opens to the
-    caller. filtering: what its filter reads of an event's record.
+    caller. filtering: what its filter reads of an event's record. granted_at: as of when.
+    kept_bytes: how much of what the client gave is kept.
     """
 
     wanted: Wanted
@@ -76,6 +77,8 @@ class Terms:
     topic: Topic
     operation: Operation
     rule: Rule
+    granted_at: datetime
+    kept_bytes: int
     application_id: str | None = None
     by_grant: bool = False
     filtering: Operation | None = None
@@ -89,10 +92,14 @@ class Terms:
 class Subscription:
     """One subscription. What it is offered waits until `begin`, then until its client reads."""
 
-    def __init__(self, hub: "Hub", terms: Terms, outlet: Outlet, ends_at: datetime) -> None:
-        """Take the terms; ends_at: when the credential ends, or the grant that it rests on."""
+    def __init__(self, hub: "Hub", terms: Terms, outlet: Outlet) -> None:
+        """Take the terms.
+
+        ends_at: when it has to be judged anew, which is when the credential or the grant that it
+        rests on ends; and soon at first, for what has ended before it was registered.
+        """
         self.terms = terms
-        self.ends_at = ends_at
+        self.ends_at = terms.granted_at
         self._hub = hub
         self._outlet = outlet
         self._waiting: deque[Offered] = deque()
@@ -118,6 +125,8 @@ class Subscription:
 
     def offer(self, offered: Offered) -> None:
         """Take what concerns it."""
+        if self._ended:  # while the same was offered to others
+            return
         self._waiting.append(offered)
         connection = self._outlet.connection
         connection.waiting_bytes += EVENT_BYTES
@@ -159,6 +168,8 @@ class Subscription:
                 if not self._ended:
                     self._waiting.popleft()
                     self._outlet.connection.waiting_bytes -= EVENT_BYTES
+                if self._waiting:
+                    await asyncio.sleep(0)  # a store on this machine is read without waiting
         except Exception as error:  # noqa: BLE001 -- it would end unheard
             _log.error("internal error", raised=stack_of(error))
             self.end(masked(new_request_id()))
@@ -171,6 +182,7 @@ class Subscription:
                 await self._take(offered)
                 if self._ended:
                     return
+                await asyncio.sleep(0)  # as below: others have their turn between two events
         self._replay = None
 
     async def _take(self, offered: Offered) -> None:

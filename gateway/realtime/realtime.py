@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.config import Config
 from gateway.errors import malformed
-from gateway.front import PATH
+from gateway.front import PATH, check_headers
 from gateway.health import Drain
 from gateway.metrics import Metrics
 from gateway.parts import Parts, Served
@@ -30,7 +30,7 @@ class Realtime:
 
     def __init__(self, config: Config, metrics: Metrics, drain: Drain) -> None:
         """Take what is told of the process."""
-        self._limits = config.realtime
+        self._config = config
         self._metrics = RealtimeMetrics(metrics)
         self._drain = drain
         self._hub: Hub
@@ -45,10 +45,13 @@ class Realtime:
 
     def socket_class(self) -> type[Socket]:
         """Return what a server makes its WebSocket connections of."""
-        return type("RealtimeSocket", (Socket,), {"sessions": self, "limits": self._limits})
+        return type(
+            "RealtimeSocket", (Socket,), {"sessions": self, "limits": self._config.realtime}
+        )
 
     def open_session(self, socket: Socket, handshake: Handshake) -> tuple[Session, str]:
         """Return the session, and the subprotocol that it speaks; raises Refused."""
+        check_headers(handshake.headers, handshake.address_bytes, self._config.limits)
         if handshake.path not in (PATH, REALTIME_PATH):
             raise malformed(
                 "There is nothing at this address.",

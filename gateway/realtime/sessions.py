@@ -39,7 +39,7 @@ class SocketSession:
         self.running: dict[str, Subscription] = {}
         self.limits = hub.served.config.limits
         self._entered: Principal | None = None
-        self._is_lost = False
+        self._is_over = False
 
     @property
     def is_ready(self) -> bool:
@@ -49,7 +49,7 @@ class SocketSession:
     async def enter(self, credential: Credential | None) -> None:
         """Let the client in; raises Unauthenticated, SubscriptionLimit, StoreUnavailable."""
         principal = await self.hub.admission.check(credential, self.handshake.client)
-        if self._is_lost:
+        if self._is_over:
             return
         self.hub.connected(self.wire, principal)
         self._entered = principal
@@ -68,7 +68,7 @@ class SocketSession:
         except (GatewayError, Refused, DocumentRefused) as refusal:
             self.hub.note_end(refusal)
             raise
-        if self._is_lost:
+        if self._is_over:
             subscription.stop()
             raise Gone
         self.running[frame_id] = subscription
@@ -79,7 +79,13 @@ class SocketSession:
         self.socket.send(frame)
 
     def close(self, code: int, reason: str, why: GatewayError | Refused | None = None) -> None:
-        """Close the connection over something that the client did; leaves one line in the log."""
+        """Close the connection over something that the client did; leaves one line in the log.
+
+        One that is closing already is left to it, so that nobody writes a second line.
+        """
+        if self._is_over:
+            return
+        self._is_over = True
         cause = None if why is None else reason_of(why)
         facts = {
             "wire": self.wire.value,
@@ -108,7 +114,7 @@ class SocketSession:
 
     def lost(self) -> None:
         """Hear that the connection has ended."""
-        self._is_lost = True
+        self._is_over = True
         self.stop_all()
         if self._entered is not None:
             self.hub.disconnected(self.wire, self._entered)

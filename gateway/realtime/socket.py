@@ -25,13 +25,16 @@ from websockets.server import ServerProtocol
 
 from gateway.config import RealtimeConfig
 from gateway.errors import Refused, malformed, stack_of
+from gateway.front import new_request_id
 from gateway.headers import HeaderFields
 from gateway.negotiation import MediaType
 from gateway.protocol import client_address, spelled
+from gateway.realtime.pace import Pace
 from gateway.realtime.wanted import Refusal
 from gateway.replies import Reply, refusal
 
 FRAMES_WAITING_MAX = 4
+READ_AT_ONCE_BYTES = 4_096  # a chunk may hold tens of thousands of frames: a flood is seen sooner
 CLOSE_SECONDS = 2.0
 INIT_TIMEOUT = 4408
 REASON_BYTES_MAX = 120
@@ -42,7 +45,7 @@ _SILENT.disabled = True
 
 
 class Session(Protocol):
-    """What is said on a connection, in one of the protocols."""
+    """What is said on a connection, in one of the protocols. It is closed once."""
 
     @property
     def is_ready(self) -> bool:
@@ -73,10 +76,11 @@ class Session(Protocol):
 class Handshake:
     """How a connection came: its address, its headers, and who is at the other end."""
 
-    __slots__ = ("client", "headers", "path", "query_string", "subprotocols")
+    __slots__ = ("address_bytes", "client", "headers", "path", "query_string", "subprotocols")
 
     def __init__(self, url: bytes, headers: HeaderFields, client: str | None) -> None:
         """Take the request line's address, the headers, and the client's address."""
+        self.address_bytes = len(url)
         path, _, self.query_string = url.partition(b"?")
         self.path = path.decode("latin-1")
         self.headers = headers
@@ -113,14 +117,15 @@ class Socket(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._opened_at = time.monotonic()
         self._heard = True
-        self._parts: list[bytes] = []
+        self._pace = Pace(self.limits.frames_per_second)
+        self._is_deaf = False
+        self._text = bytearray()
         self._received: deque[str] = deque()
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._closing: asyncio.TimerHandle | None = None
         self._room: asyncio.Future[None] | None = None
         self._paused = False
-        self._has_given_up = False
 
     # What uvicorn and the event loop call
 
@@ -137,21 +142,22 @@ class Socket(asyncio.Protocol):
             (name.decode("latin-1"), text.decode("latin-1")) for name, text in headers.raw
         )
         handshake = Handshake(url, headers, client)
+        try:
+            session, subprotocol = self.sessions.open_session(self, handshake)
+        except Refused as refused:
+            self._refuse(refusal(refused, MediaType.JSON))
+            return
         answering = ServerProtocol(state=CONNECTING, logger=_SILENT)
         response = answering.accept(UpgradeRequest(handshake.path, given, method=method))
         if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
-            refused = malformed(
+            wrong = malformed(
                 "Ask for a WebSocket by GET, with Upgrade, Sec-WebSocket-Key and "
                 "Sec-WebSocket-Version: 13.",
                 response.status_code,
             )
-            self._refuse(refusal(refused, MediaType.JSON))
+            self._refuse(refusal(wrong, MediaType.JSON))
             return
-        try:
-            self._session, subprotocol = self.sessions.open_session(self, handshake)
-        except Refused as refused:
-            self._refuse(refusal(refused, MediaType.JSON))
-            return
+        self._session = session
         response.headers["Sec-WebSocket-Protocol"] = subprotocol
         response.headers["Cache-Control"] = "no-store"
         self._transport.write(response.serialize())
@@ -162,17 +168,26 @@ class Socket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what the client sends."""
-        if self._frames is None:
-            return
         self._heard = True
-        self._frames.receive_data(data)
-        for event in self._frames.events_received():
+        for at in range(0, len(data), READ_AT_ONCE_BYTES):
+            if self._frames is None or self._is_deaf:
+                return
+            self._read(self._frames, data[at : at + READ_AT_ONCE_BYTES])
+
+    def _read(self, frames: Frames, data: bytes) -> None:
+        frames.receive_data(data)
+        events = frames.events_received()
+        if not self._pace.allows(len(events)):
+            self._is_deaf = True
+            self._give_up(CloseCode.POLICY_VIOLATION, "Too many frames.")
+            return
+        for event in events:
             assert isinstance(event, Frame)
             self._take(event)
         self._flush()
-        if self._frames.parser_exc is not None and self._frames.close_sent is not None:
-            self._give_up(self._frames.close_sent.code, "")  # the library has closed already
-        if self._frames.close_expected() or self._frames.close_rcvd is not None:
+        if frames.parser_exc is not None and frames.close_sent is not None:
+            self._give_up(frames.close_sent.code, "")  # the library has closed already
+        if frames.close_expected() or frames.close_rcvd is not None:
             self._end_soon()
 
     def eof_received(self) -> None:
@@ -230,6 +245,7 @@ class Socket(asyncio.Protocol):
         elif self._frames.state is State.OPEN:
             short = reason.encode()[:REASON_BYTES_MAX].decode(errors="ignore")
             self._frames.send_close(code, short)
+            self._received.clear()
             self._flush()
             self._end_soon()
 
@@ -255,7 +271,7 @@ class Socket(asyncio.Protocol):
     def _take(self, frame: Frame) -> None:
         match frame.opcode:
             case Opcode.TEXT | Opcode.CONT:
-                self._parts.append(bytes(frame.data))
+                self._text += frame.data  # not a list: fragments may be empty, and without end
                 if frame.fin:
                     self._take_text()
             case Opcode.BINARY:
@@ -265,12 +281,10 @@ class Socket(asyncio.Protocol):
 
     def _give_up(self, code: int, reason: str) -> None:
         assert self._session is not None, "there is one before frames are read"
-        if not self._has_given_up:
-            self._has_given_up = True
-            self._session.close(code, reason)
+        self._session.close(code, reason)
 
     def _take_text(self) -> None:
-        data, self._parts = b"".join(self._parts), []
+        data, self._text = self._text, bytearray()
         assert self._frames is not None, "there was a frame"
         if self._frames.state is not State.OPEN:
             return
@@ -350,5 +364,6 @@ class Socket(asyncio.Protocol):
     def _refuse(self, reply: Reply) -> None:
         lines = [(b"content-type", reply.media_type.header), (b"connection", b"close")]
         lines += [(b"content-length", str(len(reply.body)).encode()), *reply.headers]
+        lines.append((b"x-amzn-requestid", new_request_id().encode()))
         self._transport.write(spelled(reply, lines))
         self._transport.close()

@@ -15,7 +15,14 @@ from domain.errors import GatewayError
 from gateway.engine.encoding import encode
 from gateway.errors import DocumentRefused, Refused, kind_of, malformed
 from gateway.events.port import Cursor
-from gateway.http import AsgiRequest, ClientLeft, check_body_headers, decode_object, decode_query
+from gateway.http import (
+    AsgiRequest,
+    ClientLeft,
+    check_body_headers,
+    decode_object,
+    decode_query,
+    too_late,
+)
 from gateway.identity.credentials import read_credential
 from gateway.negotiation import MediaType
 from gateway.realtime.frames import errors_of
@@ -107,7 +114,6 @@ class EventStream:
 
     async def run(self, subscription: Subscription, request: AsgiRequest, send: Send) -> None:
         """Send what comes until the client leaves or the subscription ends."""
-        await send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS]})
         self._put(_KEEP_ALIVE)  # so that proxies and clients see at once that it has begun
         sending = self._sending = asyncio.create_task(self._send_all(send))
         left = asyncio.create_task(request.gone())
@@ -128,6 +134,7 @@ class EventStream:
             await send({"type": "http.response.body", "body": last, "more_body": False})
 
     async def _send_all(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS]})
         while self._unsent or not self._over:
             if self._unsent:
                 chunk = self._unsent.popleft()
@@ -153,7 +160,12 @@ async def _wanted(hub: Hub, request: AsgiRequest) -> Wanted:
     limits = hub.served.config.limits
     if request.method == "POST":
         check_body_headers(request.headers)
-        members = decode_object(await request.body(limits.body_bytes), limits)
+        try:
+            async with asyncio.timeout(limits.deadline_seconds):
+                body = await request.body(limits.body_bytes)
+        except TimeoutError:
+            raise too_late() from None
+        members = decode_object(body, limits)
     elif request.method == "GET":
         members = decode_query(request.query_string, limits)
     else:

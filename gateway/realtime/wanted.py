@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
+
 from domain.errors import FieldFault, GatewayError, InvalidInput
 from gateway.errors import DocumentRefused
 from gateway.events.port import Cursor, read_cursor
@@ -29,6 +31,12 @@ class Wanted:
     source_ip: str | None
     only: FilterGroups | None = None
     after: Cursor | None = field(default=None, repr=False)
+
+    @property
+    def kept_bytes(self) -> int:
+        """Return how much of it is kept for as long as it runs, in the client's own spelling."""
+        given = (self.asked.document, self.asked.variables, self.only)
+        return len(msgspec.json.encode(given))
 
 
 class Outlet(Protocol):

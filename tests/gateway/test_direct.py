@@ -46,6 +46,10 @@ class Wire(asyncio.Transport):
         """Close it."""
         self.closed = True
 
+    def get_write_buffer_size(self) -> int:
+        """Say that all has been sent."""
+        return 0
+
     def pause_reading(self) -> None:
         """Take no more."""
 

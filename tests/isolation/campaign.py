@@ -15,15 +15,15 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 from graphql import GraphQLSchema
 
 from domain.ids import new_ulid
 from tests.isolation.canaries import EVERYBODYS, Canary
-from tests.isolation.documents import AFTER, Form, forms
-from tests.isolation.gateway_run import Answer, Running
+from tests.isolation.documents import AFTER, Form, forms, spoilt
+from tests.isolation.gateway_run import Answer, Running, in_address
+from tests.isolation.listening import Listening
 from tests.isolation.people import AGENCIES, NOWHERE, OPERATOR, ROLES, Session
 from tests.isolation.planting import (
     ADMIN,
@@ -166,7 +166,7 @@ def order_near(draws: Sequence[Draw], seed: int, near: Sequence[Draw]) -> Iterat
 
 @dataclass(slots=True)
 class Campaign:
-    """One run over a world. near: draws that are made more often."""
+    """One run over a world. near: draws that are made more often. listening: who is told live."""
 
     world: World
     running: Running
@@ -177,6 +177,7 @@ class Campaign:
     draws_per_turn: int = 200
     turns_per_search: int = 10
     near: Sequence[Draw] = ()
+    listening: Listening | None = None
     _asked: int = 0
     _born: dict[str, str] = field(default_factory=dict)
     _cursors: dict[str, deque[str]] = field(default_factory=dict)
@@ -198,7 +199,11 @@ class Campaign:
         turns = 0
         while self.score.requests < requests and not self.is_over:
             await self.world.begin_turn(self.running.parts.directory)
+            if self.listening is not None:
+                await self.listening.begin()
             await self._take_turn([next(drawing) for _ in range(self.draws_per_turn)])
+            if self.listening is not None:
+                self.score.findings += await self.listening.end()
             self.score.findings += quick_findings(self.world, self.running)
             turns += 1
             if turns % self.turns_per_search == 0 and not self.is_over:
@@ -240,6 +245,8 @@ class Campaign:
     async def _change_things(self) -> None:
         """Change what changes from turn to turn; what visitors ask for is granted every other."""
         await self.world.take_turn(self.running.parts.directory, self.running.stores.lease)
+        if self.listening is not None:
+            await self.listening.things_changed()
         if self.world.turn % 2 == 0:
             for draw in self.draws:
                 if (draw.form.name, draw.role, draw.target) == (APPROVAL, ADMIN, SHARED):
@@ -272,9 +279,7 @@ class Campaign:
         variables = form.variables(house.ids[draw.target], house.typed)
         cursor = None
         if form.wrong:
-            variables = {
-                name: _spoilt(value, house.typed.text) for name, value in variables.items()
-            }
+            variables = {name: spoilt(value, house.typed.text) for name, value in variables.items()}
         elif form.paged and by_foreign_cursors and chance.randrange(FOREIGN_CURSOR_ONE_IN) == 0:
             others = [one for one in AGENCIES if one != slug and self._cursors[one]]
             if others:
@@ -293,7 +298,7 @@ class Campaign:
             slug=slug,
             session=session,
             body=b"" if by_get else text.encode(),
-            query_string=_in_address(asked) if by_get else b"",
+            query_string=in_address(asked) if by_get else b"",
             headers=tuple(headers),
             foreign_cursor=cursor is not None,
             keyed=len(headers) > len(session.headers),
@@ -387,14 +392,3 @@ class _Request:
 
     def __str__(self) -> str:
         return f"{self.draw.role} of {self.slug} ({self.draw.form}, {self.draw.target})"
-
-
-def _spoilt(value: object, text: str) -> object:
-    """Return a value of no type that anything takes, with what was typed in it."""
-    return {**value, "wrong": text} if isinstance(value, dict) else {"wrong": text}
-
-
-def _in_address(asked: dict[str, Any]) -> bytes:
-    """Return a query as the query string of a GET."""
-    variables = quote(json.dumps(asked["variables"]))
-    return f"query={quote(asked['query'])}&variables={variables}".encode()

@@ -82,6 +82,24 @@ def forms(schema: GraphQLSchema) -> list[Form]:
     ]
 
 
+@cache
+def told_in_full(schema: GraphQLSchema, topic: str) -> str:
+    """Return the document that subscribes to a field of Subscription, with everything selected."""
+    root = schema.subscription_type
+    assert root is not None
+    chosen = _everything(schema, root.fields[topic])
+    assert chosen is not None
+    text = f"subscription {{ {topic} {print_ast(chosen)} }}"
+    if f"...{ANY_NODE}" in text:
+        text += f" fragment {ANY_NODE} on Node {_any_of(schema, 'Node')}"
+    return text
+
+
+def spoilt(value: object, text: str) -> object:
+    """Return a value of no type that anything takes, with what was typed in it."""
+    return {**value, "wrong": text} if isinstance(value, dict) else {"wrong": text}
+
+
 def _of_ids(row: Operation) -> Fill:
     return lambda ids, _typed: row.variables(ids)
 

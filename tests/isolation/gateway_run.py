@@ -7,6 +7,7 @@ wiring may put other parts in their place (`rewire`).
 import asyncio
 import gc
 import io
+import json
 import logging
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -14,6 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import strawberry
@@ -28,6 +30,7 @@ from domain.credit import CreditBureau, CreditReport, CreditSubject, PulledFile,
 from domain.errors import UpstreamTimeout
 from gateway.app import create_app
 from gateway.config import Config, load_config
+from gateway.events.port import Broker
 from gateway.logs import configure_logs
 from gateway.metrics import Metrics, new_metrics
 from gateway.parts import LeasesStores, Parts, open_parts
@@ -107,13 +110,14 @@ class Answer:
 class Running:
     """A running gateway with all that it lets out.
 
-    stores: as they are without a leak. earlier: open stores that were there before, and may keep
-    what another run has left in them.
+    stores, events: as they are without a leak. earlier: open stores that were there before, and
+    may keep what another run has left in them.
     """
 
     app: Starlette
     parts: Parts
     stores: LeasesStores
+    events: Broker
     metrics: Metrics
     log: io.StringIO
     spans: InMemorySpanExporter
@@ -127,17 +131,43 @@ class Running:
     ) -> Answer:
         """Return the answer to a request; by GET where it is all in the address."""
         received: list[dict[str, Any]] = []
+        await self._call(body, headers, received.append, asyncio.Event(), query_string)
+        return Answer(
+            status=received[0]["status"],
+            headers=tuple(received[0]["headers"]),
+            body=b"".join(message["body"] for message in received[1:]),
+        )
+
+    async def listen(
+        self,
+        body: bytes,
+        headers: tuple[tuple[bytes, bytes], ...],
+        heard: Callable[[dict[str, Any]], None],
+        left: asyncio.Event,
+    ) -> None:
+        """Pass on what is answered as it comes, until it has ended or its client has left."""
+        await self._call(body, headers, heard, left)
+
+    async def _call(
+        self,
+        body: bytes,
+        headers: tuple[tuple[bytes, bytes], ...],
+        heard: Callable[[dict[str, Any]], None],
+        left: asyncio.Event,
+        query_string: bytes = b"",
+    ) -> None:
         sent = False
 
         async def receive() -> dict[str, Any]:
             nonlocal sent
             if sent:
-                await asyncio.Event().wait()
+                await left.wait()
+                return {"type": "http.disconnect"}
             sent = True
             return {"type": "http.request", "body": body, "more_body": False}
 
         async def send(message: Any) -> None:
-            received.append(message)
+            heard(message)
 
         scope = {
             "type": "http",
@@ -158,11 +188,12 @@ class Running:
             "server": ("gateway.test", 443),
         }
         await self.app(scope, receive, send)
-        return Answer(
-            status=received[0]["status"],
-            headers=tuple(received[0]["headers"]),
-            body=b"".join(message["body"] for message in received[1:]),
-        )
+
+
+def in_address(asked: dict[str, Any]) -> bytes:
+    """Return a query as the query string of a GET."""
+    variables = quote(json.dumps(asked["variables"]))
+    return f"query={quote(asked['query'])}&variables={variables}".encode()
 
 
 @asynccontextmanager
@@ -205,6 +236,7 @@ async def running(
                 app=app,
                 parts=opened[0],
                 stores=honest[0].stores,
+                events=honest[0].events,
                 metrics=metrics,
                 log=log,
                 spans=exporter,

@@ -7,19 +7,34 @@ from time import process_time
 import pytest
 import strawberry
 
+from resolvers.subscriptions import TOPICS
 from schema.build import core_schema
 from tenants.records.kinds import KINDS
 from tests.conftest import ISOLATION
 from tests.isolation.campaign import Campaign, Draw, order_of, requests_in
 from tests.isolation.gateway_run import running
+from tests.isolation.listening import Listening
 from tests.isolation.operations import MUTATIONS, QUERIES
 from tests.isolation.people import AGENCIES
-from tests.isolation.planting import AUDIENCES, GRANTED, MEMBERS, NEVER_SHOWN, NOT_PLANTED
+from tests.isolation.planting import (
+    AGENCY_OPERATOR,
+    AUDIENCES,
+    COUNSELOR,
+    GRANTED,
+    KEY,
+    MEMBERS,
+    NEVER_SHOWN,
+    NOT_PLANTED,
+    OTHER_COUNSELOR,
+    SHARING_CONSUMER,
+)
 from tests.isolation.world import World
 from tests.tenants.record_samples import SAMPLES
 
 pytestmark = pytest.mark.slow
 WHOLE_RUN_REQUESTS = 30_000
+LIVE = {SHARING_CONSUMER, COUNSELOR, OTHER_COUNSELOR, KEY, AGENCY_OPERATOR}
+"""Who has to be told something live in a whole run, or it has proved nothing of subscriptions."""
 
 
 def test_every_operation_and_every_record_kind_takes_part(
@@ -70,13 +85,16 @@ async def test_the_real_wiring_lets_nothing_out(
     world = planted_world.copy_to(tmp_path / "home")
     (tmp_path / "temporary").mkdir()
     async with running(world, served_schema, tmp_path / "temporary", monkeypatch) as gateway:
-        campaign = Campaign(world, gateway, draws, isolation_seed)
+        core = core_schema(served_schema)
+        listening = Listening(world, gateway, core, isolation_seed)
+        campaign = Campaign(world, gateway, draws, isolation_seed, listening=listening)
         score = await campaign.run(isolation_requests)
 
     record_property(
         ISOLATION,
         f"{score.requests} requests, seed {isolation_seed}, {len(draws)} draws in {len(AGENCIES)} "
         f"agencies; own canaries seen {sum(score.sightings.values())} times; "
+        f"told live {listening.heard.total()} times; "
         f"{len(score.findings)} findings; {process_time() - began:.0f} s of processor",
     )
     assert not score.findings, "\n".join(sorted({str(one) for one in score.findings})[:40])
@@ -86,6 +104,8 @@ async def test_the_real_wiring_lets_nothing_out(
         unseen = {f"{role} never saw {canary}" for role, canary in score.unseen(world)}
         assert not unseen, "\n".join(sorted(unseen)[:40])
         assert {role for role, _ in score.sightings} == MEMBERS | GRANTED
+        assert {topic for topic, _ in listening.heard} == set(TOPICS)
+        assert {role for _, role in listening.heard} >= LIVE
 
 
 def test_a_whole_run_makes_every_draw(draws: list[Draw]) -> None:

@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 import strawberry
 
+from schema.build import core_schema
 from tests.conftest import CAUGHT, LEAK
 from tests.isolation.campaign import Campaign, Draw, Score
 from tests.isolation.gateway_run import Rewire, running
 from tests.isolation.leaks.table import LEAKS
+from tests.isolation.listening import Listening
 from tests.isolation.world import World
 
 pytestmark = pytest.mark.slow
@@ -44,11 +46,13 @@ def trial(
             monkeypatch,
             rewire=rewire or (lambda parts: parts),
         ) as gateway:
+            core = core_schema(served_schema)
             campaign = Campaign(
                 world,
                 gateway,
                 draws,
                 isolation_seed,
+                listening=Listening(world, gateway, core, isolation_seed),
                 stop_at_first=True,
                 draws_per_turn=LEAK_DRAWS_PER_TURN,
                 turns_per_search=LEAK_TURNS_PER_SEARCH,

@@ -8,7 +8,15 @@ to find each of these.
 
 from collections.abc import Mapping
 
-from tests.isolation.leaks import identity, operators, reach, sharing, telling, writing
+from tests.isolation.leaks import (
+    identity,
+    listening,
+    operators,
+    reach,
+    sharing,
+    telling,
+    writing,
+)
 from tests.isolation.leaks.leak import Leak
 
 LEAKS: Mapping[str, Leak] = {
@@ -18,4 +26,5 @@ LEAKS: Mapping[str, Leak] = {
     **operators.LEAKS,
     **telling.LEAKS,
     **writing.LEAKS,
+    **listening.LEAKS,
 }
