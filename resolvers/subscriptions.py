@@ -15,8 +15,11 @@ from domain.errors import NotFound
 from domain.event_catalogue import APPLICATION, CATALOGUE, REPORT
 from domain.events import Event
 from resolvers.context import RequestContext, store_of
-from resolvers.queue import QueueItem, item_of
+from resolvers.counseling import is_waiting
+from resolvers.queue import item_of
 
+NOTHING = object()
+"""What stands for no record where there is something to tell all the same."""
 Find = Callable[[RequestContext, Event], Awaitable[object | None]]
 
 
@@ -26,7 +29,7 @@ class Topic:
 
     mutations: that it tells of. about: prefix of the global ids of the events' subjects. argument:
     the field's argument that narrows it to one application, if it has one. scope: what narrowing
-    takes. find: the record that an event is about; None where the caller may not be told of it.
+    takes. find: the record that an event is about, or NOTHING; None where the caller is not told.
     """
 
     mutations: tuple[str, ...]
@@ -68,10 +71,17 @@ async def _application(context: RequestContext, event: Event) -> Application | N
     return application
 
 
-async def _queue_item(context: RequestContext, event: Event) -> QueueItem | None:
-    """Return the item as it is now, whether it came into the queue or left it by this."""
+async def _queue_item(context: RequestContext, event: Event) -> object | None:
+    """Return the item, as long as it says what every counselor could see of it in the queue.
+
+    Who works on the application since it left may have changed what the item says: then the queue
+    has changed, and nothing is told of why.
+    """
     application = await context.loaders.applications.load(event.subject)
-    return None if application is None else item_of(context, application)
+    if application is None:
+        return None
+    seen = is_waiting(application, context) or application.version == event.version
+    return item_of(context, application) if seen else NOTHING
 
 
 async def _credit_report(context: RequestContext, event: Event) -> CreditReport | None:

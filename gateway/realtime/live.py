@@ -31,7 +31,7 @@ from gateway.realtime.measuring import Outcome
 from gateway.realtime.wanted import Outlet, Refusal, Wanted
 from resolvers.audit_lines import leave_lines
 from resolvers.context import RequestContext
-from resolvers.subscriptions import Topic, application_of
+from resolvers.subscriptions import NOTHING, Topic, application_of
 from schema.rules import Rule
 
 if TYPE_CHECKING:
@@ -237,6 +237,8 @@ class Subscription:
             record = await terms.topic.find(context, delivery.event)
             if record is None:
                 return Outcome.OUT_OF_REACH
+            if record is NOTHING:
+                record = None
             if terms.filtering is None or await self._passes(context, terms.filtering, record):
                 result = await hub.served.engine.execute(
                     terms.operation, wanted.asked.variables, context, record

@@ -79,6 +79,21 @@ async def test_counselors_are_told_of_the_queue(house: House) -> None:
     assert [one["data"]["onQueueChanged"] for one in items] == [expected] * 4
 
 
+async def test_what_changed_after_it_left_the_queue_is_told_to_nobody_else(house: House) -> None:
+    """Who comes back learns that the queue has changed, and nothing of the work since."""
+    consumer = house.token("sub-hal", "consumers")
+    counselor, other = (house.token(f"sub-{name}", "counselors") for name in ("quin", "rosa"))
+    async with appsync(house, other, QUEUE) as told:
+        application = await house.submitted(consumer)
+        cursor = (await told.next())["extensions"]["cursor"]
+    await house.ask(CLAIM, counselor, {"id": application})
+    await house.change(counselor, application, "Worked on.")
+    async with appsync(house, other, QUEUE, cursor=cursor) as told:
+        result = await told.next()
+    assert result["data"] == {"onQueueChanged": None}
+    assert "errors" not in result
+
+
 @pytest.mark.parametrize(
     ("group", "document"),
     [
