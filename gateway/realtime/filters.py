@@ -73,26 +73,26 @@ class FilterGroups(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return any(all(_holds(one, found) for one in group.filters) for group in self.filterGroup)
 
 
-def read_filter(given: object) -> FilterGroups:
-    """Return a filter; raises InvalidInput with all that is wrong with it."""
+def read_filter(given: object, path: str) -> FilterGroups:
+    """Return the filter at that path; raises InvalidInput with all that is wrong with it."""
     try:
         groups = msgspec.convert(given, FilterGroups)
     except msgspec.ValidationError as error:
-        raise InvalidInput([_fault("filter", f"{error}"[:CHARACTERS_MAX])]) from None
+        raise InvalidInput([_fault(path, f"{error}"[:CHARACTERS_MAX])]) from None
     faults = [
         fault
         for number, group in enumerate(groups.filterGroup)
-        for fault in _faults(f"filter.filterGroup.{number}", group.filters)
+        for fault in _faults(f"{path}.filterGroup.{number}", group.filters)
     ]
     if faults:
         raise InvalidInput(faults)
     return groups
 
 
-def check_fields(only: FilterGroups, told: GraphQLOutputType) -> None:
-    """Raise InvalidInput where a filter looks at what is no value of what is told."""
+def check_fields(only: FilterGroups, told: GraphQLOutputType, path: str) -> None:
+    """Raise InvalidInput where the filter at that path looks at what has no value to compare."""
     faults = [
-        _fault(f"filter.filterGroup.{number}.filters.{place}.fieldName", fault)
+        _fault(f"{path}.filterGroup.{number}.filters.{place}.fieldName", fault)
         for number, group in enumerate(only.filterGroup)
         for place, one in enumerate(group.filters)
         if (fault := _field_fault(one.fieldName, told)) is not None

@@ -29,8 +29,8 @@ from gateway.identity.credentials import Credential
 from gateway.parts import Parts, Served
 from gateway.realtime.admission import Admission
 from gateway.realtime.channel import LOOKED_EACH_SECONDS, Channel
-from gateway.realtime.filters import check_fields
-from gateway.realtime.live import Subscription, Terms
+from gateway.realtime.filters import FilterGroups, check_fields
+from gateway.realtime.live import Screen, Subscription, Terms
 from gateway.realtime.measuring import RealtimeMetrics, Wire
 from gateway.realtime.wanted import Outlet, Refusal, Wanted
 from resolvers.audit_lines import leave_lines
@@ -200,7 +200,8 @@ class Hub:
             operation=operation,
             application_id=application_id,
             by_grant=reach is not None,
-            filtering=await self._filtering(wanted, to.field_name),
+            only=await self._screen(wanted.only, to.field_name, "filter"),
+            until=await self._screen(wanted.until, to.field_name, "invalidationFilter"),
             granted_at=context.request.at,
             kept_bytes=wanted.kept_bytes,
         )
@@ -214,17 +215,19 @@ class Hub:
         error = MalformedRequest("This is no subscription: ask for it by POST /graphql.")
         raise DocumentRefused([entry_of(error, error_type="UnsupportedOperation")])
 
-    async def _filtering(self, wanted: Wanted, field_name: str) -> Operation | None:
-        """Return the operation that reads what a filter looks at; raises InvalidInput."""
-        if wanted.only is None:
+    async def _screen(
+        self, groups: FilterGroups | None, field_name: str, path: str
+    ) -> Screen | None:
+        """Return a filter with what it reads; raises InvalidInput."""
+        if groups is None:
             return None
         root = self.served.schema.subscription_type
         assert root is not None, "the operation is valid"
-        check_fields(wanted.only, root.fields[field_name].type)
-        text = f"subscription {{ {field_name} {wanted.only.selection()} }}"
+        check_fields(groups, root.fields[field_name].type, path)
+        text = f"subscription {{ {field_name} {groups.selection()} }}"
         operation = await self.served.engine.find(text, None)
         self.served.prices.of(operation, {})
-        return operation
+        return Screen(groups, operation)
 
     def _check_limits(self, terms: Terms) -> None:
         """Raise SubscriptionLimit where there are as many as there may be."""

@@ -27,6 +27,7 @@ from gateway.engine.encoding import encode
 from gateway.errors import masked, stack_of
 from gateway.events.port import Cursor, Delivered, Missed, MissedCause, read_cursor
 from gateway.front import new_request_id
+from gateway.realtime.filters import FilterGroups
 from gateway.realtime.measuring import Outcome
 from gateway.realtime.wanted import Outlet, Refusal, Wanted
 from resolvers.audit_lines import leave_lines
@@ -61,12 +62,19 @@ class Offered(NamedTuple):
         return cls(delivery, line, number, perf_counter())
 
 
+class Screen(NamedTuple):
+    """A filter, and the operation that reads what it looks at."""
+
+    groups: FilterGroups
+    reading: Operation
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """What a subscription has been granted: to whom, which events, and what of them.
 
     rule: of the field. application_id: that it is narrowed to. by_grant: which a grant opens to the
-    caller. filtering: what its filter reads of an event's record. granted_at: as of when.
+    caller. only, until: its filters. granted_at: as of when.
     kept_bytes: how much of what the client gave is kept.
     """
 
@@ -81,7 +89,8 @@ class Terms:
     kept_bytes: int
     application_id: str | None = None
     by_grant: bool = False
-    filtering: Operation | None = None
+    only: Screen | None = None
+    until: Screen | None = None
 
     def concerns(self, event: Event) -> bool:
         """Say whether it is to be told of an event, as far as the event itself tells."""
@@ -239,7 +248,8 @@ class Subscription:
                 return Outcome.OUT_OF_REACH
             if record is NOTHING:
                 record = None
-            if terms.filtering is None or await self._passes(context, terms.filtering, record):
+            is_last = terms.until is not None and await self._passes(context, terms.until, record)
+            if terms.only is None or await self._passes(context, terms.only, record):
                 result = await hub.served.engine.execute(
                     terms.operation, wanted.asked.variables, context, record
                 )
@@ -251,20 +261,27 @@ class Subscription:
             )
         for failure in failures:
             _log.error("internal error", request_id=context.request.id, raised=stack_of(failure))
-        if body is None:
-            return Outcome.FILTERED
-        self._send(body, delivery.cursor)
-        return Outcome.TOLD
+        if body is not None:
+            await self._outlet.connection.room()
+            self._send(body, delivery.cursor)
+        if is_last:
+            self._complete()
+        return Outcome.FILTERED if body is None else Outcome.TOLD
 
-    async def _passes(self, context: RequestContext, filtering: Operation, record: object) -> bool:
-        """Say whether the record passes the filter; what its reader may not read never does."""
-        result = await self._hub.served.engine.execute(filtering, {}, context, record)
+    async def _passes(self, context: RequestContext, screen: Screen, record: object) -> bool:
+        """Say whether the record passes a filter; what its reader may not read never does."""
+        result = await self._hub.served.engine.execute(screen.reading, {}, context, record)
         found = msgspec.json.decode(result.body)["data"]
-        only = self.terms.wanted.only
         selected = None if found is None else found[self.terms.field_name]
-        if result.codes or selected is None or only is None:
+        if result.codes or selected is None:
             return False
-        return only.matches(selected)
+        return screen.groups.matches(selected)
+
+    def _complete(self) -> None:
+        """End as the client wanted it."""
+        if not self._ended:
+            self.stop()
+            self._outlet.complete()
 
     def _send(self, body: bytes, cursor: Cursor) -> None:
         payload = body[:-1] + b',"extensions":{"cursor":' + encode(cursor) + b"}}"

@@ -10,7 +10,7 @@ from gateway.errors import DocumentRefused, Refused
 from gateway.events.port import Cursor
 from gateway.identity.credentials import Credential
 from gateway.identity.refusals import reason_of
-from gateway.realtime.frames import framed
+from gateway.realtime.frames import frame, framed
 from gateway.realtime.hub import Hub, code_of
 from gateway.realtime.live import Subscription
 from gateway.realtime.measuring import Wire
@@ -140,3 +140,8 @@ class _SocketOutlet:
         """Send why it has ended."""
         self._session.running.pop(self._id, None)
         self._session.tell_end(self._id, refusal)
+
+    def complete(self) -> None:
+        """Send that it has ended as its client wanted."""
+        self._session.running.pop(self._id, None)
+        self._session.send(frame("complete", id=self._id))

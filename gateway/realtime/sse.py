@@ -87,6 +87,10 @@ class EventStream:
         """Send why it has ended."""
         payload = encode({"data": None, "errors": errors_of(refusal)})
         self._put(b"event: next\ndata: %b\n\n" % payload)
+        self.complete()
+
+    def complete(self) -> None:
+        """Send that it has ended."""
         self._is_complete = True
         self.finish()
 

@@ -23,13 +23,15 @@ Refusal = GatewayError | DocumentRefused
 class Wanted:
     """A subscription that is asked for.
 
-    after: the cursor of the last event that its client has seen. source_ip: where it comes from.
+    only: what is told of. until: what ends it. after: the cursor of the last event that its client
+    has seen. source_ip: where it comes from.
     """
 
     asked: Asked
     credential: Credential | None = field(repr=False)
     source_ip: str | None
     only: FilterGroups | None = None
+    until: FilterGroups | None = None
     after: Cursor | None = field(default=None, repr=False)
 
     @property
@@ -53,6 +55,10 @@ class Outlet(Protocol):
 
     def end(self, refusal: Refusal) -> None:
         """Tell that the subscription has ended, and why."""
+        ...
+
+    def complete(self) -> None:
+        """Tell that the subscription has ended as its client wanted."""
         ...
 
 
@@ -86,18 +92,20 @@ def wanted_of(
 ) -> Wanted:
     """Return what the members of a GraphQL request ask for.
 
-    Their `extensions` may have a `filter`, and the `cursor` to go on after; after: the same, where
-    a protocol has a place of its own for it. Raises Refused and InvalidInput.
+    Their `extensions` may have a `filter`, an `invalidationFilter`, and the `cursor` to go on
+    after; after: the same, where a protocol has a place of its own for it. Raises Refused and
+    InvalidInput.
     """
     extensions = members.get("extensions")
     given = extensions if isinstance(extensions, dict) else {}
     asked = asked_of(members)
-    only = given.get("filter")
+    only, until = given.get("filter"), given.get("invalidationFilter")
     return Wanted(
         asked=asked,
         credential=credential,
         source_ip=source_ip,
-        only=None if only is None else read_filter(only),
+        only=None if only is None else read_filter(only, "filter"),
+        until=None if until is None else read_filter(until, "invalidationFilter"),
         after=_cursor(given.get("cursor", after)),
     )
 

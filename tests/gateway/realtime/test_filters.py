@@ -10,7 +10,7 @@ from domain.access import Scope
 from domain.errors import InvalidInput
 from gateway.realtime.filters import read_filter
 from tests.gateway.realtime.house import EVERYTHING, House
-from tests.gateway.realtime.wires import Refused, appsync
+from tests.gateway.realtime.wires import WIRES, Refused, appsync, until_the_end
 
 FOUND = {
     "status": "SUBMITTED",
@@ -79,7 +79,7 @@ def test_each_operator_holds_as_appsync_s_does(
     name: str, operator: str, value: Any, holds: bool
 ) -> None:
     """By the table; amounts, which are texts, compare as numbers with numbers."""
-    assert read_filter(one_filter(name, operator, value)).matches(FOUND) is holds
+    assert read_filter(one_filter(name, operator, value), "filter").matches(FOUND) is holds
 
 
 def test_groups_are_alternatives_and_filters_conditions() -> None:
@@ -92,7 +92,7 @@ def test_groups_are_alternatives_and_filters_conditions() -> None:
         ([[yes, yes], [no]], True),
     ):
         given = {"filterGroup": [{"filters": group} for group in groups]}
-        assert read_filter(given).matches(FOUND) is holds
+        assert read_filter(given, "filter").matches(FOUND) is holds
 
 
 REFUSED: dict[str, Any] = {
@@ -123,7 +123,7 @@ REFUSED: dict[str, Any] = {
 def test_what_is_beyond_the_limits_is_refused(name: str) -> None:
     """Nothing is passed over, and each fault has its place."""
     with pytest.raises(InvalidInput) as refused:
-        read_filter(REFUSED[name])
+        read_filter(REFUSED[name], "filter")
     assert all(fault.path.startswith("filter") for fault in refused.value.fields)
 
 
@@ -140,7 +140,7 @@ _VALUES = st.recursive(
 def test_no_value_makes_a_filter_fail(operator: str, value: Any, found: Any) -> None:
     """Whatever is compared with whatever, the answer is yes or no, or the filter is refused."""
     try:
-        only = read_filter(one_filter("a", operator, value))
+        only = read_filter(one_filter("a", operator, value), "filter")
     except InvalidInput:
         return
     assert only.matches({"a": found}) in (True, False)
@@ -204,3 +204,29 @@ async def test_what_may_not_be_read_never_passes(house: House) -> None:
         with pytest.raises(Refused) as ended:
             await kept.next()
     assert ended.value.code == "UNAUTHENTICATED", "nothing was told before"
+
+
+@pytest.mark.parametrize("wire", WIRES)
+async def test_what_invalidates_a_subscription_is_the_last_that_it_tells(
+    house: House, wire: str
+) -> None:
+    """The event that matches is told, and then the end, as each protocol has it; no error."""
+    key = house.keys["harbor"]
+    application = await house.start(key)
+    last = one_filter("hardshipReason", "eq", "That is all.")
+    async with WIRES[wire](house, key, EVERYTHING, invalidationFilter=last) as told:
+        await house.change(key, application, "More to come.")
+        await house.change(key, application, "That is all.")
+        results, ended = await until_the_end(told)
+    assert results[-1]["data"]["onApplicationUpdated"]["hardshipReason"] == "That is all."
+    assert ended.code == "COMPLETE"
+
+
+async def test_a_wrong_invalidation_filter_is_refused_by_its_name(house: House) -> None:
+    """Its faults do not look like those of the filter beside it."""
+    wrong = one_filter("unknown", "eq", 1)
+    with pytest.raises(Refused) as refused:
+        async with appsync(house, house.keys["harbor"], EVERYTHING, invalidationFilter=wrong):
+            pass
+    (fault,) = refused.value.errors[0]["errorInfo"]["fields"]
+    assert fault["path"] == "invalidationFilter.filterGroup.0.filters.0.fieldName"

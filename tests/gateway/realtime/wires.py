@@ -35,6 +35,16 @@ class Subscribed(Protocol):
         ...
 
 
+async def until_the_end(told: Subscribed) -> tuple[list[dict[str, Any]], Refused]:
+    """Return all that a subscription tells, and how it ends."""
+    results: list[dict[str, Any]] = []
+    try:
+        while True:
+            results.append(await told.next())
+    except Refused as ended:
+        return results, ended
+
+
 Subscribe = Callable[..., AbstractAsyncContextManager[Subscribed]]
 
 
@@ -48,6 +58,8 @@ class _Socket:
         if frame["type"] == "error":
             payload = frame["payload"]
             raise Refused(payload if isinstance(payload, list) else payload["errors"])
+        if frame["type"] == "complete":
+            raise Refused([{"errorInfo": {"code": "COMPLETE"}}])
         assert frame["type"] == self._kind, frame
         payload = frame["payload"]
         assert isinstance(payload, dict)
