@@ -9,6 +9,7 @@ from gateway.identity.credentials import Credential
 from gateway.realtime.credentials import credential_in, credential_of
 from gateway.realtime.frames import (
     BAD_FRAME,
+    TOO_MANY_INITS,
     UNAUTHORIZED,
     BadFrame,
     errors_of,
@@ -17,15 +18,12 @@ from gateway.realtime.frames import (
     payload_of,
     read_frame,
 )
-from gateway.realtime.hub import Hub
 from gateway.realtime.measuring import Wire
 from gateway.realtime.sessions import Gone, SocketSession
-from gateway.realtime.socket import Handshake, Socket
 from gateway.realtime.wanted import Refusal, wanted_of
 
 SUBPROTOCOL = "graphql-ws"
 CONNECTION_TIMEOUT_MS = 300_000
-TOO_MANY_INITS = 4429
 
 
 class AppSyncSession(SocketSession):
@@ -33,11 +31,6 @@ class AppSyncSession(SocketSession):
 
     wire = Wire.APPSYNC
     event = "data"
-
-    def __init__(self, hub: Hub, socket: Socket, handshake: Handshake) -> None:
-        """Take the connection; nobody is let in before `connection_init`."""
-        super().__init__(hub, socket, handshake)
-        self._credential: Credential | None = None
 
     async def received(self, text: str) -> None:
         """Deal with a frame."""
@@ -57,9 +50,9 @@ class AppSyncSession(SocketSession):
         except BadFrame as bad:
             self._give_up(str(bad))
 
-    def tell_end(self, frame_id: str, refusal: Refusal) -> None:
+    def tell_end(self, frame_id: str, error: GatewayError) -> None:
         """Send why a subscription has ended."""
-        self.send(_error(frame_id, refusal))
+        self.send(_error(frame_id, error))
 
     def beat(self) -> None:
         """Send the frame by which clients know that the connection lives."""
@@ -72,8 +65,7 @@ class AppSyncSession(SocketSession):
             self.close(TOO_MANY_INITS, "Too many initialisation requests")
             return
         try:
-            self._credential = credential_of(self.handshake, self.limits)
-            await self.enter(self._credential)
+            await self.enter(credential_of(self.handshake, self.limits))
         except (GatewayError, Refused) as refusal:
             payload = {"errors": errors_of(refusal)}
             self.send(frame("connection_error", payload=payload))
@@ -114,7 +106,7 @@ class AppSyncSession(SocketSession):
         extensions = payload.get("extensions")
         given = extensions.get("authorization") if isinstance(extensions, dict) else None
         found = credential_in(given)
-        return self._credential if found is None else found
+        return self.credential if found is None else found
 
     def _operation(self, payload: Mapping[str, object]) -> Mapping[str, object]:
         """Return the members of the operation, which come as a text of JSON."""
@@ -128,7 +120,7 @@ class AppSyncSession(SocketSession):
         return members
 
 
-def _error(frame_id: str, refusal: GatewayError | Refused | DocumentRefused) -> bytes:
+def _error(frame_id: str, refusal: Refusal) -> bytes:
     return frame("error", id=frame_id, payload={"errors": errors_of(refusal)})
 
 

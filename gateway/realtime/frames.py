@@ -3,15 +3,17 @@
 from collections.abc import Mapping
 from http import HTTPStatus
 
-from domain.errors import Forbidden, GatewayError, Unauthenticated
+from domain.errors import Forbidden, Unauthenticated
 from gateway.config import Limits
 from gateway.engine.encoding import encode
 from gateway.errors import DocumentRefused, Entry, Refused, entry_of
 from gateway.http import decode_object
+from gateway.realtime.wanted import Refusal
 
 ID_CHARACTERS_MAX = 128
 BAD_FRAME = 4400
 UNAUTHORIZED = 4401
+TOO_MANY_INITS = 4429
 
 
 class BadFrame(Exception):
@@ -48,7 +50,7 @@ def payload_of(members: Mapping[str, object]) -> Mapping[str, object]:
     return given
 
 
-def errors_of(refusal: GatewayError | Refused | DocumentRefused) -> list[Entry]:
+def errors_of(refusal: Refusal) -> list[Entry]:
     """Return why something was refused, as entries of `errors`.
 
     Amplify takes an `errorCode` of 400, 401 or 403 as final, and `Unauthorized` as a word about the

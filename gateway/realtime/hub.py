@@ -161,7 +161,7 @@ class Hub:
         self._channels[terms.agency_id].remove(subscription)
         self._count(terms, -1)
 
-    def note_end(self, refusal: Refusal | Refused) -> None:
+    def note_end(self, refusal: Refusal) -> None:
         """Count a subscription that is refused, or ended by the gateway."""
         self.metrics.ended(code_of(refusal))
 
@@ -289,7 +289,7 @@ class Hub:
                         await channel.aclose()
 
 
-def code_of(refusal: Refusal | Refused) -> str:
+def code_of(refusal: Refusal) -> str:
     """Return the code of a refusal."""
     match refusal:
         case Refused():

@@ -15,6 +15,7 @@ from opentelemetry import trace
 
 from domain.errors import (
     Forbidden,
+    GatewayError,
     NotFound,
     SlowSubscriber,
     StoreUnavailable,
@@ -29,7 +30,7 @@ from gateway.events.port import Cursor, Delivered, Missed, MissedCause, read_cur
 from gateway.front import new_request_id
 from gateway.realtime.filters import FilterGroups
 from gateway.realtime.measuring import Outcome
-from gateway.realtime.wanted import Outlet, Refusal, Wanted
+from gateway.realtime.wanted import Outlet, Wanted
 from resolvers.audit_lines import leave_lines
 from resolvers.context import RequestContext
 from resolvers.subscriptions import NOTHING, Topic, application_of
@@ -118,11 +119,6 @@ class Subscription:
         self._ended = False
         self._task: asyncio.Task[None] | None = None
 
-    @property
-    def has_ended(self) -> bool:
-        """Say whether it has ended."""
-        return self._ended
-
     def resume(self, replay: AsyncGenerator[Offered]) -> None:
         """Have it tell first what was missed before it was registered."""
         self._replay = replay
@@ -155,12 +151,12 @@ class Subscription:
         if self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()
 
-    def end(self, refusal: Refusal) -> None:
+    def end(self, error: GatewayError) -> None:
         """End, and tell the client why."""
         if not self._ended:
             self.stop()
-            self._hub.note_end(refusal)
-            self._outlet.end(refusal)
+            self._hub.note_end(error)
+            self._outlet.end(error)
 
     def _go_on(self) -> None:
         has_work = bool(self._waiting) or self._replay is not None

@@ -1,5 +1,6 @@
 """What both WebSocket protocols have in common: who is let in, what runs, and how it ends."""
 
+from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import structlog
@@ -15,7 +16,7 @@ from gateway.realtime.hub import Hub, code_of
 from gateway.realtime.live import Subscription
 from gateway.realtime.measuring import Wire
 from gateway.realtime.socket import Handshake, Socket
-from gateway.realtime.wanted import Refusal, Wanted
+from gateway.realtime.wanted import Wanted
 
 TRY_AGAIN_LATER = 1013
 
@@ -24,7 +25,7 @@ class Gone(Exception):
     """The connection ended while something was done for it."""
 
 
-class SocketSession:
+class SocketSession(ABC):
     """What is said on one connection, as far as the protocols agree."""
 
     wire: ClassVar[Wire]
@@ -32,12 +33,13 @@ class SocketSession:
     """The type of the frames that tell of events."""
 
     def __init__(self, hub: Hub, socket: Socket, handshake: Handshake) -> None:
-        """Take the connection."""
+        """Take the connection; nobody is let in before `connection_init`."""
         self.hub = hub
         self.socket = socket
         self.handshake = handshake
         self.running: dict[str, Subscription] = {}
         self.limits = hub.served.config.limits
+        self.credential: Credential | None = None
         self._entered: Principal | None = None
         self._is_over = False
 
@@ -52,11 +54,11 @@ class SocketSession:
         if self._is_over:
             return
         self.hub.connected(self.wire, principal)
-        self._entered = principal
+        self.credential, self._entered = credential, principal
 
-    def tell_end(self, frame_id: str, refusal: Refusal) -> None:
+    @abstractmethod
+    def tell_end(self, frame_id: str, error: GatewayError) -> None:
         """Send why a subscription has ended."""
-        raise NotImplementedError
 
     async def subscribe(self, frame_id: str, wanted: Wanted) -> Subscription:
         """Return a subscription that has been registered. Raises Gone, and why it is refused."""
@@ -99,12 +101,10 @@ class SocketSession:
         self.stop_all()
         self.socket.close(code, reason)
 
-    def dropped(self, refusal: Refusal) -> None:
+    def dropped(self, error: GatewayError) -> None:
         """Close the connection of a client that reads too slowly."""
-        self.hub.note_end(refusal)
-        message = refusal.message if isinstance(refusal, GatewayError) else "Too slow."
-        why = refusal if isinstance(refusal, GatewayError) else None
-        self.close(TRY_AGAIN_LATER, message, why)
+        self.hub.note_end(error)
+        self.close(TRY_AGAIN_LATER, error.message, error)
 
     def stop_all(self) -> None:
         """End everything that runs."""
@@ -136,10 +136,10 @@ class _SocketOutlet:
         del cursor  # it is in the payload
         self._session.send(framed(self._session.event, self._id, payload))
 
-    def end(self, refusal: Refusal) -> None:
+    def end(self, error: GatewayError) -> None:
         """Send why it has ended."""
         self._session.running.pop(self._id, None)
-        self._session.tell_end(self._id, refusal)
+        self._session.tell_end(self._id, error)
 
     def complete(self) -> None:
         """Send that it has ended as its client wanted."""

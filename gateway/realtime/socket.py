@@ -23,6 +23,7 @@ from websockets.protocol import CONNECTING, OPEN, Side, State
 from websockets.protocol import Protocol as Frames
 from websockets.server import ServerProtocol
 
+from domain.errors import GatewayError
 from gateway.config import RealtimeConfig
 from gateway.errors import Refused, malformed, stack_of
 from gateway.front import new_request_id
@@ -30,7 +31,6 @@ from gateway.headers import HeaderFields
 from gateway.negotiation import MediaType
 from gateway.protocol import client_address, spelled
 from gateway.realtime.pace import Pace
-from gateway.realtime.wanted import Refusal
 from gateway.replies import Reply, refusal
 
 FRAMES_WAITING_MAX = 4
@@ -60,7 +60,7 @@ class Session(Protocol):
         """Give a sign of life."""
         ...
 
-    def dropped(self, refusal: Refusal) -> None:
+    def dropped(self, error: GatewayError) -> None:
         """Close, and say why."""
         ...
 
@@ -261,10 +261,10 @@ class Socket(asyncio.Protocol):
                 self._room = self._loop.create_future()
             await asyncio.shield(self._room)
 
-    def drop(self, refusal: Refusal) -> None:
+    def drop(self, error: GatewayError) -> None:
         """Have done with a client that does not read."""
         if self._session is not None:
-            self._session.dropped(refusal)
+            self._session.dropped(error)
 
     # Frames
 

@@ -83,9 +83,9 @@ class EventStream:
         place = b"" if cursor is None else b"id: %b\n" % cursor.encode()
         self._put(b"%bevent: next\ndata: %b\n\n" % (place, payload))
 
-    def end(self, refusal: Refusal) -> None:
+    def end(self, error: GatewayError) -> None:
         """Send why it has ended."""
-        payload = encode({"data": None, "errors": errors_of(refusal)})
+        payload = encode({"data": None, "errors": errors_of(error)})
         self._put(b"event: next\ndata: %b\n\n" % payload)
         self.complete()
 
@@ -104,9 +104,9 @@ class EventStream:
             self._sent.clear()
             await self._sent.wait()
 
-    def drop(self, refusal: Refusal) -> None:
+    def drop(self, error: GatewayError) -> None:
         """Have done with a client that does not read."""
-        self._hub.note_end(refusal)
+        self._hub.note_end(error)
         if self._sending is not None:
             self._sending.cancel()
 
@@ -178,7 +178,7 @@ async def _wanted(hub: Hub, request: AsgiRequest) -> Wanted:
     return wanted_of(members, read_credential(request.headers), request.client, after=last)
 
 
-def _reply(why: GatewayError | Refused | DocumentRefused) -> Reply:
+def _reply(why: Refusal) -> Reply:
     match why:
         case DocumentRefused():
             return document_refusal(why, MediaType.GRAPHQL)

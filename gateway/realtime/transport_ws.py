@@ -13,6 +13,7 @@ from gateway.identity.refusals import Reason, refused
 from gateway.realtime.credentials import credential_in
 from gateway.realtime.frames import (
     BAD_FRAME,
+    TOO_MANY_INITS,
     UNAUTHORIZED,
     BadFrame,
     errors_of,
@@ -21,17 +22,14 @@ from gateway.realtime.frames import (
     payload_of,
     read_frame,
 )
-from gateway.realtime.hub import Hub
 from gateway.realtime.measuring import Wire
 from gateway.realtime.sessions import TRY_AGAIN_LATER, Gone, SocketSession
-from gateway.realtime.socket import Handshake, Socket
-from gateway.realtime.wanted import Refusal, wanted_of
+from gateway.realtime.wanted import wanted_of
 
 SUBPROTOCOL = "graphql-transport-ws"
 CREDENTIAL_ENDED = 4403
 """Clients connect again after this one, with a credential that they fetch anew."""
 SUBSCRIBER_EXISTS = 4409
-TOO_MANY_INITS = 4429
 
 
 class TransportSession(SocketSession):
@@ -39,12 +37,6 @@ class TransportSession(SocketSession):
 
     wire = Wire.TRANSPORT_WS
     event = "next"
-
-    def __init__(self, hub: Hub, socket: Socket, handshake: Handshake) -> None:
-        """Take the connection; nobody is let in before `connection_init`."""
-        super().__init__(hub, socket, handshake)
-        self._credential: Credential | None = None
-        self._inits = 0
 
     async def received(self, text: str) -> None:
         """Deal with a frame."""
@@ -72,25 +64,23 @@ class TransportSession(SocketSession):
     def beat(self) -> None:
         """Give no sign beside the WebSocket's own ping."""
 
-    def tell_end(self, frame_id: str, refusal: Refusal) -> None:
+    def tell_end(self, frame_id: str, error: GatewayError) -> None:
         """Send why a subscription has ended."""
-        if isinstance(refusal, Unauthenticated):
-            self.credential_ended(refusal)
+        if isinstance(error, Unauthenticated):
+            self.credential_ended(error)
         else:
-            self.send(frame("error", id=frame_id, payload=errors_of(refusal)))
+            self.send(frame("error", id=frame_id, payload=errors_of(error)))
 
     def credential_ended(self, refusal: GatewayError) -> None:
         """Close over a credential that holds no more: what it began has ended with it."""
         self.close(CREDENTIAL_ENDED, "Forbidden: the credential has ended.", refusal)
 
     async def _init(self, payload: Mapping[str, object]) -> None:
-        self._inits += 1
-        if self._inits > 1:
+        if self.is_ready:
             self.close(TOO_MANY_INITS, "Too many initialisation requests")
             return
         try:
-            self._credential = self._presented(payload)
-            await self.enter(self._credential)
+            await self.enter(self._presented(payload))
         except (GatewayError, Refused) as refusal:
             unauthorized = isinstance(refusal, Unauthenticated)
             code = UNAUTHORIZED if unauthorized else TRY_AGAIN_LATER
@@ -113,7 +103,7 @@ class TransportSession(SocketSession):
             self.close(SUBSCRIBER_EXISTS, f"Subscriber for {frame_id} already exists")
             return
         try:
-            wanted = wanted_of(payload, self._credential, self.handshake.client)
+            wanted = wanted_of(payload, self.credential, self.handshake.client)
             subscription = await self.subscribe(frame_id, wanted)
         except Gone:
             return

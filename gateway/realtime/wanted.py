@@ -7,7 +7,7 @@ from typing import Protocol
 import msgspec
 
 from domain.errors import FieldFault, GatewayError, InvalidInput
-from gateway.errors import DocumentRefused
+from gateway.errors import DocumentRefused, Refused
 from gateway.events.port import Cursor, read_cursor
 from gateway.http import Asked, asked_of
 from gateway.identity.credentials import Credential
@@ -15,8 +15,8 @@ from gateway.realtime.filters import FilterGroups, read_filter
 
 CURSOR_CHARACTERS_MAX = 128
 
-Refusal = GatewayError | DocumentRefused
-"""Why a subscription is refused, or ends."""
+Refusal = GatewayError | Refused | DocumentRefused
+"""Why a subscription is refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class Outlet(Protocol):
         """Send the result of one event, a JSON object."""
         ...
 
-    def end(self, refusal: Refusal) -> None:
+    def end(self, error: GatewayError) -> None:
         """Tell that the subscription has ended, and why."""
         ...
 
@@ -78,7 +78,7 @@ class Connection(Protocol):
         """Wait until what was sent is on its way, or the client has gone."""
         ...
 
-    def drop(self, refusal: Refusal) -> None:
+    def drop(self, error: GatewayError) -> None:
         """Have done with a client that does not read."""
         ...
 
