@@ -33,7 +33,7 @@ from gateway.identity.credentials import Credential, Occasion
 from gateway.identity.jwks import KeySets
 from gateway.parts import Parts
 from gateway.server import spare_the_collector
-from resolvers.context import RequestMeta, open_context
+from resolvers.context import NO_VENDORS, RequestMeta, open_context
 from schema.build import core_schema, create_schema
 from tenants.directory.port import AgencyDirectory
 from tests.e2e.platform_process import data_of, dev_environment
@@ -118,13 +118,13 @@ async def _parts(config: Config, parts: Parts, token: str, application: str, con
     for _ in range(3):  # seen often enough to be compiled
         operation = await engine.find(MEDIUM, None)
         async with parts.stores.lease(agency) as store:
-            context = open_context(principal, agency, store, directory, None, meta)
+            context = open_context(principal, agency, store, directory, NO_VENDORS, meta)
             await engine.execute(operation, variables, context)
     cost = prices.of(operation, variables)
 
     async def execute() -> None:
         async with parts.stores.lease(agency) as store:
-            context = open_context(principal, agency, store, directory, None, meta)
+            context = open_context(principal, agency, store, directory, NO_VENDORS, meta)
             await engine.execute(operation, variables, context)
 
     async def judge() -> None:

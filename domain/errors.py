@@ -13,6 +13,7 @@ GatewayError
 ├── VersionConflict · IdempotencyMismatch · Duplicate
 ├── OutcomeUnknown                  an attempt was begun and its end was not seen
 ├── Upstream: UpstreamTimeout · UpstreamUnavailable · UpstreamInvalid
+├── BankLoginRequired · BankLinkGone what the consumer has to mend at the bank, or anew
 ├── RateLimited · CostExceeded
 ├── DocumentTooComplex · MalformedRequest
 ├── PersistedQueryNotFound · PersistedQueryNotSupported · DocumentNotTrusted
@@ -220,6 +221,22 @@ class UpstreamInvalid(Upstream):
 
     code = "UPSTREAM_INVALID"
     default_message = "The vendor's answer could not be used."
+
+
+class BankLoginRequired(GatewayError):
+    """The bank wants the consumer to sign in again before it shows anything."""
+
+    code = "BANK_LOGIN_REQUIRED"
+    default_message = (
+        "The bank asks for a new sign-in. Create a link token for this connection and open Link."
+    )
+
+
+class BankLinkGone(GatewayError):
+    """The link to the bank is not there any more: revoked, removed, or never was."""
+
+    code = "BANK_LINK_GONE"
+    default_message = "The link to the bank has ended. Link the bank anew."
 
 
 class RateLimited(GatewayError):

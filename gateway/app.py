@@ -48,7 +48,7 @@ from gateway.realtime.realtime import Realtime
 from gateway.replies import Reply, refusal
 from gateway.telemetry import TRACER_NAME
 from resolvers.audit_lines import leave_lines
-from resolvers.context import RequestContext, RequestMeta, open_context
+from resolvers.context import NO_VENDORS, RequestContext, RequestMeta, open_context
 from schema.build import create_schema
 from tenants.directory.port import Directory
 
@@ -81,13 +81,13 @@ async def answer(served: Served, parts: Parts, exchange: Exchange) -> Reply:
     # 4 store     Agency → AgencyStore       from here on, the store is the agency
     clock.begin("store")
     async with parts.stores.lease(agency) if agency is not None else nullcontext() as store:
-        credit = None if agency is None else parts.bureaus.of(agency)
+        vendors = NO_VENDORS if agency is None else parts.vendors.of(agency)
         directory = settled.directory_in(parts.directory)
 
         # 5 context   all of the above → RequestContext, frozen
         clock.begin("context")
         await parts.sightings.arrived(principal, meta, store, parts.directory)
-        context = open_context(principal, agency, store, directory, credit, meta)
+        context = open_context(principal, agency, store, directory, vendors, meta)
 
         # 6 document  text or hash → Operation   trusted; tokens, depth, aliases, validation
         clock.begin("document")

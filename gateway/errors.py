@@ -46,6 +46,8 @@ KINDS: Mapping[str, Kind] = {
     "UPSTREAM_TIMEOUT": Kind("UpstreamException"),
     "UPSTREAM_UNAVAILABLE": Kind("UpstreamException"),
     "UPSTREAM_INVALID": Kind("UpstreamException"),
+    "BANK_LOGIN_REQUIRED": Kind("UpstreamException"),
+    "BANK_LINK_GONE": Kind("UpstreamException"),
     "RATE_LIMITED": Kind("LimitExceededError", HTTPStatus.TOO_MANY_REQUESTS),
     "COST_EXCEEDED": Kind("LimitExceededError", HTTPStatus.TOO_MANY_REQUESTS),
     # Apollo's clients know these two by name, and by an answer that is 200.

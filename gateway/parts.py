@@ -9,7 +9,6 @@ import strawberry
 from graphql import GraphQLSchema
 
 from domain.agencies import Agency
-from domain.credit import CreditBureau
 from gateway.budgets.budgets import Budgets
 from gateway.budgets.opening import open_budgets
 from gateway.bureaus import open_bureaus
@@ -27,7 +26,9 @@ from gateway.metrics import Metrics, measuring_backlog
 from gateway.secret_ages import measuring_ages
 from gateway.secrets import open_secrets
 from gateway.trusted_documents import TrustedDocuments, open_trusted_documents
+from gateway.vendors import AgencyVendors
 from gateway.workspace import open_workspace
+from resolvers.context import Vendors
 from schema.build import core_schema
 from tenants.directory.port import Directory
 from tenants.store import AgencyStore
@@ -51,11 +52,11 @@ class LeasesStores(Protocol):
         ...
 
 
-class FindsBureaus(Protocol):
-    """Where stage 5 finds an agency's credit bureau."""
+class FindsVendors(Protocol):
+    """Where stage 5 finds an agency's vendors."""
 
-    def of(self, agency: Agency) -> CreditBureau | None:
-        """Return the agency's bureau, or None."""
+    def of(self, agency: Agency) -> Vendors:
+        """Return the agency's vendors."""
         ...
 
 
@@ -66,7 +67,7 @@ class Parts:
     authenticator: Authenticates
     directory: Directory
     stores: LeasesStores
-    bureaus: FindsBureaus
+    vendors: FindsVendors
     sightings: Sightings = field(default_factory=Sightings)
     budgets: Budgets = field(default_factory=lambda: Budgets(BudgetsConfig()))
     events: Broker = field(default_factory=LocalBroker)
@@ -109,7 +110,7 @@ async def open_parts(config: Config, metrics: Metrics) -> AsyncIterator[Parts]:
             authenticator=authenticator,
             directory=home.directory,
             stores=home.registry,
-            bureaus=bureaus,
+            vendors=AgencyVendors(bureaus),
             budgets=budgets,
             events=events,
             trusted=trusted,

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from domain.access import Principal
 from domain.agencies import Agency
+from domain.banking import BankData
 from domain.credit import CreditBureau
 from domain.errors import Forbidden, NotFound
 from resolvers.guard import Guard
@@ -29,8 +30,19 @@ class RequestMeta:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Vendors:
+    """The vendors of one agency; None for each that it does not have."""
+
+    credit: CreditBureau | None = None
+    banks: BankData | None = None
+
+
+NO_VENDORS = Vendors()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestContext:
-    """All that a resolver gets. Without an agency, `agency`, `store` and `credit` are None.
+    """All that a resolver gets. Without an agency, `agency` and `store` are None.
 
     directory: without an agency, that of the one to which an operator may ask for access, or None.
     """
@@ -39,7 +51,7 @@ class RequestContext:
     agency: Agency | None
     store: AgencyStore | None
     directory: AgencyDirectory | None
-    credit: CreditBureau | None
+    vendors: Vendors
     request: RequestMeta
     guard: Guard
     loaders: Loaders
@@ -50,7 +62,7 @@ def open_context(
     agency: Agency | None,
     store: AgencyStore | None,
     directory: AgencyDirectory | None,
-    credit: CreditBureau | None,
+    vendors: Vendors,
     request: RequestMeta,
 ) -> RequestContext:
     """Return the context of a request, with a guard and loaders of its own."""
@@ -60,7 +72,7 @@ def open_context(
         agency=agency,
         store=store,
         directory=directory,
-        credit=credit,
+        vendors=vendors,
         request=request,
         guard=Guard(principal, store, loaders, request.at),
         loaders=loaders,

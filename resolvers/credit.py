@@ -80,14 +80,15 @@ async def pull_credit_report(context: RequestContext, input: PullCreditReportInp
         consumer = await context.loaders.consumers.load(application.consumer_id)
         _check_person(context, consent, consumer)
         subject = _subject(consumer)
-        if context.credit is None:
+        bureau = context.vendors.credit
+        if bureau is None:
             raise UpstreamUnavailable(
                 "This agency has no credit bureau.",
                 vendor="credit bureau",
                 retryable=False,
                 may_have_acted=False,
             )
-        pull = _Pull(context, application, input.kind, attempt, context.credit)
+        pull = _Pull(context, application, input.kind, attempt, bureau)
         return await _pull(pull, subject, consent)
 
     async def replay(reference: str) -> CreditReport:

@@ -57,8 +57,8 @@ class Admission:
             )
         async with parts.stores.lease(agency) as store:
             await parts.sightings.arrived(settled.principal, meta, store, parts.directory)
-            directory, bureau = settled.directory_in(parts.directory), parts.bureaus.of(agency)
-            yield open_context(settled.principal, agency, store, directory, bureau, meta)
+            directory, vendors = settled.directory_in(parts.directory), parts.vendors.of(agency)
+            yield open_context(settled.principal, agency, store, directory, vendors, meta)
 
     async def check(self, credential: Credential | None, source_ip: str | None) -> Principal:
         """Return who presents the credential; raises as `context` does."""

@@ -16,7 +16,6 @@ from domain.access import AccessGrant, Principal
 from domain.actors import Group, PrincipalKind
 from domain.agencies import Agency, AgencyStatus
 from domain.audit import AuditLine
-from domain.credit import CreditBureau
 from domain.errors import (
     FieldFault,
     Forbidden,
@@ -36,7 +35,7 @@ from gateway.metrics import Metrics
 from gateway.parts import Parts
 from gateway.secrets import Secrets
 from gateway.trusted_documents import open_trusted_documents
-from resolvers.context import RequestContext
+from resolvers.context import NO_VENDORS, RequestContext, Vendors
 from tenants.directory.port import Directory
 from tenants.store import AgencyStore
 
@@ -159,12 +158,13 @@ class FakeStores:
             self.world.leased -= 1
 
 
-class NoBureaus:
-    """No agency has a credit bureau."""
+class WithoutVendors:
+    """No agency has any vendor."""
 
-    def of(self, agency: Agency) -> CreditBureau | None:
+    def of(self, agency: Agency) -> Vendors:
         """Return none."""
-        return None
+        del agency
+        return NO_VENDORS
 
 
 @strawberry.input
@@ -327,7 +327,7 @@ def small_app(
                 authenticator=authenticator or FakeAuthenticator(),
                 directory=cast("Directory", FakeDirectory(world)),
                 stores=FakeStores(world),
-                bureaus=NoBureaus(),
+                vendors=WithoutVendors(),
                 budgets=budgets,
                 trusted=trusted,
             )

@@ -49,6 +49,8 @@ def test_every_code_of_the_domain_has_a_kind() -> None:
         ("UPSTREAM_TIMEOUT", "UpstreamException", 200),
         ("UPSTREAM_UNAVAILABLE", "UpstreamException", 200),
         ("UPSTREAM_INVALID", "UpstreamException", 200),
+        ("BANK_LOGIN_REQUIRED", "UpstreamException", 200),
+        ("BANK_LINK_GONE", "UpstreamException", 200),
         ("RATE_LIMITED", "LimitExceededError", 429),
         ("DOCUMENT_TOO_COMPLEX", "BadRequestException", 400),
         ("MALFORMED_REQUEST", "MalformedHttpRequestException", 400),

@@ -34,6 +34,7 @@ from gateway.events.port import Broker
 from gateway.logs import configure_logs
 from gateway.metrics import Metrics, new_metrics
 from gateway.parts import LeasesStores, Parts, open_parts
+from resolvers.context import Vendors
 from resolvers.loaders import Batcher
 from tenants.store import AgencyStore
 from tests.isolation.targets import shared_record
@@ -86,15 +87,15 @@ class CampaignBureau(CreditBureau):
         return PulledFile(file=report.file, raw=raw, media_type=report.raw.media_type)
 
 
-class CampaignBureaus:
-    """Every agency's bureau."""
+class CampaignVendors:
+    """Every agency's vendors."""
 
     def __init__(self, world: World, outbound: Outbound) -> None:
         self._of = {slug: CampaignBureau(world, slug, outbound) for slug in world.houses}
 
-    def of(self, agency: Agency) -> CreditBureau | None:
-        """Return the agency's bureau."""
-        return self._of[agency.slug]
+    def of(self, agency: Agency) -> Vendors:
+        """Return the agency's vendors."""
+        return Vendors(credit=self._of[agency.slug])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,7 +219,7 @@ async def running(
     async def campaign_parts(config: Config, metrics: Metrics) -> AsyncIterator[Parts]:
         async with open_parts(config, metrics) as parts:
             honest.append(parts)
-            opened.append(rewire(replace(parts, bureaus=CampaignBureaus(world, outbound))))
+            opened.append(rewire(replace(parts, vendors=CampaignVendors(world, outbound))))
             yield opened[0]
 
     metrics, exporter, provider = new_metrics(), InMemorySpanExporter(), TracerProvider()

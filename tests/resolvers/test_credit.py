@@ -29,6 +29,7 @@ from domain.credit import (
 )
 from domain.errors import StoreUnavailable, UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable
 from domain.ids import new_ulid
+from resolvers.context import NO_VENDORS
 from resolvers.credit import pull_credit_report
 from resolvers.inputs import PullCreditReportInput
 from tests.resolvers.documents import CONSENT, IMPORT, PULL, UPDATE, UPDATE_CONSUMER
@@ -488,7 +489,7 @@ async def test_an_agency_without_a_bureau_says_so(
 ) -> None:
     """Where no bureau is configured nothing is begun."""
     consent_id = await _consent(world, me, draft)
-    context = replace(world.context(me), credit=None)
+    context = replace(world.context(me), vendors=NO_VENDORS)
     wanted = PullCreditReportInput(
         application_id=draft.id, consent_id=consent_id, kind=PullKind.SOFT, idempotency_key="k"
     )

@@ -29,7 +29,7 @@ from gateway.engine.encoding import encode
 from gateway.engine.executing import Execution
 from resolvers.assignments import new_assignment
 from resolvers.audit_lines import leave_lines
-from resolvers.context import RequestContext, RequestMeta, open_context
+from resolvers.context import NO_VENDORS, RequestContext, RequestMeta, Vendors, open_context
 from schema.build import core_schema, create_schema, field_names
 from tenants.backend import StoreBackend
 from tenants.directory.port import AgencyDirectory
@@ -189,7 +189,7 @@ class World:
             self.agency if belongs else None,
             self.store if belongs else None,
             AgencyDirectory(self.directory, self.agency) if belongs or named else None,
-            self.bureau if belongs else None,
+            Vendors(credit=self.bureau) if belongs else NO_VENDORS,
             RequestMeta(
                 id="request-1",
                 at=self.now,

@@ -13,7 +13,7 @@ from domain.actors import KIND_OF_GROUP, Group, PrincipalKind
 from domain.applications import Application, ApplicationStatus, Note
 from domain.consumers import Consumer, PersonName
 from domain.errors import Forbidden
-from resolvers.context import RequestContext, RequestMeta, open_context
+from resolvers.context import NO_VENDORS, RequestContext, RequestMeta, open_context
 from resolvers.reads import Refused
 from schema.gates import (
     Gate,
@@ -49,7 +49,7 @@ def context(group: Group | None = Group.COUNSELORS, at: datetime = NOW) -> Reque
         authenticated_at=NOW if group else None,
         expires_at=NOW + timedelta(hours=1),
     )
-    return open_context(principal, None, None, None, None, RequestMeta(id="r", at=at))
+    return open_context(principal, None, None, None, NO_VENDORS, RequestMeta(id="r", at=at))
 
 
 def a_gate(rule: Rule = COUNSELORS, **more: Any) -> Gate:

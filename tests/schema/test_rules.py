@@ -12,7 +12,7 @@ from graphql import GraphQLField, GraphQLInterfaceType, graphql_sync, parse
 from domain.access import READ_SCOPES, CredentialMode, Principal, Scope
 from domain.actors import KIND_OF_GROUP, Group, PrincipalKind
 from domain.errors import Forbidden, Reauthenticate
-from resolvers.context import RequestContext, RequestMeta, open_context
+from resolvers.context import NO_VENDORS, RequestContext, RequestMeta, open_context
 from schema.build import (
     FieldWithoutRule,
     core_schema,
@@ -83,7 +83,7 @@ def _key(*scopes: Scope) -> Principal:
 
 
 def _context(principal: Principal) -> RequestContext:
-    return open_context(principal, None, None, None, None, RequestMeta(id="r", at=NOW))
+    return open_context(principal, None, None, None, NO_VENDORS, RequestMeta(id="r", at=NOW))
 
 
 EVERY_PRINCIPAL = [

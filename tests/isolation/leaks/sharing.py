@@ -172,9 +172,9 @@ def _staff_of_all_agencies(patch: Patch) -> None:
     patch.setattr(AgencyDirectory, "staff", staff)
 
 
-@leak("the bureau that was asked first, taken for every agency")
-def _bureau_of_another_agency(_patch: Patch) -> Rewire:
-    class Bureaus:
+@leak("the vendors that were found first, taken for every agency")
+def _vendors_of_another_agency(_patch: Patch) -> Rewire:
+    class Vendors:
         def __init__(self, honest: Any) -> None:
             self._honest = honest
             self._first: list[Agency] = []
@@ -183,7 +183,7 @@ def _bureau_of_another_agency(_patch: Patch) -> Rewire:
             self._first.append(agency)
             return self._honest.of(self._first[0])
 
-    return lambda parts: replace(parts, bureaus=Bureaus(parts.bureaus))
+    return lambda parts: replace(parts, vendors=Vendors(parts.vendors))
 
 
 @leak("one agency's subscribers are delivered what happens in another")

@@ -1,0 +1,16 @@
+"""The vendors of each agency, found for stage 5."""
+
+from domain.agencies import Agency
+from gateway.bureaus import Bureaus
+from resolvers.context import Vendors
+
+
+class AgencyVendors:
+    """Finds an agency's vendors among those that are opened for all agencies."""
+
+    def __init__(self, bureaus: Bureaus) -> None:
+        self._bureaus = bureaus
+
+    def of(self, agency: Agency) -> Vendors:
+        """Return the agency's vendors."""
+        return Vendors(credit=self._bureaus.of(agency))
