@@ -20,6 +20,7 @@ from domain.audit import AuditOutcome
 from domain.consents import ConsentPurpose
 from domain.credit import FileHit, PortfolioType, PullKind
 from domain.money import Frequency
+from domain.settings import Participation
 
 ENUMS: tuple[type[Enum], ...] = tuple(
     strawberry.enum(shown, description=(shown.__doc__ or "").strip())
@@ -33,6 +34,7 @@ ENUMS: tuple[type[Enum], ...] = tuple(
         Frequency,
         GrantStatus,
         IncomeSource,
+        Participation,
         PortfolioType,
         PrincipalKind,
         PullKind,

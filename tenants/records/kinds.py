@@ -15,9 +15,19 @@ from domain.consumers import Consumer
 from domain.credit import CreditReport
 from domain.ids import GlobalId, parse_global_id
 from domain.retention import LegalHold
+from domain.settings import AgencySettings
 from tenants.backend import IndexEntry, Key, UniqueEntry
 
-Record = Consumer | Application | Note | Consent | CreditReport | AccessGrant | LegalHold
+Record = (
+    Consumer
+    | Application
+    | Note
+    | Consent
+    | CreditReport
+    | AccessGrant
+    | LegalHold
+    | AgencySettings
+)
 R = TypeVar("R", bound=Record)
 Body = dict[str, Any]
 Blind = Callable[[str, str], str]
@@ -149,6 +159,18 @@ def _grant_indexes(grant: AccessGrant, blind: Blind) -> tuple[IndexEntry, ...]: 
     return (*newest, IndexEntry("grant_by_grantee", grantee, sort_time(grant.expires_at)))
 
 
+def _settings_indexes(settings: AgencySettings, blind: Blind) -> tuple[IndexEntry, ...]:  # noqa: ARG001 -- the shape
+    number = f"{settings.number:010}"
+    return (
+        IndexEntry("settings_all", "", number),
+        IndexEntry("settings_by_day", "", f"{settings.effective_from.isoformat()}_{number}"),
+    )
+
+
+def _settings_uniques(settings: AgencySettings, blind: Blind) -> tuple[UniqueEntry, ...]:  # noqa: ARG001 -- the shape
+    return (UniqueEntry("settings_number", str(settings.number)),)
+
+
 def _grant_2(body: Body) -> Body:
     """Return a grant of when only the queue gave any, over applications, for thirty days."""
     requested_at = datetime.fromisoformat(body["requestedAt"])
@@ -252,6 +274,15 @@ KINDS: tuple[KindSpec[Any], ...] = (
         kind="legal_hold",
         prefix="hold",
         sealed={"reason": ("reason",)},
+    ),
+    KindSpec(
+        record=AgencySettings,
+        kind="settings",
+        prefix="set",
+        indexes=_settings_indexes,
+        uniques=_settings_uniques,
+        # Nobody's data, but what creditors concede to an agency is told to it in confidence.
+        sealed={"policies": ("creditor_policies",)},
     ),
 )
 

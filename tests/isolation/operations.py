@@ -20,6 +20,7 @@ class Ids:
     queue: str
     report: str
     request: str
+    settings: str
     staff: str
 
 
@@ -49,11 +50,12 @@ QUERIES: dict[str, list[Operation]] = {
     "node": [
         Operation(
             document="""query ($a: ID!, $b: ID!, $c: ID!, $d: ID!, $e: ID!, $f: ID!, $g: ID!,
-              $h: ID!, $i: ID!, $j: ID!, $k: ID!, $l: ID!) {
+              $h: ID!, $i: ID!, $j: ID!, $k: ID!, $l: ID!, $m: ID!) {
               a: node(id: $a) { id } b: node(id: $b) { id } c: node(id: $c) { id }
               d: node(id: $d) { id } e: node(id: $e) { id } f: node(id: $f) { id }
               g: node(id: $g) { id } h: node(id: $h) { id } i: node(id: $i) { id }
-              j: node(id: $j) { id } k: node(id: $k) { id } l: node(id: $l) { id } }""",
+              j: node(id: $j) { id } k: node(id: $k) { id } l: node(id: $l) { id }
+              m: node(id: $m) { id } }""",
             variables=lambda ids: {
                 "a": ids.agency,
                 "b": ids.application,
@@ -67,6 +69,7 @@ QUERIES: dict[str, list[Operation]] = {
                 "j": ids.report,
                 "k": ids.staff,
                 "l": ids.request,
+                "m": ids.settings,
             },
         )
     ],
@@ -132,6 +135,12 @@ QUERIES: dict[str, list[Operation]] = {
             document="""query ($id: ID!) { auditEvents(first: 100, subject: $id) { edges { node {
               id action subject consumers purpose fields actor { id displayName } } } } }""",
             variables=lambda ids: {"id": ids.consumer},
+        ),
+    ],
+    "settings": [
+        Operation(
+            document="""{ settings { id version cushion creditorPolicies { creditor }
+              upcoming { id creditorPolicies { creditor } } } }"""
         ),
     ],
 }
@@ -278,5 +287,12 @@ MUTATIONS: dict[str, list[Operation]] = {
             document="mutation ($id: ID!) { revokeApiKey(id: $id) { id name } }",
             variables=lambda ids: {"id": ids.key},
         )
+    ],
+    "updateSettings": [
+        Operation(
+            document="""mutation ($input: UpdateSettingsInput!) {
+              updateSettings(input: $input) { id creditorPolicies { creditor } } }""",
+            variables=_input(lambda _: {"effectiveFrom": "2999-01-01", "cushion": "100.00"}),
+        ),
     ],
 }

@@ -89,6 +89,7 @@ def ids_of(things: Things) -> Ids:
         queue=found["QueueItem"],
         report=found["CreditReport"],
         request=f"grant_{ABSENT}",
+        settings=found["AgencySettings"],
         staff=found["Staff"],
     )
 

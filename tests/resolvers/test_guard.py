@@ -10,7 +10,7 @@ from domain.access import AccessGrant, Principal, Scope
 from domain.actors import Group
 from domain.applications import Application, ApplicationStatus
 from domain.consents import ConsentPurpose, current_text
-from tests.resolvers.documents import CONSENT, CREATE_KEY, LIST, NODE, NOTE, PULL, SAVE
+from tests.resolvers.documents import CONSENT, CREATE_KEY, LIST, NODE, NOTE, PULL, SAVE, SETTINGS
 from tests.resolvers.world import World, nodes, open_world
 
 ABSENT = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -71,6 +71,8 @@ async def _fill(world: World) -> Things:
     key = (await world.ask(admin, CREATE_KEY, {"input": {"name": "K", "scopes": ["agency:read"]}}))[
         "createApiKey"
     ]["apiKey"]["id"]
+    day = {"effectiveFrom": world.now.date().isoformat()}
+    settings = (await world.ask(admin, SETTINGS, {"input": day}))["updateSettings"]["id"]
     waiting = await world.add_application(consumer, ApplicationStatus.SUBMITTED)
     return Things(
         owner,
@@ -89,6 +91,7 @@ async def _fill(world: World) -> Things:
             "AccessGrant": grant.id,
             "ApiKey": key,
             "Staff": (await world.add_staff(counselor)).id,
+            "AgencySettings": settings,
             "QueueItem": waiting.id.replace("app_", "queue_"),
         },
     )
@@ -113,13 +116,14 @@ async def test_a_node_is_what_its_own_field_would_answer(world: World, things: T
         (things.owner, {"Agency", "Consumer", "CreditReport"} | LINES),
         (
             things.counselor,
-            {"Agency", "Consumer", "CreditReport", "Note", "AccessGrant", "Staff", "QueueItem"}
+            {"Agency", "Consumer", "CreditReport", "Note", "AccessGrant", "AgencySettings"}
+            | {"Staff", "QueueItem"}
             | LINES,
         ),
-        (things.admin, {"Agency", "AccessGrant", "ApiKey", "Staff"}),
+        (things.admin, {"Agency", "AccessGrant", "AgencySettings", "ApiKey", "Staff"}),
         (world.person(Group.ANALYSTS), {"Agency"}),
         (world.person(Group.CONSUMERS), {"Agency"}),
-        (world.person(Group.COUNSELORS), {"Agency", "Staff", "QueueItem"}),
+        (world.person(Group.COUNSELORS), {"Agency", "AgencySettings", "Staff", "QueueItem"}),
         (world.key(Scope.AGENCY_READ), {"Agency"}),
         (world.key(Scope.APPLICATIONS_READ), LINES),
         (world.key(Scope.CONSUMERS_READ), {"Consumer"}),

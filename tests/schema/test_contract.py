@@ -28,25 +28,23 @@ NOT_SERVED_TYPES = {
     *"DocumentKind DocumentStatus Document DocumentUpload CreateDocumentUploadInput".split(),
     # analysis and plans
     *"Recommendation FinancialAnalysis Reason PayoffStrategy PlanStatus Plan Fee Payoff".split(),
-    *"Agreement Participation PlanCreditor ScheduleConnection ScheduleEdge".split(),
+    *"Agreement PlanCreditor ScheduleConnection ScheduleEdge".split(),
     *"ScheduledPayment ProposePlanInput AcceptPlanInput".split(),
-    # settings
-    *"AgencySettings CreditorPolicy UpdateSettingsInput CreditorPolicyInput".split(),
 }
 NOT_SERVED_FIELDS = {
     "Query": {
-        *"bankConnection plan settings".split(),
+        *"bankConnection plan".split(),
     },
     "Mutation": {
         *"createBankLinkToken connectBank syncBank disconnectBank createDocumentUpload".split(),
         *"analyzeApplication proposePlan acceptPlan declinePlan".split(),
-        "updateSettings",
     },
     "Subscription": {"onBankConnectionUpdated", "onPlanUpdated"},
     "Consumer": {"bankConnections"},
     "Application": {"documents", "analysis", "plans"},
 }
 BEYOND_THE_CONTRACT = {
+    "AgencySettings": {"upcoming"},
     "AuditEvent": {"consumers", "outcome"},
     "AuditOutcome": {"DONE", "REFUSED"},
     "CreditReport": {"raw"},
