@@ -34,6 +34,7 @@ from gateway.settings import (
 )
 from gateway.settings_blocks import (
     BudgetsConfig,
+    DocumentsConfig,
     EdgeConfig,
     EventsConfig,
     Limits,
@@ -50,6 +51,7 @@ __all__ = [
     "CannotStart",
     "Config",
     "ConfigFault",
+    "DocumentsConfig",
     "EdgeConfig",
     "EventsConfig",
     "Limits",
@@ -180,6 +182,7 @@ class Config:
     events: EventsConfig = block(EventsConfig)
     realtime: RealtimeConfig = block(RealtimeConfig)
     trusted_documents: TrustedDocumentsConfig = block(TrustedDocumentsConfig)
+    documents: DocumentsConfig = block(DocumentsConfig)
     edge: EdgeConfig = block(EdgeConfig)
     transunion: TransUnionConfig = block(TransUnionConfig)
     command: str = "serve"
@@ -312,7 +315,7 @@ def _check(config: Config) -> None:
             "ALMONER_ALLOW_TEST_SSN is refused while ALMONER_TRANSUNION_URL is not on this machine:"
             " made-up Social Security numbers would reach a real bureau."
         )
-    for name in ("transunion.url", "otlp_endpoint", "aws_endpoint_url"):
+    for name in ("transunion.url", "otlp_endpoint", "aws_endpoint_url", "documents.base_url"):
         _check_address(config, name)
     _check_transit(config)
     check_protection(config.budgets, config.trusted_documents)
