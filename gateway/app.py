@@ -47,6 +47,7 @@ from gateway.parts import OpenParts, Parts, Served, open_parts, serve_schema
 from gateway.realtime.realtime import Realtime
 from gateway.replies import Reply, refusal
 from gateway.telemetry import TRACER_NAME
+from gateway.webhooks import webhook_routes
 from resolvers.audit_lines import leave_lines
 from resolvers.context import NO_VENDORS, RequestContext, RequestMeta, open_context
 from schema.build import create_schema
@@ -238,6 +239,7 @@ def create_app(
         realtime,
         routes=[
             *health_routes(stopping, lambda: directory_answers(app.state.parts.directory)),
+            *webhook_routes(lambda: app.state.parts, only=config.agency),
             *routes,
         ],
         exception_handlers={HTTPException: _unknown_path},

@@ -9,6 +9,7 @@ import strawberry
 from graphql import GraphQLSchema
 
 from domain.agencies import Agency
+from gateway.bank_worker import BankWorker, NoWork, TakesWork
 from gateway.budgets.budgets import Budgets
 from gateway.budgets.opening import open_budgets
 from gateway.bureaus import open_bureaus
@@ -71,6 +72,7 @@ class Parts:
     sightings: Sightings = field(default_factory=Sightings)
     budgets: Budgets = field(default_factory=lambda: Budgets(BudgetsConfig()))
     events: Broker = field(default_factory=LocalBroker)
+    bank_work: TakesWork = field(default_factory=NoWork)
     trusted: TrustedDocuments = field(
         default_factory=lambda: TrustedDocuments(TrustedDocumentsConfig(), Limits())
     )
@@ -106,11 +108,15 @@ async def open_parts(config: Config, metrics: Metrics) -> AsyncIterator[Parts]:
         bureaus = await open_bureaus(config.transunion, metrics.vendor_called, secrets)
         stack.push_async_callback(bureaus.aclose)
         authenticator = await stack.enter_async_context(open_authenticator(config, home.directory))
+        vendors = AgencyVendors(bureaus)
+        worker = BankWorker(home.directory, home.registry, vendors, only=config.agency)
+        await stack.enter_async_context(worker.working())
         yield Parts(
             authenticator=authenticator,
             directory=home.directory,
             stores=home.registry,
-            vendors=AgencyVendors(bureaus),
+            vendors=vendors,
+            bank_work=worker,
             budgets=budgets,
             events=events,
             trusted=trusted,

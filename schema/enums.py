@@ -17,15 +17,18 @@ from domain.applications import (
     Source,
 )
 from domain.audit import AuditOutcome
+from domain.banking import BankConnectionStatus
 from domain.consents import ConsentPurpose
 from domain.credit import FileHit, PortfolioType, PullKind
 from domain.money import Frequency
+from domain.proposals import ProposalKind, ProposalState
 
 ENUMS: tuple[type[Enum], ...] = tuple(
     strawberry.enum(shown, description=(shown.__doc__ or "").strip())
     for shown in (
         ApplicationStatus,
         AuditOutcome,
+        BankConnectionStatus,
         ConsentPurpose,
         DebtKind,
         ExpenseCategory,
@@ -35,6 +38,8 @@ ENUMS: tuple[type[Enum], ...] = tuple(
         IncomeSource,
         PortfolioType,
         PrincipalKind,
+        ProposalKind,
+        ProposalState,
         PullKind,
         Source,
     )

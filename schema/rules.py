@@ -140,6 +140,14 @@ CREDIT_IDENTITY = allow(
     scopes=frozenset({Scope.CREDIT_READ, Scope.CREDIT_PULL}),
 )
 
+BANK_READERS = allow(Group.CONSUMERS, Group.COUNSELORS, scopes=Scope.BANKING_READ)
+BANK_WRITERS = allow(Group.CONSUMERS, Group.COUNSELORS, scopes=Scope.BANKING_WRITE)
+BANK_IDENTITY = allow(
+    Group.CONSUMERS,
+    Group.COUNSELORS,
+    scopes=frozenset({Scope.BANKING_READ, Scope.BANKING_WRITE}),
+)
+
 
 @strawberry.schema_directive(
     locations=[Location.OBJECT, Location.FIELD_DEFINITION], name=USER_POOLS

@@ -78,8 +78,11 @@ def ids_of(things: Things) -> Ids:
     """Return the things as the table of operations names them."""
     found = things.ids
     return Ids(
+        account=f"acct_{ABSENT}",
         agency=found["Agency"],
         application=found["Application"],
+        bank=f"bank_{ABSENT}",
+        transaction=f"txn_{ABSENT}",
         consumer=found["Consumer"],
         consent=found["Consent"],
         debt=found["Debt"],
