@@ -15,7 +15,7 @@ from domain.agencies import Agency, Routing
 from domain.states import STATES
 from edge_router.answer import answer
 from edge_router.compiling import Terms, compile_table
-from edge_router.cookies import COOKIE, sign
+from edge_router.cookies import SECURE_COOKIE, sign
 from edge_router.decision import Visit, decide
 
 ROUNDS, VISITS = 5, 4000
@@ -46,7 +46,7 @@ def main() -> int:
     }
     cookies = [decide(table, visit, AT).sticky for visit in kinds["state, weighted"]]
     kinds["sticky cookie"] = [
-        _visit(number, "", f"{COOKIE}={sign(sticky, table.keys[0])}")
+        _visit(number, "", f"{SECURE_COOKIE}={sign(sticky, table.keys[0])}")
         for number, sticky in enumerate(cookies)
         if sticky is not None
     ]
@@ -89,7 +89,9 @@ def _agencies() -> list[Agency]:
 
 
 def _visit(number: int, query: str, *cookies: str) -> Visit:
-    return Visit(path="/apply", query=query, cookies=cookies, fresh_visitor=f"visitor-{number}")
+    return Visit(
+        path="/apply", query=query, cookies=cookies, fresh_visitor=f"visitor-{number}", secure=True
+    )
 
 
 def _state(number: int) -> str:

@@ -131,9 +131,12 @@ class AccessGrant:
         return GrantStatus.REQUESTED
 
 
-def claim_end(at: datetime, limit: datetime | None = None) -> datetime:
-    """Return when a claim made or renewed at `at` ends, which is never after `limit`."""
-    end = at + timedelta(days=CLAIM_DAYS)
+def claim_end(at: datetime, limit: datetime | None = None, *, days: int = CLAIM_DAYS) -> datetime:
+    """Return when a claim made or renewed at `at` ends, which is never after `limit`.
+
+    days: how long a claim lasts by the agency's settings.
+    """
+    end = at + timedelta(days=days)
     return end if limit is None else min(end, limit)
 
 

@@ -46,7 +46,8 @@ class Agency:
 
     id: ULID. slug: lower-case name in addresses and commands. states: USPS codes of its licences.
     store_url: where its data lives (`sqlite:///…`), without any secret. retention_years: how long
-    an application is kept after it has ended.
+    an application is kept after it has ended, as long as the agency has written no settings of its
+    own, which say it then.
     """
 
     id: str

@@ -8,6 +8,7 @@ GatewayError
 ├── NotFound                        a mutation names an object that the principal cannot see
 ├── InvalidInput                    all faults of an input at once
 ├── InvalidTransition               the application's status does not allow it
+├── PlanNotPossible                 no plan pays these debts off on these terms
 ├── ConsentRequired                 no live, unused, matching consent
 ├── TooLarge                        beyond a limit of the stores
 ├── VersionConflict · IdempotencyMismatch · Duplicate
@@ -27,6 +28,8 @@ not in this tree is masked before it leaves the process.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
+
+from domain.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +126,23 @@ class InvalidTransition(GatewayError):
 
     code = "INVALID_TRANSITION"
     default_message = "The application's status does not allow this."
+
+
+class PlanNotPossible(GatewayError):
+    """No plan pays these debts off on these terms; every reason is in `reasons`, with its figures.
+
+    Creditors are named by the ids of their debts: an error goes where a name should not.
+    """
+
+    code = "PLAN_NOT_POSSIBLE"
+
+    def __init__(self, reasons: Sequence[Reason]) -> None:
+        super().__init__(" ".join(reason.text for reason in reasons))
+        self.reasons = tuple(reasons)
+
+    def details(self) -> Mapping[str, object]:
+        """Return each reason with its code."""
+        return {"reasons": [{"code": one.code, "text": one.text} for one in self.reasons]}
 
 
 class ConsentRequired(GatewayError):

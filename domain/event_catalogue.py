@@ -13,6 +13,7 @@ from domain.ids import parse_global_id
 APPLICATION, CONSUMER, CONSENT = "app", "con", "cons"
 REPORT, NOTE, GRANT = "rep", "note", "grant"
 BANK = "bank"
+SETTINGS = "set"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +150,11 @@ CATALOGUE: Mapping[EventName, EventSchema] = {
     EventName.ACCESS_REQUESTED: _of_grant("requestAccess", "a counselor asked for access"),
     EventName.ACCESS_APPROVED: _of_grant("approveAccess", "an admin approved it"),
     EventName.ACCESS_REVOKED: _of_grant("revokeAccess", "it was revoked, or its claim barred"),
+    EventName.SETTINGS_UPDATED: EventSchema(
+        mutation="updateSettings",
+        subject=SETTINGS,
+        when="a version was made, to be in force from its day on; its version is 1",
+    ),
 }
 
 

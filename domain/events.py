@@ -39,6 +39,7 @@ class EventName(StrEnum):
     ACCESS_REQUESTED = "AccessRequested"
     ACCESS_APPROVED = "AccessApproved"
     ACCESS_REVOKED = "AccessRevoked"
+    SETTINGS_UPDATED = "SettingsUpdated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

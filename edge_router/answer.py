@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from edge_router.asking import PARTNER, STATE
-from edge_router.cookies import COOKIE, COOKIE_SECONDS, SECURE_COOKIE, sign
+from edge_router.cookies import COOKIE_SECONDS, cookie_name, sign
 from edge_router.decision import Decision, Reason
 from edge_router.pages import POLICY, page_of
 from edge_router.table import Route, RoutingTable
@@ -85,7 +85,7 @@ def _cookies(
     decision: Decision, table: RoutingTable, *, secure: bool, at: int
 ) -> tuple[tuple[str, str], ...]:
     """Return the cookie to set: a new or renewed one, or the end of one that does not hold."""
-    name = SECURE_COOKIE if secure else COOKIE
+    name = cookie_name(secure=secure)
     ends = f"Path=/; HttpOnly; SameSite=Lax{'; Secure' if secure else ''}"
     sticky = decision.sticky
     if sticky is not None:

@@ -15,7 +15,8 @@ from enum import StrEnum
 from edge_router.table import CookieKey, RoutingTable
 
 COOKIE = "almoner_edge"
-SECURE_COOKIE = f"__Host-{COOKIE}"  # a browser keeps it from other hosts of the domain
+# Over TLS: a browser takes it from this host alone, so that no other host of the domain plants one.
+SECURE_COOKIE = f"__Host-{COOKIE}"
 COOKIE_SECONDS = 30 * 24 * 3600
 _CHARACTERS_MAX = 256
 _SKEW_SECONDS = 300
@@ -71,14 +72,21 @@ def sign(sticky: Sticky, key: CookieKey) -> str:
     return f"{body}.{_mac(body, key)}"
 
 
-def present(headers: Iterable[str], table: RoutingTable, at: int) -> Presented | CookieFault | None:
+def cookie_name(*, secure: bool) -> str:
+    """Return what the cookie is called for visitors over TLS, or without."""
+    return SECURE_COOKIE if secure else COOKIE
+
+
+def present(
+    headers: Iterable[str], table: RoutingTable, at: int, *, secure: bool
+) -> Presented | CookieFault | None:
     """Return the first cookie of ours that holds, else what is wrong with one, None without any.
 
-    There may be several Cookie headers and several cookies of the name: anybody's host of the same
-    domain can add one, and must not put ours out of force by it.
+    There may be several Cookie headers and, without TLS, several cookies of the name: anybody's
+    host of the same domain can add one, and must not put ours out of force by it.
     """
     fault: CookieFault | None = None
-    for value in _values(headers):
+    for value in _values(headers, cookie_name(secure=secure)):
         read = _read(value, table, at)
         if isinstance(read, Presented):
             return read
@@ -86,11 +94,11 @@ def present(headers: Iterable[str], table: RoutingTable, at: int) -> Presented |
     return fault
 
 
-def _values(headers: Iterable[str]) -> Iterator[str]:
+def _values(headers: Iterable[str], wanted: str) -> Iterator[str]:
     for header in headers:
         for pair in header.split(";"):
             name, _, value = pair.partition("=")
-            if name.strip() in (COOKIE, SECURE_COOKIE):
+            if name.strip() == wanted:
                 yield value.strip()
 
 

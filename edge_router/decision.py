@@ -41,12 +41,14 @@ class Visit:
     """A request at the edge, with nothing of it that names a person's machine.
 
     cookies: values of the Cookie headers. fresh_visitor: who they are if no cookie says so.
+    secure: whether they come over TLS.
     """
 
     path: str
     query: str
     cookies: Sequence[str] = field(default=(), repr=False)
     fresh_visitor: str
+    secure: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +89,7 @@ def decide(table: RoutingTable, visit: Visit, at: int) -> Decision:
     asking = read_asking(visit.path, visit.query)
     if asking is None:
         return Decision(reason=Reason.ADDRESS_TOO_LONG)
-    shown = present(visit.cookies, table, at)
+    shown = present(visit.cookies, table, at, secure=visit.secure)
     held = shown if isinstance(shown, Presented) else None
     state = asking.state or (held.sticky.state if held else None)
     stay = _stay(table, asking, held, state) if held else None

@@ -43,6 +43,7 @@ def _visit(scope: Message) -> Visit:
         query=scope["query_string"].decode("latin-1"),
         cookies=[value.decode("latin-1") for name, value in headers if name == b"cookie"],
         fresh_visitor=secrets.token_hex(8),
+        secure=False,
     )
 
 

@@ -31,6 +31,7 @@ def handler(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
         cookies=[item["value"] for item in request["headers"].get("cookie", ())],
         # CloudFront's id of the request is random and names nobody.
         fresh_visitor=_token(parts["config"]["requestId"]),
+        secure=True,
     )
     decision = decide(table, visit, at)
     observed = {"event": "edge", "version": table.version, **decision.observed()}

@@ -38,10 +38,10 @@ from gateway.settings_blocks import (
     EventsConfig,
     Limits,
     RealtimeConfig,
-    TransUnionConfig,
     TrustedDocumentsConfig,
     check_protection,
 )
+from gateway.settings_vendors import PlaidConfig, TransUnionConfig
 from tenants.aws import AwsSettings
 from tenants.keys.home import IN_FILE, IN_KMS, KeySettings
 
@@ -53,6 +53,7 @@ __all__ = [
     "EdgeConfig",
     "EventsConfig",
     "Limits",
+    "PlaidConfig",
     "RealtimeConfig",
     "Source",
     "TransUnionConfig",
@@ -62,6 +63,9 @@ __all__ = [
     "load_config",
     "load_config_here",
 ]
+
+
+_PLAID_ADDRESSES = ("plaid.url", "plaid.webhook_url", "plaid.redirect_uri")
 
 
 class Source(StrEnum):
@@ -92,6 +96,7 @@ class Config:
     transunion_port: int = setting(
         8091, "Port of the TransUnion simulator.", at_least=0, at_most=65_535
     )
+    plaid_port: int = setting(8092, "Port of the Plaid simulator.", at_least=0, at_most=65_535)
     tls_port: int = setting(
         0,
         "Port of the gateway over TLS at localhost, under `almoner dev` alone; 0: none.",
@@ -182,6 +187,7 @@ class Config:
     trusted_documents: TrustedDocumentsConfig = block(TrustedDocumentsConfig)
     edge: EdgeConfig = block(EdgeConfig)
     transunion: TransUnionConfig = block(TransUnionConfig)
+    plaid: PlaidConfig = block(PlaidConfig)
     command: str = "serve"
     sources: Mapping[str, Source] = field(default_factory=dict, repr=False, compare=False)
 
@@ -312,7 +318,7 @@ def _check(config: Config) -> None:
             "ALMONER_ALLOW_TEST_SSN is refused while ALMONER_TRANSUNION_URL is not on this machine:"
             " made-up Social Security numbers would reach a real bureau."
         )
-    for name in ("transunion.url", "otlp_endpoint", "aws_endpoint_url"):
+    for name in ("transunion.url", *_PLAID_ADDRESSES, "otlp_endpoint", "aws_endpoint_url"):
         _check_address(config, name)
     _check_transit(config)
     check_protection(config.budgets, config.trusted_documents)

@@ -37,6 +37,7 @@ KINDS: Mapping[str, Kind] = {
     "NOT_FOUND": Kind("NotFound"),
     "INVALID_INPUT": Kind("BadRequest"),
     "INVALID_TRANSITION": Kind("BadRequest"),
+    "PLAN_NOT_POSSIBLE": Kind("BadRequest"),
     "CONSENT_REQUIRED": Kind("BadRequest"),
     "TOO_LARGE": Kind("BadRequest"),
     "VERSION_CONFLICT": Kind("ConflictException"),

@@ -10,6 +10,7 @@ from graphql import GraphQLSchema
 
 from domain.agencies import Agency
 from gateway.bank_worker import BankWorker, NoWork, TakesWork
+from gateway.banks import open_banks
 from gateway.budgets.budgets import Budgets
 from gateway.budgets.opening import open_budgets
 from gateway.bureaus import open_bureaus
@@ -107,8 +108,10 @@ async def open_parts(config: Config, metrics: Metrics) -> AsyncIterator[Parts]:
         )
         bureaus = await open_bureaus(config.transunion, metrics.vendor_called, secrets)
         stack.push_async_callback(bureaus.aclose)
+        banks = open_banks(config.plaid, metrics.vendor_called, secrets, processes=config.workers)
+        stack.push_async_callback(banks.aclose)
         authenticator = await stack.enter_async_context(open_authenticator(config, home.directory))
-        vendors = AgencyVendors(bureaus)
+        vendors = AgencyVendors(bureaus, banks)
         worker = BankWorker(home.directory, home.registry, vendors, only=config.agency)
         await stack.enter_async_context(worker.working())
         yield Parts(

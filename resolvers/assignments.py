@@ -3,12 +3,20 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from domain.access import CLAIM_DAYS_MAX, AccessGrant, Scope, claim_end, claim_limit
+from domain.access import (
+    CLAIM_DAYS,
+    CLAIM_DAYS_MAX,
+    AccessGrant,
+    Scope,
+    claim_end,
+    claim_limit,
+)
 from domain.actors import Actor
 from domain.applications import Application, Assignment
 from domain.errors import InvalidTransition, VersionConflict
 from domain.ids import new_child_id
 from resolvers.context import RequestContext, store_of
+from resolvers.settings import settings_in_force
 from tenants.holdings import applications_of
 
 
@@ -20,11 +28,12 @@ def new_assignment(
     reason: str,
     ends: datetime | None = None,
     limit: datetime | None = None,
+    days: int = CLAIM_DAYS,
 ) -> tuple[Assignment, AccessGrant]:
     """Return an assignment from now on and its grant; to the principal, where `to` is None.
 
     ends: when it ends, where that is before a claim made now would. limit: until when it can be
-    renewed, where the counselor had it before.
+    renewed, where the counselor had it before. days: how long a claim lasts by the settings.
 
     The assignment names the one claim that there is over the application, and both end together,
     so that whether it is in the queue can be told from the application alone.
@@ -32,7 +41,7 @@ def new_assignment(
     at = context.request.at
     counselor = to or context.principal.actor
     renewable_until = limit or claim_limit((), at)
-    expires_at = min(claim_end(at, renewable_until), ends or renewable_until)
+    expires_at = min(claim_end(at, renewable_until, days=days), ends or renewable_until)
     grant = AccessGrant(
         id=new_child_id("grant", application_id, at),
         grantee=counselor,
@@ -66,23 +75,29 @@ async def assign(
     counselor = to or context.principal.actor
     limit = await _limit(context, application, counselor, handed_on)
     check_limit(context, limit)
-    return new_assignment(context, application.id, to=to, reason=reason, limit=limit)
+    days = await claim_days(context)
+    return new_assignment(context, application.id, to=to, reason=reason, limit=limit, days=days)
 
 
 async def renew(
     context: RequestContext, application: Application, assignment: Assignment
 ) -> tuple[Assignment, AccessGrant]:
-    """Return the principal's assignment and its grant, with thirty more days from now.
+    """Return the principal's assignment and its grant, with a claim's days from now.
 
     Raises InvalidTransition where the grant lasts as long as it can without a fresh approval.
     """
     grant = await claim_of(context, assignment)
     limit = await _limit(context, application, assignment.counselor)
-    end = claim_end(context.request.at, limit)
+    end = claim_end(context.request.at, limit, days=await claim_days(context))
     if grant.expires_at >= limit:
         raise _limit_reached()
     renewed = replace(grant, expires_at=max(end, grant.expires_at), renewable_until=limit)
     return replace(assignment, expires_at=renewed.expires_at), renewed
+
+
+async def claim_days(context: RequestContext) -> int:
+    """Return how long a claim lasts by the settings of the day."""
+    return (await settings_in_force(context, context.request.at.date())).grant_days
 
 
 async def claim_of(context: RequestContext, assignment: Assignment) -> AccessGrant:

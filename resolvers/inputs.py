@@ -14,6 +14,7 @@ from domain.applications import ApplicationStatus, DebtKind, ExpenseCategory, In
 from domain.consents import ConsentPurpose
 from domain.credit import PullKind
 from domain.money import Frequency
+from domain.settings import Participation
 from domain.validation import Faults, clean_purpose
 
 T = TypeVar("T")
@@ -230,3 +231,31 @@ class ApplicationFilter:
     submitted_from: Maybe[date] = ABSENT
     submitted_to: Maybe[date] = ABSENT
     consumer_id: Maybe[str] = ABSENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditorPolicyInput:
+    """What one creditor gives to the agency's plans."""
+
+    creditor: str
+    participation: Participation
+    apr: Decimal
+    payment_rate: Decimal
+    payment_floor: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateSettingsInput:
+    """What of the settings becomes another from a day on."""
+
+    expected_version: Maybe[int] = ABSENT
+    effective_from: date
+    cushion: Maybe[Decimal] = ABSENT
+    standard_payment_rate: Maybe[Decimal] = ABSENT
+    hardship_payment_rate: Maybe[Decimal] = ABSENT
+    setup_fee: Maybe[Decimal] = ABSENT
+    monthly_fee_per_creditor: Maybe[Decimal] = ABSENT
+    monthly_fee_max: Maybe[Decimal] = ABSENT
+    grant_days: Maybe[int] = ABSENT
+    retention_years: Maybe[int] = ABSENT
+    creditor_policies: Maybe[tuple[CreditorPolicyInput, ...]] = ABSENT

@@ -20,7 +20,7 @@ from domain.validation import (
     clean_optional_text,
 )
 from resolvers.applications import application_named, status_after_edit
-from resolvers.assignments import check_limit, limit_over, new_assignment
+from resolvers.assignments import check_limit, claim_days, limit_over, new_assignment
 from resolvers.consumers import consumer_named
 from resolvers.context import RequestContext
 from resolvers.inputs import (
@@ -167,7 +167,12 @@ async def _start(
     if context.principal.kind is PrincipalKind.COUNSELOR:
         ends, limit = (None, None) if known is None else await _reach_ends(context, known)
         assignment, grant = new_assignment(
-            context, application.id, reason="Started by them", ends=ends, limit=limit
+            context,
+            application.id,
+            reason="Started by them",
+            ends=ends,
+            limit=limit,
+            days=await claim_days(context),
         )
         application = replace(application, assignment=assignment)
         others = (*others, grant)

@@ -22,6 +22,7 @@ from domain.consents import ConsentPurpose
 from domain.credit import FileHit, PortfolioType, PullKind
 from domain.money import Frequency
 from domain.proposals import ProposalKind, ProposalState
+from domain.settings import Participation
 
 ENUMS: tuple[type[Enum], ...] = tuple(
     strawberry.enum(shown, description=(shown.__doc__ or "").strip())
@@ -36,6 +37,7 @@ ENUMS: tuple[type[Enum], ...] = tuple(
         Frequency,
         GrantStatus,
         IncomeSource,
+        Participation,
         PortfolioType,
         PrincipalKind,
         ProposalKind,

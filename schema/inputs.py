@@ -10,6 +10,7 @@ from domain.applications import ApplicationStatus, DebtKind, ExpenseCategory, In
 from domain.consents import ConsentPurpose
 from domain.credit import PullKind
 from domain.money import Frequency
+from domain.settings import Participation
 from resolvers import inputs
 from resolvers.inputs import ABSENT
 from schema.declare import input_type
@@ -212,6 +213,38 @@ class RequestAccessInput:
     subject: strawberry.ID | None = UNSET
     reason: str
     minutes: int = 60
+
+
+@input_type(inputs.CreditorPolicyInput)
+class CreditorPolicyInput:
+    """What one creditor gives to the agency's plans."""
+
+    creditor: str
+    participation: Participation
+    apr: Percent
+    payment_rate: Percent
+    payment_floor: Money
+
+
+@input_type(inputs.UpdateSettingsInput)
+class UpdateSettingsInput:
+    """What becomes another from effectiveFrom on: today, in UTC, or a day of the next two years.
+
+    What is left out stays as it is on that day; creditorPolicies are replaced as a whole, at most
+    500, each creditor once. expectedVersion is the version that holds on that day.
+    """
+
+    expected_version: int | None = UNSET
+    effective_from: AWSDate
+    cushion: Money | None = UNSET
+    standard_payment_rate: Percent | None = UNSET
+    hardship_payment_rate: Percent | None = UNSET
+    setup_fee: Money | None = UNSET
+    monthly_fee_per_creditor: Money | None = UNSET
+    monthly_fee_max: Money | None = UNSET
+    grant_days: int | None = UNSET
+    retention_years: int | None = UNSET
+    creditor_policies: list[CreditorPolicyInput] | None = UNSET
 
 
 def plain(value: object) -> Any:

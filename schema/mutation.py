@@ -12,6 +12,7 @@ from domain.banking import LinkToken
 from domain.consents import Consent as ConsentRecord
 from domain.consumers import Consumer as ConsumerRecord
 from domain.credit import CreditReport as CreditReportRecord
+from domain.settings import AgencySettings as AgencySettingsRecord
 from resolvers import (
     bank_links,
     banking,
@@ -24,6 +25,7 @@ from resolvers import (
     intake,
     keys,
     proposals,
+    settings,
 )
 from resolvers.inputs import given
 from schema.access import AccessGrant, ApiKey, CreatedApiKey
@@ -44,6 +46,7 @@ from schema.inputs import (
     StartApplicationInput,
     UpdateApplicationInput,
     UpdateConsumerInput,
+    UpdateSettingsInput,
     plain,
 )
 from schema.rules import (
@@ -57,6 +60,7 @@ from schema.rules import (
     CREDIT_PULLERS,
     GRANT_READERS,
 )
+from schema.settings import AgencySettings
 
 
 async def _start_application(info: Info, input: StartApplicationInput) -> ApplicationRecord:
@@ -171,6 +175,10 @@ async def _approve_access(info: Info, id: strawberry.ID) -> AccessGrantRecord:
 
 async def _revoke_access(info: Info, id: strawberry.ID) -> AccessGrantRecord:
     return await grants.revoke_access(info.context, id)
+
+
+async def _update_settings(info: Info, input: UpdateSettingsInput) -> AgencySettingsRecord:
+    return await settings.update_settings(info.context, plain(input))
 
 
 @object_type(rule=None)
@@ -343,4 +351,11 @@ class Mutation:
         AccessGrant | None,
         rule=GRANT_READERS,
         description="Ends a grant or a request at once. Admins any, grantees their own.",
+    )
+    update_settings = field(
+        _update_settings,
+        AgencySettings | None,
+        rule=ADMINS,
+        description="Admins. A new version from a day on: what was proposed or signed keeps its "
+        "own.",
     )

@@ -14,7 +14,7 @@ from domain.bank_connections import BankConnection
 from domain.consents import Consent
 from domain.credit import CreditReport
 from domain.ids import GlobalId, parse_global_id
-from resolvers import access, audit, banking, grants, keys, queue
+from resolvers import access, audit, banking, grants, keys, queue, settings
 from resolvers.audit_lines import known_owner
 from resolvers.context import RequestContext
 from schema.rules import (
@@ -27,6 +27,7 @@ from schema.rules import (
     COUNSELORS,
     CREDIT_READERS,
     GRANT_READERS,
+    SETTINGS_READERS,
     STAFF_READERS,
     Rule,
 )
@@ -103,6 +104,7 @@ NODE_KINDS: dict[str, NodeKind] = {
     "note": NodeKind(COUNSELORS, _child(Note)),
     "queue": NodeKind(COUNSELORS, queue.queue_item),
     "rep": NodeKind(CREDIT_READERS, _child(CreditReport)),
+    "set": NodeKind(SETTINGS_READERS, settings.settings_version),
     "staff": NodeKind(STAFF_READERS, access.staff_member),
     "txn": NodeKind(BANK_READERS, banking.transaction),
 }

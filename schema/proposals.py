@@ -4,10 +4,8 @@ import strawberry
 
 from domain.applications import DebtKind, ExpenseCategory, IncomeSource, Source
 from domain.money import Frequency
-from domain.proposals import Proposal as ProposalRecord
 from domain.proposals import ProposalKind, ProposalState
 from schema.declare import field, object_type, reads
-from schema.gates import of_its_application
 from schema.rules import BANK_READERS
 from schema.scalars import Money, Percent
 
@@ -26,7 +24,7 @@ class ProposalConflict:
     other_figure: Money
 
 
-@object_type(rule=BANK_READERS, record=ProposalRecord, about=of_its_application, durable=True)
+@object_type(rule=BANK_READERS)
 class Proposal:
     """One income, expense or debt as it could be, beside what the application says of it.
 

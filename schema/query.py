@@ -14,6 +14,7 @@ from domain.consents import ConsentPurpose
 from domain.consents import ConsentText as ConsentTextRecord
 from domain.consumers import Consumer as ConsumerRecord
 from domain.credit import CreditReport as CreditReportRecord
+from domain.settings import AgencySettings as AgencySettingsRecord
 from resolvers import (
     access,
     applications,
@@ -25,6 +26,7 @@ from resolvers import (
     grants,
     keys,
     queue,
+    settings,
 )
 from resolvers.pages import Listing
 from schema import nodes
@@ -57,8 +59,10 @@ from schema.rules import (
     EVERYONE,
     GRANT_READERS,
     MEMBERS,
+    SETTINGS_READERS,
     STAFF_READERS,
 )
+from schema.settings import AgencySettings
 
 
 def _me(info: Info) -> Principal:
@@ -161,6 +165,10 @@ async def _audit_events(
     )
 
 
+async def _settings(info: Info) -> AgencySettingsRecord:
+    return await settings.current_settings(info.context)
+
+
 @object_type(rule=None)
 class Query:
     """All that can be read."""
@@ -261,4 +269,10 @@ class Query:
         rule=AUDIT_READERS,
         description="The agency's audit ledger, newest first. A page may come short while there is "
         "more: go on from its end cursor. Admins [audit:read].",
+    )
+    settings = field(
+        _settings,
+        AgencySettings | None,
+        rule=SETTINGS_READERS,
+        description="What analysis, fees and plans are computed from today. Admins, counselors.",
     )

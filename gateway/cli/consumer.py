@@ -34,6 +34,7 @@ from tenants.holdings import Holdings, holdings_of, lines_about, raw_files
 from tenants.records.codec import encode, encode_audit
 from tenants.records.kinds import Record, spec_of
 from tenants.retention import erase, obstacles
+from tenants.settings import settings_in_force
 from tenants.store import AgencyStore
 
 T = TypeVar("T")
@@ -121,7 +122,8 @@ def erase_(*, agency: str, consumer_id: str, yes: bool, reason: str | None, as_j
     async def act(
         workspace: Workspace, found: Agency, store: AgencyStore, holdings: Holdings
     ) -> None:
-        years, at = found.retention_years, datetime.now(UTC)
+        at = datetime.now(UTC)
+        years = (await settings_in_force(store, found, at.date())).retention_years
         against = obstacles(holdings, years=years, at=at)
         if against:
             told = "; ".join(f"{item.subject}: {item.verdict.reason}" for item in against)

@@ -10,6 +10,9 @@ from domain.agencies import Agency
 from domain.applications import Application
 from domain.audit import AuditLine
 from domain.errors import NotFound
+from domain.event_catalogue import described
+from domain.events import Event, EventName
+from domain.ids import new_ulid
 from domain.retention import (
     AUDIT_YEARS,
     CONSENT_YEARS,
@@ -17,6 +20,7 @@ from domain.retention import (
     RETENTION_YEARS_MIN,
     LegalHold,
 )
+from domain.settings import AgencySettings
 from gateway.cli.terminal import (
     agency_argument,
     agency_named,
@@ -43,7 +47,8 @@ from tenants.retention import (
     release_hold,
     sweep_files,
 )
-from tenants.store import AgencyStore
+from tenants.settings import numbered_next, settings_in_force
+from tenants.store import AgencyStore, Change
 
 application_argument = click.argument("application")
 
@@ -68,6 +73,9 @@ def retention() -> None:
 def years(*, agency: str, number: int | None, reason: str | None, as_json: bool) -> None:
     """Show, or set, how many years an application is kept after it has ended.
 
+    It is one of the agency's settings: setting it makes a new version of them, in force from today.
+    A version that was made to begin later keeps its own years.
+
     \b
     Example:
       almoner retention years harbor 5 --reason "state law"
@@ -75,12 +83,13 @@ def years(*, agency: str, number: int | None, reason: str | None, as_json: bool)
     given = "" if number is None else reason_or_ask(reason, demanded=True)
 
     async def run(workspace: Workspace) -> int:
-        found = await agency_named(workspace, agency)
-        if number is None or number == found.retention_years:
-            return found.retention_years
-        audit = cli_audit("retention years", subject=f"agency_{found.id}", reason=given)
-        await workspace.directory.update_agency(replace(found, retention_years=number), audit)
-        return number
+        found, today = await agency_named(workspace, agency), datetime.now(UTC).date()
+        async with workspace.registry.lease(found) as store:
+            kept = await settings_in_force(store, found, today)
+            if number is not None and number != kept.retention_years:
+                changed = replace(kept, retention_years=number, effective_from=today)
+                await _change(store, changed, given)
+            return number or kept.retention_years
 
     kept = {"applications": in_workspace(run), "consents": CONSENT_YEARS, "audit": AUDIT_YEARS}
     print_record({f"{name} (years)": value for name, value in kept.items()}, as_json=as_json)
@@ -108,7 +117,9 @@ def run(*, agency: str, dry_run: bool, reason: str | None, as_json: bool) -> Non
             await leave_line(workspace, found, "retention run --dry-run", given)
         async with workspace.registry.lease(found) as store:
             disposing = None if dry_run else _Disposing(workspace, found, given)
-            return await _run(store, found.retention_years, datetime.now(UTC), disposing)
+            at = datetime.now(UTC)
+            kept = await settings_in_force(store, found, at.date())
+            return await _run(store, kept.retention_years, at, disposing)
 
     rows = in_workspace(act)
     print_rows(rows, as_json=as_json, empty="nothing has served its time yet")
@@ -204,6 +215,23 @@ def audited_as(action: str, reason: str) -> Audited:
         )
 
     return audited
+
+
+async def _change(store: AgencyStore, settings: AgencySettings, reason: str) -> None:
+    """Write settings as the next version, as updateSettings does."""
+    audit = cli_audit("retention years", subject=None, reason=reason)
+    settings = await numbered_next(store, settings, audit.at)
+    name = EventName.SETTINGS_UPDATED
+    event = Event(
+        id=new_ulid(audit.at),
+        name=name,
+        schema=described(name, settings.id, {}),
+        at=audit.at,
+        subject=settings.id,
+        version=1,
+    )
+    line = replace(audit, subject=settings.id, fields=("AgencySettings.retentionYears",))
+    await store.commit(Change(put=(settings,), event=event, audit=line))
 
 
 def _with_application(

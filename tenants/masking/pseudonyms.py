@@ -19,6 +19,7 @@ from uuid import UUID
 
 from domain.ids import EPOCH, new_ulid, parse_global_id, ulid_time
 from domain.money import AMOUNT_MAX, CENT, PERCENT_MAX, ZERO
+from domain.settings import SETTINGS_ROOT
 from tenants.records.kinds import normalize
 
 T = TypeVar("T", date, datetime)
@@ -157,13 +158,16 @@ class Pseudonyms:
         return moment - self._span(person)
 
     def global_id(self, value: str, person: str) -> str:
-        """Return another global id of the same form; times within it move as the person's do."""
+        """Return another global id of the same form; times within it move as the person's do.
+
+        Settings lie under the same root in every agency, and are looked for there.
+        """
         parsed = parse_global_id(value)
         if parsed is None:
             raise ValueError("not a global id")
-        return str(
-            replace(parsed, root=self.ulid(parsed.root, person), id=self.ulid(parsed.id, person))
-        )
+        common = parsed.root == SETTINGS_ROOT
+        root = parsed.root if common else self.ulid(parsed.root, person)
+        return str(replace(parsed, root=root, id=self.ulid(parsed.id, person)))
 
     def _ulid_of(self, value: str, person: str) -> str:
         """Return another ULID, earlier by the person's span."""

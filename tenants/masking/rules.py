@@ -36,6 +36,7 @@ from domain.credit import (
 )
 from domain.money import monthly
 from domain.retention import LegalHold
+from domain.settings import AgencySettings, CreditorPolicy
 from tenants.masking.bank_rules import BANK_TREATMENTS
 from tenants.masking.treatments import Treatment
 
@@ -217,6 +218,23 @@ TREATMENTS: Mapping[type[Any], Mapping[str, Treatment]] = {
         "reason": _T.DROP,
         "placed_by": _T.PARTS,
         "placed_at": _T.SHIFT,
+    },
+    # About nobody; what creditors concede is told to the agency in confidence.
+    CreditorPolicy: {
+        "creditor": _T.CREDITOR,
+        "participation": _T.KEEP,
+        "apr": _T.RATE,
+        "payment_rate": _T.RATE,
+        "payment_floor": _T.NOISE,
+    },
+    AgencySettings: {
+        "id": _T.ID,
+        "version": _T.ANEW,
+        **dict.fromkeys(("number", "effective_from", "cushion", "setup_fee"), _T.KEEP),
+        **dict.fromkeys(("standard_payment_rate", "hardship_payment_rate"), _T.KEEP),
+        **dict.fromkeys(("monthly_fee_per_creditor", "monthly_fee_max"), _T.KEEP),
+        **dict.fromkeys(("grant_days", "retention_years"), _T.KEEP),
+        "creditor_policies": _T.PARTS,
     },
 }
 

@@ -20,6 +20,7 @@ from domain.applications import Application
 from domain.consents import Consent
 from domain.consumers import Consumer
 from domain.credit import CreditFile, CreditReport
+from domain.settings import AgencySettings
 from tenants.backend import BODY_BYTES_MAX
 from tenants.ledger.compression import NotPressed, plain
 from tenants.masking.rules import DROPPED_TEXT
@@ -144,6 +145,8 @@ def identifying(record: Record | Staff) -> Iterator[tuple[str, str]]:
         case Consent():
             yield from _token("Consent.ssn_index", record.ssn_index)
             yield from _of_texts(record)
+        case AgencySettings():
+            pass  # creditors are named in it, and nobody
         case _:
             yield from _of_texts(record)
     for actor in _actors_in(record):
@@ -298,6 +301,8 @@ _SHOWABLE = frozenset(
         "CreditInquiry.subscriber",
         "PublicRecord.kind",
         "CreditFile.alerts",
+        "CreditorPolicy.creditor",
+        "CreditorPolicy.participation",
     }
 )
 """What is sealed with a group and tells nobody apart."""

@@ -16,6 +16,7 @@ from domain.consumers import Consumer
 from domain.credit import CreditReport
 from domain.ids import GlobalId, parse_global_id
 from domain.retention import LegalHold
+from domain.settings import AgencySettings
 from tenants.backend import IndexEntry, Key, UniqueEntry
 
 Record = (
@@ -30,6 +31,7 @@ Record = (
     | BankSync
     | BankMonth
     | BankFindings
+    | AgencySettings
 )
 R = TypeVar("R", bound=Record)
 Body = dict[str, Any]
@@ -160,6 +162,18 @@ def _grant_indexes(grant: AccessGrant, blind: Blind) -> tuple[IndexEntry, ...]: 
     if grant.revoked_at is not None:
         return newest
     return (*newest, IndexEntry("grant_by_grantee", grantee, sort_time(grant.expires_at)))
+
+
+def _settings_indexes(settings: AgencySettings, blind: Blind) -> tuple[IndexEntry, ...]:  # noqa: ARG001 -- the shape
+    number = f"{settings.number:010}"
+    return (
+        IndexEntry("settings_all", "", number),
+        IndexEntry("settings_by_day", "", f"{settings.effective_from.isoformat()}_{number}"),
+    )
+
+
+def _settings_uniques(settings: AgencySettings, blind: Blind) -> tuple[UniqueEntry, ...]:  # noqa: ARG001 -- the shape
+    return (UniqueEntry("settings_number", str(settings.number)),)
 
 
 def _grant_2(body: Body) -> Body:
@@ -311,6 +325,15 @@ KINDS: tuple[KindSpec[Any], ...] = (
         prefix="bfind",
         sealed={"findings": ("streams", "liabilities")},
         kept_decoded=False,
+    ),
+    KindSpec(
+        record=AgencySettings,
+        kind="settings",
+        prefix="set",
+        indexes=_settings_indexes,
+        uniques=_settings_uniques,
+        # Nobody's data, but what creditors concede to an agency is told to it in confidence.
+        sealed={"policies": ("creditor_policies",)},
     ),
 )
 

@@ -6,6 +6,7 @@ import json
 import re
 import secrets
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +207,11 @@ def _a_file_from_start_to_import(platform: Platform) -> Ids:
         headers={"x-agency": "harbor"},
     )
     request = data_of(asked)["requestAccess"]["id"]
+    settings = platform.ask(
+        "mutation ($i: UpdateSettingsInput!) { updateSettings(input: $i) { id } }",
+        {"i": {"effectiveFrom": datetime.now(UTC).date().isoformat()}},
+        token=admin,
+    )
     return Ids(
         account=application.replace("app_", "acct_"),
         agency=staff["agency"]["id"],
@@ -221,6 +227,7 @@ def _a_file_from_start_to_import(platform: Platform) -> Ids:
         queue=application.replace("app_", "queue_"),
         report=report,
         request=request,
+        settings=data_of(settings)["updateSettings"]["id"],
         staff=staff["staff"][0]["id"],
     )
 

@@ -41,7 +41,12 @@ def a_table(*agencies: Agency, at: int = AT, previous: RoutingTable | None = Non
 
 
 def a_visit(
-    query: str = "", *, path: str = "/", cookies: tuple[str, ...] = (), visitor: str = "v1"
+    query: str = "",
+    *,
+    path: str = "/",
+    cookies: tuple[str, ...] = (),
+    visitor: str = "v1",
+    secure: bool = False,
 ) -> Visit:
     """Return a visit."""
-    return Visit(path=path, query=query, cookies=cookies, fresh_visitor=visitor)
+    return Visit(path=path, query=query, cookies=cookies, fresh_visitor=visitor, secure=secure)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edge_router.answer import Answer, answer
 from edge_router.compiling import DAY_SECONDS, compile_table
-from edge_router.cookies import COOKIE, COOKIE_SECONDS, CookieFault, sign
+from edge_router.cookies import COOKIE, COOKIE_SECONDS, SECURE_COOKIE, CookieFault, sign
 from edge_router.decision import Decision, PartnerFault, Reason, Visit, decide
 from edge_router.table import RoutingTable
 from tests.edge_router.edge_samples import (
@@ -246,6 +246,25 @@ def test_a_bad_cookie_beside_a_good_one_does_no_harm() -> None:
     assert decision.cookie_fault is None
 
 
+def test_over_tls_no_other_host_of_the_domain_plants_a_cookie() -> None:
+    """There only the cookie that a browser takes from this host alone counts, good or bad."""
+    planted = cookie_after("state=oh")
+    over_tls = a_visit("state=ut", cookies=(planted, f"{COOKIE}=planted"), secure=True)
+
+    decision = decide(TABLE, over_tls, AT)
+
+    assert (decision.reason, agency_of(decision), decision.cookie_fault) == (
+        Reason.WEIGHT,
+        "summit",
+        None,
+    )
+    own = replace(over_tls, cookies=(planted.replace(COOKIE, SECURE_COOKIE, 1),), query="")
+    assert (decide(TABLE, own, AT).reason, agency_of(decide(TABLE, own, AT))) == (
+        Reason.STICKY,
+        "harbor",
+    )
+
+
 def test_what_looks_personal_stays_behind() -> None:
     """Parameters off the list and values like numbers of people or addresses are not carried."""
     query = (
@@ -294,7 +313,9 @@ QUERIES = st.lists(
 @given(HOSTILE, QUERIES, st.text(max_size=80), st.sampled_from(["GET", "POST", "HEAD"]))
 def test_there_is_no_open_redirect(path: str, query: str, cookie: str, method: str) -> None:
     """Whatever is asked, a redirect goes to a site of the table, in printable ASCII alone."""
-    visit = Visit(path=path, query=query, cookies=[f"{COOKIE}={cookie}"], fresh_visitor="v")
+    visit = Visit(
+        path=path, query=query, cookies=[f"{COOKIE}={cookie}"], fresh_visitor="v", secure=False
+    )
     decision = decide(TABLE, visit, AT)
     given = answered(decision, method=method)
 

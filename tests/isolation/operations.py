@@ -22,6 +22,7 @@ class Ids:
     queue: str
     report: str
     request: str
+    settings: str
     staff: str
     transaction: str
 
@@ -52,12 +53,14 @@ QUERIES: dict[str, list[Operation]] = {
     "node": [
         Operation(
             document="""query ($a: ID!, $b: ID!, $c: ID!, $d: ID!, $e: ID!, $f: ID!, $g: ID!,
-              $h: ID!, $i: ID!, $j: ID!, $k: ID!, $l: ID!, $m: ID!, $n: ID!, $o: ID!) {
+              $h: ID!, $i: ID!, $j: ID!, $k: ID!, $l: ID!, $m: ID!, $n: ID!, $o: ID!,
+              $p: ID!) {
               a: node(id: $a) { id } b: node(id: $b) { id } c: node(id: $c) { id }
               d: node(id: $d) { id } e: node(id: $e) { id } f: node(id: $f) { id }
               g: node(id: $g) { id } h: node(id: $h) { id } i: node(id: $i) { id }
               j: node(id: $j) { id } k: node(id: $k) { id } l: node(id: $l) { id }
-              m: node(id: $m) { id } n: node(id: $n) { id } o: node(id: $o) { id } }""",
+              m: node(id: $m) { id } n: node(id: $n) { id } o: node(id: $o) { id }
+              p: node(id: $p) { id } }""",
             variables=lambda ids: {
                 "a": ids.agency,
                 "b": ids.application,
@@ -74,6 +77,7 @@ QUERIES: dict[str, list[Operation]] = {
                 "m": ids.bank,
                 "n": ids.account,
                 "o": ids.transaction,
+                "p": ids.settings,
             },
         )
     ],
@@ -146,6 +150,12 @@ QUERIES: dict[str, list[Operation]] = {
             document="""query ($id: ID!) { auditEvents(first: 100, subject: $id) { edges { node {
               id action subject consumers purpose fields actor { id displayName } } } } }""",
             variables=lambda ids: {"id": ids.consumer},
+        ),
+    ],
+    "settings": [
+        Operation(
+            document="""{ settings { id version cushion creditorPolicies { creditor }
+              upcoming { id creditorPolicies { creditor } } } }"""
         ),
     ],
 }
@@ -329,5 +339,12 @@ MUTATIONS: dict[str, list[Operation]] = {
             document="mutation ($id: ID!) { revokeApiKey(id: $id) { id name } }",
             variables=lambda ids: {"id": ids.key},
         )
+    ],
+    "updateSettings": [
+        Operation(
+            document="""mutation ($input: UpdateSettingsInput!) {
+              updateSettings(input: $input) { id creditorPolicies { creditor } } }""",
+            variables=_input(lambda _: {"effectiveFrom": "2999-01-01", "cushion": "100.00"}),
+        ),
     ],
 }

@@ -17,7 +17,7 @@ from tests.isolation.operations import Ids
 from tests.isolation.people import SUBJECTS
 from tests.isolation.planting import AUDIENCES, COUNSELORS, NOBODY, Cast, Planter
 from tests.isolation.typed import CONSENTS, Typed
-from tests.tenants.record_samples import AT, child
+from tests.tenants.record_samples import AT, SETTINGS, child
 
 TWIN, QUEUED, SHARED, ELSEWHERE = "twin", "queued", "shared", "elsewhere"
 TARGETS = (TWIN, QUEUED, SHARED, ELSEWHERE)
@@ -93,7 +93,11 @@ def planted(planter: Planter, target: str, consumer: str, application: str) -> I
         },
     }
     for kind in AUDIENCES:
+        if kind == "settings" and not twin:
+            continue  # an agency has them once, under the same ids everywhere
         mine = cast
+        if kind == "settings":  # which are no file's: all counselors look at them
+            mine = replace(cast, counselors=COUNSELORS | {planting.OTHER_COUNSELOR})
         if kind == "access_grant":  # which its holder may always look at, where it is asked for
             mine = replace(cast, counselors=COUNSELORS, strict=target in (TWIN, QUEUED))
         yield planter.record(
@@ -142,6 +146,7 @@ def ids_of(agency: Agency, consumer: str, application: str, request: str, spare:
         "queue": f"queue_{application}",
         "report": plan(child("rep", 1)),
         "request": request,
+        "settings": SETTINGS,
         "staff": spare.staff,
         "transaction": plan(child("txn", 25)),
     }

@@ -4,6 +4,7 @@ import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,24 @@ def planted(dev: Running) -> Planted:
         token=dev.token("operator@almoner.test"),
         headers={"x-agency": "summit"},
     )
+    settings = run(
+        """mutation ($input: UpdateSettingsInput!) { updateSettings(input: $input) { id } }""",
+        {
+            "input": {
+                "effectiveFrom": datetime.now(UTC).date().isoformat(),
+                "creditorPolicies": [
+                    {
+                        "creditor": canary,
+                        "participation": "NOT_EXPECTED",
+                        "apr": "0.00",
+                        "paymentRate": "0.00",
+                        "paymentFloor": "0.00",
+                    }
+                ],
+            }
+        },
+        admin,
+    )["updateSettings"]
     staff = run("{ staff { id displayName email } }", None, admin)["staff"]
     me = run("{ me { grants { id subject } agency { id name } } }", None, counselor)["me"]
     grant = next(item for item in me["grants"] if item["subject"] == identifier)
@@ -157,6 +176,7 @@ def planted(dev: Running) -> Planted:
         queue=identifier.replace("app_", "queue_"),
         report=report["id"],
         request=data_of(requested)["requestAccess"]["id"],
+        settings=settings["id"],
         staff=staff[0]["id"],
     )
     people = [name for person in staff for name in (person["displayName"], person["email"])]
@@ -192,7 +212,7 @@ def credentials(dev: Running) -> dict[str, dict[str, Any]]:
 def of_nobody() -> Ids:
     """Return ids, spelled as real ones are, of objects that never existed."""
     root = new_ulid()
-    children = ("consent", "debt", "grant", "note", "report")
+    children = ("consent", "debt", "grant", "note", "report", "settings")
     prefixes = {
         "agency": "agency",
         "application": "app",
@@ -205,6 +225,7 @@ def of_nobody() -> Ids:
         "queue": "queue",
         "report": "rep",
         "request": "grant",
+        "settings": "set",
         "staff": "staff",
     }
     return Ids(

@@ -6,6 +6,7 @@ log line, a metric or an error that repeats an input is seen to do it.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from domain.consents import ConsentPurpose, current_text
@@ -163,6 +164,18 @@ ROWS: dict[str, list[tuple[str, Fill]]] = {
         )
     ],
     "pullCreditReport": [_pulled(number) for number in range(CONSENTS)],
+    "updateSettings": [
+        (
+            """mutation ($input: UpdateSettingsInput!) {
+              updateSettings(input: $input) { id creditorPolicies { creditor } } }""",
+            _input(
+                lambda ids, typed: {
+                    "effectiveFrom": datetime.now(UTC).date().isoformat(),
+                    "cushion": f"{100 + typed.turn % 100}.00",
+                }
+            ),
+        )
+    ],
     "withdrawApplication": [_reasoned("withdrawApplication")],
     "returnApplication": [_reasoned("returnApplication")],
     "closeApplication": [_reasoned("closeApplication")],

@@ -94,3 +94,5 @@ MATCH = f"""query ($match: ConsumerMatch!, $first: Int, $after: String) {{
   consumers(match: $match, first: $first, after: $after) {{
     edges {{ cursor node {{ {CONSUMER} }} }} pageInfo {{ hasNextPage endCursor }} }} }}"""
 NODE = "query ($id: ID!) { node(id: $id) { __typename id } }"
+SETTINGS = """mutation ($input: UpdateSettingsInput!) {
+  updateSettings(input: $input) { id version } }"""

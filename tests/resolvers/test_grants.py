@@ -78,11 +78,11 @@ def ids_of(things: Things) -> Ids:
     """Return the things as the table of operations names them."""
     found = things.ids
     return Ids(
-        account=f"acct_{ABSENT}",
+        account=found["BankAccount"],
         agency=found["Agency"],
         application=found["Application"],
-        bank=f"bank_{ABSENT}",
-        transaction=f"txn_{ABSENT}",
+        bank=found["BankConnection"],
+        transaction=found["Transaction"],
         consumer=found["Consumer"],
         consent=found["Consent"],
         debt=found["Debt"],
@@ -92,6 +92,7 @@ def ids_of(things: Things) -> Ids:
         queue=found["QueueItem"],
         report=found["CreditReport"],
         request=f"grant_{ABSENT}",
+        settings=found["AgencySettings"],
         staff=found["Staff"],
     )
 

@@ -10,7 +10,20 @@ from domain.access import AccessGrant, Principal, Scope
 from domain.actors import Group
 from domain.applications import Application, ApplicationStatus
 from domain.consents import ConsentPurpose, current_text
-from tests.resolvers.documents import CONSENT, CREATE_KEY, LIST, NODE, NOTE, PULL, SAVE
+from tests.resolvers.banks import paid
+from tests.resolvers.documents import (
+    CONNECT,
+    CONSENT,
+    CREATE_KEY,
+    LIST,
+    NODE,
+    NOTE,
+    PULL,
+    SAVE,
+    SETTINGS,
+    SYNC,
+    TRANSACTIONS,
+)
 from tests.resolvers.world import World, nodes, open_world
 
 ABSENT = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -63,6 +76,7 @@ async def _fill(world: World) -> Things:
     consent = (await world.ask(owner, CONSENT, {"input": agreed}))["recordConsent"]["id"]
     pull = {"applicationId": application.id, "consentId": consent, "idempotencyKey": "p"}
     report = (await world.ask(owner, PULL, {"input": pull}))["pullCreditReport"]["id"]
+    bank, account, transaction = await _link(world, owner, application)
     stored = await world.store.get(Application, application.id)
     assert stored is not None
     await world.assign(stored, counselor)
@@ -71,6 +85,8 @@ async def _fill(world: World) -> Things:
     key = (await world.ask(admin, CREATE_KEY, {"input": {"name": "K", "scopes": ["agency:read"]}}))[
         "createApiKey"
     ]["apiKey"]["id"]
+    day = {"effectiveFrom": world.now.date().isoformat()}
+    settings = (await world.ask(admin, SETTINGS, {"input": day}))["updateSettings"]["id"]
     waiting = await world.add_application(consumer, ApplicationStatus.SUBMITTED)
     return Things(
         owner,
@@ -89,9 +105,31 @@ async def _fill(world: World) -> Things:
             "AccessGrant": grant.id,
             "ApiKey": key,
             "Staff": (await world.add_staff(counselor)).id,
+            "AgencySettings": settings,
             "QueueItem": waiting.id.replace("app_", "queue_"),
+            "BankConnection": bank,
+            "BankAccount": account,
+            "Transaction": transaction,
         },
     )
+
+
+async def _link(world: World, owner: Principal, application: Application) -> tuple[str, str, str]:
+    """Link a bank, and return the ids of the link, its account and its one transaction."""
+    text = current_text(ConsentPurpose.BANK_DATA, world.agency.name)
+    agreed = {
+        "applicationId": application.id,
+        "purpose": text.purpose.value,
+        "textVersion": text.version,
+        "textSha256": text.sha256,
+    }
+    consent = (await world.ask(owner, CONSENT, {"input": agreed}))["recordConsent"]["id"]
+    given = {"applicationId": application.id, "consentId": consent, "publicToken": "public-1"}
+    bank = (await world.ask(owner, CONNECT, {"input": given}))["connectBank"]["id"]
+    world.banks.history = [paid("t1", world.now.date())]
+    account = (await world.ask(owner, SYNC, {"id": bank}))["syncBank"]["accounts"][0]["id"]
+    page = (await world.ask(owner, TRANSACTIONS, {"id": account}))["node"]["transactions"]
+    return bank, account, page["edges"][0]["node"]["id"]
 
 
 async def _seen(world: World, principal: Principal, things: Things) -> set[str]:
@@ -105,27 +143,31 @@ async def _seen(world: World, principal: Principal, things: Things) -> set[str]:
 
 
 LINES = {"Application", "Income", "Expense", "Debt", "Consent"}
+BANKING = {"BankConnection", "BankAccount", "Transaction"}
 
 
 async def test_a_node_is_what_its_own_field_would_answer(world: World, things: Things) -> None:
     """By node nobody reaches what the direct field refuses, and everybody what it answers."""
     expected = [
-        (things.owner, {"Agency", "Consumer", "CreditReport"} | LINES),
+        (things.owner, {"Agency", "Consumer", "CreditReport"} | LINES | BANKING),
         (
             things.counselor,
-            {"Agency", "Consumer", "CreditReport", "Note", "AccessGrant", "Staff", "QueueItem"}
-            | LINES,
+            {"Agency", "Consumer", "CreditReport", "Note", "AccessGrant", "AgencySettings"}
+            | {"Staff", "QueueItem"}
+            | LINES
+            | BANKING,
         ),
-        (things.admin, {"Agency", "AccessGrant", "ApiKey", "Staff"}),
+        (things.admin, {"Agency", "AccessGrant", "AgencySettings", "ApiKey", "Staff"}),
         (world.person(Group.ANALYSTS), {"Agency"}),
         (world.person(Group.CONSUMERS), {"Agency"}),
-        (world.person(Group.COUNSELORS), {"Agency", "Staff", "QueueItem"}),
+        (world.person(Group.COUNSELORS), {"Agency", "AgencySettings", "Staff", "QueueItem"}),
         (world.key(Scope.AGENCY_READ), {"Agency"}),
         (world.key(Scope.APPLICATIONS_READ), LINES),
         (world.key(Scope.CONSUMERS_READ), {"Consumer"}),
         (world.key(Scope.CREDIT_READ), {"CreditReport"}),
+        (world.key(Scope.BANKING_READ), BANKING),
         (world.key(Scope.APPLICATIONS_WRITE), set()),
-        (world.key(), {"Agency", "Consumer", "CreditReport"} | LINES),
+        (world.key(), {"Agency", "Consumer", "CreditReport"} | LINES | BANKING),
     ]
     for principal, names in expected:
         assert await _seen(world, principal, things) == names, principal
@@ -278,7 +320,7 @@ async def test_a_key_reads_an_applications_parts_by_scope(world: World, things: 
         "application.creditReports": "FORBIDDEN",
     }
     assert answer.data is not None
-    assert answer.data["application"]["consents"] == [{"id": things.ids["Consent"]}]
+    assert {"id": things.ids["Consent"]} in answer.data["application"]["consents"]
     full = await world.ask(world.key(), document, {"id": things.ids["Application"]})
     assert full["application"]["creditReports"] == [{"id": things.ids["CreditReport"]}]
 

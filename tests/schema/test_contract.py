@@ -25,18 +25,13 @@ NOT_SERVED_TYPES = {
     *"DocumentKind DocumentStatus Document DocumentUpload CreateDocumentUploadInput".split(),
     # analysis and plans
     *"Recommendation FinancialAnalysis Reason PayoffStrategy PlanStatus Plan Fee Payoff".split(),
-    *"Agreement Participation PlanCreditor ScheduleConnection ScheduleEdge".split(),
+    *"Agreement PlanCreditor ScheduleConnection ScheduleEdge".split(),
     *"ScheduledPayment ProposePlanInput AcceptPlanInput".split(),
-    # settings
-    *"AgencySettings CreditorPolicy UpdateSettingsInput CreditorPolicyInput".split(),
 }
 NOT_SERVED_FIELDS = {
-    "Query": {
-        *"plan settings".split(),
-    },
+    "Query": {"plan"},
     "Mutation": {
         *"createDocumentUpload analyzeApplication proposePlan acceptPlan declinePlan".split(),
-        "updateSettings",
     },
     "Subscription": {"onPlanUpdated"},
     "Application": {"documents", "analysis", "plans"},
@@ -44,6 +39,7 @@ NOT_SERVED_FIELDS = {
 BEYOND_THE_CONTRACT = {
     "AcceptProposalsInput": set(),
     "Application": {"proposals"},
+    "AgencySettings": {"upcoming"},
     "AuditEvent": {"consumers", "outcome"},
     "AuditOutcome": {"DONE", "REFUSED"},
     "BankConnection": {"syncProgress", "hasNewAccounts", "endsAt"},

@@ -59,12 +59,14 @@ from domain.events import Event, EventName
 from domain.ids import new_ulid
 from domain.money import Frequency
 from domain.retention import LegalHold
+from domain.settings import SETTINGS_ROOT, AgencySettings, CreditorPolicy, Participation
 from tenants.records.kinds import Record
 
 T = TypeVar("T")
 AT = datetime(2026, 1, 15, 12, tzinfo=UTC)
 CONSUMER = f"con_{new_ulid(AT, randomness=1)}"
 APPLICATION_ULID = new_ulid(AT, randomness=10**6)
+SETTINGS = f"set_{SETTINGS_ROOT}_{new_ulid(AT, randomness=3)}"
 APPLICATION = f"app_{APPLICATION_ULID}"
 COUNSELOR = Actor(id="sub-1", kind=PrincipalKind.COUNSELOR, display_name="Cora Counselor")
 
@@ -461,6 +463,33 @@ def a_bank_findings() -> BankFindings:
     )
 
 
+def some_settings() -> AgencySettings:
+    """Return a version of an agency's settings."""
+    return AgencySettings(
+        id=SETTINGS,
+        version=1,
+        number=1,
+        effective_from=AT.date(),
+        cushion=Decimal("100.00"),
+        standard_payment_rate=Decimal("2.25"),
+        hardship_payment_rate=Decimal("1.80"),
+        setup_fee=Decimal("25.00"),
+        monthly_fee_per_creditor=Decimal("8.00"),
+        monthly_fee_max=Decimal("40.00"),
+        grant_days=30,
+        retention_years=8,
+        creditor_policies=(
+            CreditorPolicy(
+                creditor="First Bank",
+                participation=Participation.WITH_CONCESSIONS,
+                apr=Decimal("8.00"),
+                payment_rate=Decimal("2.50"),
+                payment_floor=Decimal("15.00"),
+            ),
+        ),
+    )
+
+
 SAMPLES: Mapping[str, Record] = {
     "consumer": a_consumer(),
     "application": an_application(),
@@ -473,6 +502,7 @@ SAMPLES: Mapping[str, Record] = {
     "bank_sync": a_bank_sync(),
     "bank_month": a_bank_month(),
     "bank_findings": a_bank_findings(),
+    "settings": some_settings(),
 }
 """A record of each kind, by the kind's name."""
 

@@ -11,6 +11,7 @@ from domain.access import AccessGrant
 from domain.applications import ENDED, Application
 from domain.ids import new_ulid
 from domain.retention import RETENTION_YEARS_DEFAULT, years_after
+from domain.settings import AgencySettings
 from gateway.local.demo_world import SEED_DATE
 from tenants.store import Change
 from tests.gateway.cli.command import Done, almoner
@@ -42,6 +43,14 @@ def applications(home: Path) -> list[Application]:
     return asyncio.run(read())
 
 
+def settings_of(home: Path) -> list[AgencySettings]:
+    async def read() -> list[AgencySettings]:
+        async with opened(home) as (_, _, store):
+            return [one async for one in store.scan(AgencySettings)]
+
+    return asyncio.run(read())
+
+
 def age(home: Path, count: int) -> list[str]:
     """Make so many of the closed applications seven years old; return their ids."""
 
@@ -69,6 +78,8 @@ def test_the_years_are_shown_and_set(home: Path) -> None:
     assert retention(home, "years", "harbor", "26", *WHY).status == 2
     assert retention(home, "years", "harbor", "5", *WHY).status == 0
     assert "5" in retention(home, "years", "harbor").output
+    kept = settings_of(home)
+    assert [(one.number, one.retention_years) for one in kept] == [(1, 5)]
     assert [line.purpose for line in lines_in(home, "retention years")] == [WHY[1]]
 
 

@@ -69,11 +69,11 @@ async def test_a_valid_token_has_one_spelling(world: World) -> None:
 )
 def test_a_large_token_costs_nothing(text: str) -> None:
     """Size is looked at before anything else, so that 16 MB are refused like one byte too many."""
-    begin = time.perf_counter()
+    begin = time.thread_time()
     with pytest.raises(Refusal, match=Reason.TOKEN_TOO_LARGE):
         read_token(text)
 
-    assert time.perf_counter() - begin < 0.005
+    assert time.thread_time() - begin < 0.005
 
 
 async def test_reading_hostile_json_is_quick(world: World) -> None:
@@ -87,10 +87,10 @@ async def test_reading_hostile_json_is_quick(world: World) -> None:
         harbor.text({}, "{" + '"a":1,' * 900 + '"b":1}'),
     ]
     for token in tokens:
-        begin = time.perf_counter()
+        begin = time.thread_time()
         with pytest.raises(Unauthenticated):
             await world.principal(token)
-        assert time.perf_counter() - begin < 0.02
+        assert time.thread_time() - begin < 0.02
 
 
 def _behind_bearer(reason: Reason) -> Reason:

@@ -52,6 +52,7 @@ SHOWN = {  # what is sealed with a group and tells nobody apart
     *(f"Tradeline.{name}" for name in ("creditor", "account_type", "ecoa", "rating")),
     *(f"Tradeline.{name}" for name in ("payment_pattern", "remarks", "industry_code")),
     *("CreditScore.model", "ScoreFactor.code", "CreditInquiry.subscriber"),
+    *("CreditorPolicy.creditor", "CreditorPolicy.participation"),
     *("PublicRecord.kind", "CreditFile.alerts", "Tradeline.original_creditor"),
 }
 

@@ -1,0 +1,100 @@
+"""The wording of agreements: warnings, services and rights, in words that a consumer can read.
+
+The three warnings are those of the Uniform Debt-Management Services Act, section 17. The days to
+cancel are those of its section 20, which was not read in the source: they are one value here. A
+change of wording never alters an agreement that was shown: its text is kept whole.
+"""
+
+from domain.analysis import FinancialAnalysis, Recommendation
+from domain.contractual import Payoff
+from domain.proposal import Proposal
+from domain.reasons import dollars
+from domain.settings import Participation
+
+VERSION = "2026-01"
+CANCEL_BUSINESS_DAYS = 3
+
+REQUIRED_WARNINGS = (
+    "A debt management plan is not right for everybody. You may ask us about other ways of dealing "
+    "with debt, bankruptcy among them.",
+    "A plan may hurt your credit rating or credit scores, and may make it harder to get credit.",
+    "We may be paid by your creditors for what we do under this plan.",
+)
+SERVICES = (
+    "We take your monthly payment, keep it apart from our own money, and pay your creditors from "
+    "it.",
+    "We ask your creditors to accept the terms listed here, and tell you what each of them answers."
+    " A creditor may refuse; then we go through your options with you.",
+    "We go on counseling you about your budget for as long as the plan lasts.",
+    "We send you a statement every month of what we received, what we paid to whom and when, and "
+    "what we kept as a fee; and another within 5 business days whenever you ask for one, once a "
+    "month.",
+)
+EXPECTED_OF_YOU = (
+    "You make each payment by its day. Tell us at once when you cannot: we then look at your budget"
+    " with you.",
+    "Creditors usually close accounts that are in a plan. You take on no new credit while it "
+    "lasts.",
+)
+CANCELLATION = (
+    f"You may cancel within {CANCEL_BUSINESS_DAYS} business days after you sign, and get back all "
+    "that you paid to us. You may also end this agreement at any later time, by telling us; we then"
+    " return what we hold of yours and have not yet paid to creditors.",
+    "No fee is charged before you sign. If you do not sign, you can still be counseled.",
+)
+SIGNING = (
+    "You sign by typing your full name beside the fingerprint (SHA-256) of this very text. We keep "
+    "the text, your name as you typed it, the time and the network address that it came from; "
+    "nothing of it is changed afterwards. You may ask for a copy on paper free of charge."
+)
+CLASSES = {
+    Participation.WITH_CONCESSIONS: (
+        "Creditors expected to take part, with concessions",
+        "They are expected to accept these payments and to lower the interest as shown.",
+    ),
+    Participation.WITHOUT_CONCESSIONS: (
+        "Creditors expected to take part, without concessions",
+        "They are expected to accept these payments. Interest stays as it is.",
+    ),
+    Participation.NOT_EXPECTED: (
+        "Creditors not expected to take part",
+        "We do not pay them under this plan. You go on paying them yourself.",
+    ),
+}
+NO_SUCH_CREDITOR = "None."
+_PLANS = frozenset({Recommendation.PLAN_STANDARD, Recommendation.PLAN_HARDSHIP})
+_PROPOSED = {
+    Recommendation.SELF_MANAGE: "that you can pay your debts without a plan",
+    Recommendation.BUDGET_FOLLOW_UP: "to work on income and expenses before a plan",
+    Recommendation.BANKRUPTCY_REFERRAL: "to discuss legal aid and bankruptcy",
+}
+
+
+def warnings_of(proposal: Proposal, analysis: FinancialAnalysis) -> tuple[str, ...]:
+    """Return the warnings that a proposal carries: the three required ones, then its own.
+
+    A counselor decides, whatever the analysis proposed; the consumer is told where they differ.
+    """
+    own = []
+    if analysis.recommendation not in _PLANS:
+        proposed = _PROPOSED[analysis.recommendation]
+        own.append(f"The analysis of your figures did not propose a plan, but {proposed}.")
+    if proposal.monthly_deposit > analysis.disposable:
+        own.append(
+            f"The monthly payment of {dollars(proposal.monthly_deposit)} is more than the "
+            f"{dollars(analysis.disposable)} that your budget leaves after a cushion. Sign only if "
+            "you know where the rest comes from."
+        )
+    if _costs_more(proposal):
+        own.append(
+            "With its fees this plan costs more than paying the same debts at their contractual "
+            "terms would, if you can keep these up."
+        )
+    return (*REQUIRED_WARNINGS, *own)
+
+
+def _costs_more(proposal: Proposal) -> bool:
+    contractual: Payoff = proposal.without_plan
+    if contractual.total_interest is None:
+        return False
+    return proposal.total_interest + proposal.total_fees > contractual.total_interest

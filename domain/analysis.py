@@ -1,0 +1,312 @@
+"""The financial analysis: what is left a month, what is owed, and what that recommends.
+
+The rule is that of NFCC and AICCCA, Call to Action (2009); its rates and the cushion are the
+agency's own, with their first days. The system proposes, and a counselor decides: a recommendation
+refuses nothing, and no counseling waits for it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from domain.applications import Application, Debt, Expense, ExpenseCategory, Income
+from domain.creditors import creditor_key
+from domain.fees import FeeTerms, monthly_fee
+from domain.money import PERCENT_MAX, monthly, to_cents, total
+from domain.reasons import Reason, counted, dollars, percent
+from domain.settings import AgencySettings
+
+
+class Recommendation(StrEnum):
+    """What the figures propose."""
+
+    SELF_MANAGE = "SELF_MANAGE"
+    PLAN_STANDARD = "PLAN_STANDARD"
+    PLAN_HARDSHIP = "PLAN_HARDSHIP"
+    BUDGET_FOLLOW_UP = "BUDGET_FOLLOW_UP"
+    BANKRUPTCY_REFERRAL = "BANKRUPTCY_REFERRAL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinancialAnalysis:
+    """What an application's figures come to, as of one version of it. Amounts are a month's.
+
+    monthly_expenses: living expenses, and the payments of debts that no plan takes. available: the
+    income less these. disposable: less the cushion. for_creditors: less a plan's fee; what the
+    rule compares. eligible_balance: of the debts that a plan takes. debt_to_income: percent of
+    gross income that all debt payments come to, None where gross income is not known.
+    settings_id: the agency's settings that it was computed with.
+    """
+
+    id: str
+    version: int = 0
+    application_id: str
+    application_version: int
+    settings_id: str
+    at: datetime
+    net_monthly_income: Decimal
+    monthly_expenses: Decimal
+    available: Decimal
+    cushion: Decimal
+    disposable: Decimal
+    monthly_fee: Decimal
+    for_creditors: Decimal
+    contractual_minimums: Decimal
+    eligible_balance: Decimal
+    debt_to_income: Decimal | None
+    recommendation: Recommendation
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What the rule compares, a month's: see FinancialAnalysis."""
+
+    income: Decimal
+    expenses: Decimal
+    cushion: Decimal
+    fee: Decimal
+    minimums: Decimal
+    balance: Decimal
+    owes: bool
+
+    @property
+    def available(self) -> Decimal:
+        """Return what expenses leave of the income."""
+        return self.income - self.expenses
+
+    @property
+    def disposable(self) -> Decimal:
+        """Return what the cushion leaves of that."""
+        return self.available - self.cushion
+
+    @property
+    def for_creditors(self) -> Decimal:
+        """Return what the fee leaves of that."""
+        return self.disposable - self.fee
+
+
+def analyze(
+    application: Application, settings: AgencySettings, terms: FeeTerms, *, id: str, at: datetime
+) -> FinancialAnalysis:
+    """Return the analysis of what the application holds now.
+
+    terms: the fees that a plan would have. Nothing is refused: without income, debts or an APR the
+    outcome is another one, and its reasons say so.
+    """
+    figures = figures_of(application, settings, terms)
+    recommendation, reasons = recommend(figures, settings)
+    ratio, why_not = debt_to_income(application.incomes, application.debts)
+    return FinancialAnalysis(
+        id=id,
+        application_id=application.id,
+        application_version=application.version,
+        settings_id=settings.id,
+        at=at,
+        net_monthly_income=figures.income,
+        monthly_expenses=figures.expenses,
+        available=figures.available,
+        cushion=figures.cushion,
+        disposable=figures.disposable,
+        monthly_fee=figures.fee,
+        for_creditors=figures.for_creditors,
+        contractual_minimums=figures.minimums,
+        eligible_balance=figures.balance,
+        debt_to_income=ratio,
+        recommendation=recommendation,
+        reasons=(*reasons, *why_not, *doubts(application, settings)),
+    )
+
+
+def figures_of(application: Application, settings: AgencySettings, terms: FeeTerms) -> Figures:
+    """Return the figures of the lines.
+
+    The payment of a debt that no plan takes (a mortgage, a car, a student loan, taxes) is an
+    expense here, since it is paid before any plan is; that of one which a plan takes is not.
+    """
+    eligible = eligible_debts(application.debts)
+    income = total(line.monthly for line in application.incomes)
+    others = total(debt.minimum_payment for debt in application.debts if not _in_plan(debt))
+    expenses = total(line.monthly for line in application.expenses) + others
+    disposable = income - expenses - settings.cushion
+    creditors = len({creditor_key(debt.creditor) for debt in eligible})
+    return Figures(
+        income=income,
+        expenses=expenses,
+        cushion=settings.cushion,
+        fee=monthly_fee(terms, creditors, disposable),
+        minimums=total(debt.minimum_payment for debt in eligible),
+        balance=total(debt.balance for debt in eligible),
+        owes=bool(application.debts),
+    )
+
+
+def eligible_debts(debts: Iterable[Debt]) -> tuple[Debt, ...]:
+    """Return the debts that a plan can take: of an eligible kind, and something is owed."""
+    return tuple(debt for debt in debts if _in_plan(debt) and debt.balance > 0)
+
+
+def recommend(
+    figures: Figures, settings: AgencySettings
+) -> tuple[Recommendation, tuple[Reason, ...]]:
+    """Return what the figures propose, with each comparison made, in order.
+
+    The shares of the balance are rounded to the cent before they are compared.
+    """
+    left = figures.for_creditors
+    said = _sums(figures)
+    if figures.available <= 0:
+        return _nothing_left(figures, said)
+    if figures.balance <= 0:
+        if left >= 0:
+            return Recommendation.SELF_MANAGE, (*said, _NO_ELIGIBLE_DEBTS)
+        return Recommendation.BUDGET_FOLLOW_UP, (*said, _NO_ELIGIBLE_DEBTS)
+    minimums = f"the {dollars(figures.minimums)} of contractual minimum payments"
+    if left >= figures.minimums:
+        reason = Reason(code="COVERS_MINIMUMS", text=f"{dollars(left)} covers {minimums}.")
+        return Recommendation.SELF_MANAGE, (*said, reason)
+    short = Reason(code="BELOW_MINIMUMS", text=f"{dollars(left)} does not cover {minimums}.")
+    return _by_rates(figures, settings, (*said, short, *_without_fee(figures)))
+
+
+def debt_to_income(
+    incomes: Iterable[Income], debts: Iterable[Debt]
+) -> tuple[Decimal | None, tuple[Reason, ...]]:
+    """Return all debt payments a month as percent of gross income; None, and why, without it.
+
+    Net income does not stand in for gross: a ratio by another measure would be read as this one.
+    """
+    lines = tuple(incomes)
+    unknown = [line for line in lines if line.gross is None]
+    if unknown:
+        lacking = counted(len(unknown), "line of income has", "lines of income have")
+        text = f"{lacking} no gross amount, so there is no ratio of debt to income."
+        return None, (Reason(code="GROSS_INCOME_UNKNOWN", text=text),)
+    gross = total(monthly(line.gross, line.frequency) for line in lines if line.gross is not None)
+    if gross <= 0:
+        text = "Without gross income there is no ratio of debt to income."
+        return None, (Reason(code="NO_GROSS_INCOME", text=text),)
+    ratio = to_cents(total(debt.minimum_payment for debt in debts) * 100 / gross)
+    if ratio > PERCENT_MAX:
+        text = f"Debt payments are more than {percent(PERCENT_MAX)} of gross income."
+        return None, (Reason(code="RATIO_TOO_LARGE", text=text),)
+    return ratio, ()
+
+
+def doubts(application: Application, settings: AgencySettings) -> Iterable[Reason]:
+    """Yield what a counselor should look at: where something may have been counted twice.
+
+    Nothing is taken out of the figures: only people know what a line stands for.
+    """
+    saved = total(
+        line.monthly for line in application.expenses if line.category is ExpenseCategory.SAVINGS
+    )
+    if saved > 0 and settings.cushion > 0:
+        text = (
+            f"Expenses hold {dollars(saved)} of savings beside the cushion of "
+            f"{dollars(settings.cushion)}: check whether both are meant."
+        )
+        yield Reason(code="SAVINGS_BESIDE_CUSHION", text=text)
+    for line in application.expenses:
+        if line.monthly > 0 and any(_same_payment(line, debt) for debt in application.debts):
+            text = (
+                f"An expense of {dollars(line.monthly)} under {line.category.value} equals a "
+                "debt's payment: check that it is not entered twice."
+            )
+            yield Reason(code="MAYBE_COUNTED_TWICE", text=text)
+
+
+def _same_payment(line: Expense, debt: Debt) -> bool:
+    return line.monthly == debt.minimum_payment
+
+
+def _in_plan(debt: Debt) -> bool:
+    return debt.eligible_for_plan
+
+
+def _share(balance: Decimal, rate: Decimal) -> Decimal:
+    return to_cents(balance * rate / 100)
+
+
+def _sums(figures: Figures) -> tuple[Reason, ...]:
+    available = Reason(
+        code="AVAILABLE",
+        text=f"Net income of {dollars(figures.income)} less expenses of "
+        f"{dollars(figures.expenses)} leaves {dollars(figures.available)} a month.",
+    )
+    for_creditors = Reason(
+        code="FOR_CREDITORS",
+        text=f"Less a cushion of {dollars(figures.cushion)} and a plan's fee of "
+        f"{dollars(figures.fee)}, that is {dollars(figures.for_creditors)} for creditors.",
+    )
+    if figures.income > 0:
+        return (available, for_creditors)
+    return (Reason(code="NO_INCOME", text="There is no income."), available, for_creditors)
+
+
+def _nothing_left(
+    figures: Figures, said: tuple[Reason, ...]
+) -> tuple[Recommendation, tuple[Reason, ...]]:
+    if not figures.owes:
+        reason = Reason(
+            code="NO_DEBTS",
+            text="Expenses leave nothing of the income, and no debts are entered: go through the "
+            "budget.",
+        )
+        return Recommendation.BUDGET_FOLLOW_UP, (*said, reason)
+    reason = Reason(
+        code="NOTHING_AVAILABLE",
+        text="Expenses leave nothing of the income. Discuss income, expenses, legal aid and "
+        "bankruptcy; whether bankruptcy is right is for an attorney to say.",
+    )
+    return Recommendation.BANKRUPTCY_REFERRAL, (*said, reason)
+
+
+def _by_rates(
+    figures: Figures, settings: AgencySettings, said: tuple[Reason, ...]
+) -> tuple[Recommendation, tuple[Reason, ...]]:
+    """Return what is proposed to somebody who cannot keep up the minimum payments."""
+    left = figures.for_creditors
+    standard = _share(figures.balance, settings.standard_payment_rate)
+    if left >= standard:
+        met = _compared("STANDARD_RATE_MET", figures, settings.standard_payment_rate, met=True)
+        extra = Reason(
+            code="EXTRA_TO_PAYMENT",
+            text=f"The {dollars(left - standard)} above that goes into the payment.",
+        )
+        return Recommendation.PLAN_STANDARD, (*said, met, extra)
+    below = _compared("BELOW_STANDARD_RATE", figures, settings.standard_payment_rate, met=False)
+    if left >= _share(figures.balance, settings.hardship_payment_rate):
+        met = _compared("HARDSHIP_RATE_MET", figures, settings.hardship_payment_rate, met=True)
+        return Recommendation.PLAN_HARDSHIP, (*said, below, met)
+    short = _compared("BELOW_HARDSHIP_RATE", figures, settings.hardship_payment_rate, met=False)
+    return Recommendation.BUDGET_FOLLOW_UP, (*said, below, short)
+
+
+def _without_fee(figures: Figures) -> tuple[Reason, ...]:
+    """Say where a plan's own fee is all that keeps the minimums from being covered."""
+    if figures.disposable < figures.minimums:
+        return ()
+    text = (
+        f"Without a plan's fee, {dollars(figures.disposable)} would cover the minimum payments: "
+        "consider managing without a plan."
+    )
+    return (Reason(code="COVERED_WITHOUT_FEE", text=text),)
+
+
+def _compared(code: str, figures: Figures, rate: Decimal, *, met: bool) -> Reason:
+    threshold = _share(figures.balance, rate)
+    relation = "is at least" if met else "is less than"
+    text = (
+        f"{dollars(figures.for_creditors)} {relation} {percent(rate)} of the "
+        f"{dollars(figures.balance)} that a plan would take, which is {dollars(threshold)}."
+    )
+    return Reason(code=code, text=text)
+
+
+_NO_ELIGIBLE_DEBTS = Reason(
+    code="NO_ELIGIBLE_DEBTS",
+    text="There is no debt that a plan could take: nothing is owed on unsecured accounts.",
+)

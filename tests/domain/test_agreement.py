@@ -1,0 +1,210 @@
+"""Agreements: complete, accessible, printable, the same bytes each time, and nothing unescaped."""
+
+import hashlib
+import re
+from dataclasses import replace
+from decimal import Decimal
+from itertools import pairwise
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from domain.agreement import Parties, agreement_of
+from domain.agreement_chart import Curves, chart, described
+from domain.agreement_words import CANCELLATION, REQUIRED_WARNINGS, warnings_of
+from domain.analysis import Recommendation
+from domain.applications import DebtKind
+from domain.payoff import PayoffStrategy
+from domain.plans import Plan, deposits
+from domain.settings import Participation
+from tests.domain.plan_samples import (
+    DEBTS,
+    PARTIES,
+    POLICIES,
+    a_debt,
+    a_plan,
+    a_policy,
+    a_proposal,
+    an_analysis,
+    settings,
+)
+
+
+def page(html: str) -> ET.Element:
+    """Return the page as a tree: void elements closed, so that a parser of XML takes it."""
+    text = html.removeprefix("<!DOCTYPE html>\n")
+    return ET.fromstring(re.sub(r"<meta ([^>]*)>", r"<meta \1/>", text))  # noqa: S314 -- our own page
+
+
+def words(element: ET.Element) -> str:
+    """Return all that the page says, on one line."""
+    return " ".join(" ".join(element.itertext()).split())
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    """Return a plan with a creditor of each class, a set-up fee and names to escape."""
+    debts = (
+        *DEBTS,
+        replace(a_debt("<b>Bank & Sons</b>", "500.00", "0.00", "20.00", number=5)),
+        a_debt("STORE", "300.00", None, "15.00", DebtKind.RETAIL_CARD, number=6),
+    )
+    policies = (*POLICIES, a_policy("STORE", "0.00", participation=Participation.NOT_EXPECTED))
+    chosen = settings(setup_fee=Decimal("50.00"), creditor_policies=policies)
+    return a_plan(a_proposal(debts=debts, deposit="460.00", chosen=chosen))
+
+
+def test_the_same_plan_gives_the_same_bytes(plan: Plan) -> None:
+    """The hash is of the very text, and a second making gives the same."""
+    again = agreement_of(plan, PARTIES)
+    assert again == plan.agreement
+    assert plan.agreement.sha256 == hashlib.sha256(plan.agreement.html.encode()).hexdigest()
+    other = agreement_of(plan, replace(PARTIES, consumer="Roberta Uphold"))
+    assert other.sha256 != again.sha256
+
+
+def test_it_holds_what_an_agreement_has_to(plan: Plan) -> None:
+    """Parties, warnings, fees, every payment and its day, each creditor, cancellation, contact."""
+    said = words(page(plan.agreement.html))
+    for text in (
+        *(PARTIES.agency, PARTIES.consumer, "https://harbor.example", plan.id),
+        *REQUIRED_WARNINGS,
+        *CANCELLATION,
+        *(fee.name for fee in plan.fees),
+        *("$50.00", "February 15, 2026", "with concessions", "without concessions"),
+        *("not expected to take part", "You go on paying them yourself"),
+        *("SHA-256", "attorney general", f"{plan.months} months"),
+    ):
+        assert text in said, text
+    for creditor in plan.creditors:
+        assert creditor.debt.creditor in said
+    for one in deposits(plan):
+        assert f"${one.total:,.2f}" in said
+
+
+def test_what_people_wrote_is_escaped(plan: Plan) -> None:
+    """A name with markup in it shows as it was written and makes no element."""
+    evil = Parties(agency="A & B", website=None, consumer='<script>alert("1")</script>')
+    html = agreement_of(plan, evil).html
+    tree = page(html)
+    assert not list(tree.iter("script"))
+    assert not list(tree.iter("b"))
+    assert evil.consumer in words(tree)
+    assert "<b>Bank & Sons</b>" in words(tree)
+
+
+def test_it_is_accessible(plan: Plan) -> None:
+    """Language, title, one first heading, headings in order, captions, scopes, a named chart."""
+    tree = page(plan.agreement.html)
+    assert tree.get("lang") == "en"
+    assert tree.findtext("head/title")
+    levels = [int(one.tag[1]) for one in tree.iter() if re.fullmatch(r"h[1-6]", str(one.tag))]
+    assert levels.count(1) == 1
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    tables = list(tree.iter("table"))
+    assert tables
+    for table in tables:
+        assert table.findtext("caption")
+        assert all(cell.get("scope") in ("col", "row") for cell in table.iter("th"))
+        widths = {len(row) for row in table.iter("tr")}
+        assert len(widths) == 1
+    (svg,) = tree.iter("svg")
+    assert svg.get("role") == "img"
+    named = {one.get("id") for one in svg.iter()}
+    assert set((svg.get("aria-labelledby") or "").split()) <= named
+    assert svg.findtext("title")
+    assert svg.findtext("desc")
+    for one in tree.iter():
+        label = one.get("aria-labelledby")
+        if label is not None:
+            assert set(label.split()) <= {other.get("id") for other in tree.iter()}
+    ids = [one.get("id") for one in tree.iter() if one.get("id")]
+    assert len(ids) == len(set(ids))
+
+
+def luminance(color: str) -> float:
+    """Return the relative luminance of a color by WCAG 2.2."""
+    channels = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_colors_are_told_apart_and_not_by_color_alone(plan: Plan) -> None:
+    """Text and lines have 7 to 1 on white; the chart's second line is dashed and says so."""
+    html = plan.agreement.html
+    for color in ("#1a1a1a", "#0b4884", "#7a2e00"):
+        assert color in html
+        assert 1.05 / (luminance(color) + 0.05) >= 7
+    assert "stroke-dasharray" in html
+    assert "(dashed)" in html
+    assert "@media print" in html
+
+
+def test_it_loads_nothing_and_runs_nothing(plan: Plan) -> None:
+    """No address to load from, no script, no handler; a policy in the page forbids them too."""
+    tree = page(plan.agreement.html)
+    for element in tree.iter():
+        assert element.tag not in ("script", "img", "link", "iframe", "object", "form", "a")
+        for name in element.attrib:
+            assert name not in ("src", "href", "style")
+            assert not name.startswith("on")
+    assert "default-src 'none'" in plan.agreement.html
+
+
+def test_the_chart_says_in_words_what_it_shows(plan: Plan) -> None:
+    """What is owed at first, in how many months it is gone, and what would be owed without."""
+    (svg,) = page(plan.agreement.html).iter("svg")
+    said = svg.findtext("desc") or ""
+    assert "$17,000.00" in said
+    assert f"{plan.months} months" in said
+    assert "At the contractual terms" in said
+    lines = [one for one in svg.iter("polyline") if len((one.get("points") or "").split()) > 2]
+    assert len(lines) == 2
+    for line in lines:
+        points = (line.get("points") or "").split()
+        assert len(points) == plan.months + 1
+        for point in points:
+            across, down = map(Decimal, point.split(","))
+            assert 0 <= across <= 720
+            assert 0 <= down <= 360
+
+
+def test_a_chart_of_one_month_and_of_one_cent() -> None:
+    """The shortest plan and the smallest debt are drawn; without a comparison there is none."""
+    curves = Curves(within=(Decimal("0.01"), Decimal("0.00")), without=None)
+    assert chart(curves).count("<polyline") == 2
+    assert described(curves) == "With the plan the debt falls from $0.01 to nothing in 1 month."
+
+
+@pytest.mark.parametrize("strategy", PayoffStrategy)
+def test_every_strategy_is_explained(strategy: PayoffStrategy) -> None:
+    """The page says what becomes of what is left over, and the figures are the plan's."""
+    plan = a_plan(strategy=strategy)
+    said = words(page(plan.agreement.html))
+    assert f"{plan.total_interest:,.2f}" in said
+    assert ("left over" in said) is (strategy is not PayoffStrategy.NO_ROLLOVER)
+
+
+@pytest.mark.parametrize("recommendation", Recommendation)
+def test_a_plan_that_was_not_proposed_says_so(recommendation: Recommendation) -> None:
+    """The three required warnings come first; a differing analysis adds what it proposed."""
+    analysis = replace(an_analysis(), recommendation=recommendation)
+    warnings = warnings_of(a_proposal(), analysis)
+    assert warnings[:3] == REQUIRED_WARNINGS
+    proposed = recommendation in (Recommendation.PLAN_STANDARD, Recommendation.PLAN_HARDSHIP)
+    assert any("did not propose a plan" in one for one in warnings) is not proposed
+
+
+def test_a_deposit_beyond_the_budget_is_warned_of() -> None:
+    """To the cent: what the budget leaves is fine, a cent more is not."""
+    analysis = an_analysis()
+    assert len(warnings_of(a_proposal(deposit="425.00"), analysis)) == 3
+    assert "$425.01" in warnings_of(a_proposal(deposit="425.01"), analysis)[3]
+
+
+def test_a_plan_that_costs_more_is_warned_of() -> None:
+    """Debts without interest need no plan to get cheaper: its fees make it dearer."""
+    free = (a_debt("CLINIC", "600.00", "0.00", "60.00", DebtKind.MEDICAL),)
+    proposal = a_proposal(debts=free, deposit="100.00")
+    assert any("costs more" in one for one in warnings_of(proposal, an_analysis()))

@@ -1,0 +1,221 @@
+"""The financial analysis: figures, the rule on both sides of each boundary, and odd input."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.analysis import Figures, Recommendation, debt_to_income, doubts, recommend
+from domain.applications import Debt, DebtKind, ExpenseCategory
+from tests.domain.plan_samples import (
+    DEBTS,
+    a_debt,
+    an_analysis,
+    an_application,
+    an_expense,
+    an_income,
+    settings,
+)
+
+
+def figures(left: str, **changes: Decimal | bool) -> Figures:
+    """Return figures of the worked example that leave so much for creditors, without a fee."""
+    values: dict[str, Decimal | bool] = {
+        "income": Decimal(left) + 125,
+        "expenses": Decimal("0.00"),
+        "cushion": Decimal("125.00"),
+        "fee": Decimal("0.00"),
+        "minimums": Decimal("533.00"),
+        "balance": Decimal("16500.00"),
+        "owes": True,
+    }
+    return Figures(**values | changes)  # type: ignore[arg-type]  # they are of their names' types
+
+
+def test_the_worked_example() -> None:
+    """3,450 less 2,900 less 125 is 425; less the fee 385: at least 330 and less than 533."""
+    found = an_analysis()
+    assert found.net_monthly_income == Decimal("3450.00")
+    assert found.monthly_expenses == Decimal("2900.00")
+    assert found.available == Decimal("550.00")
+    assert found.cushion == Decimal("125.00")
+    assert found.disposable == Decimal("425.00")
+    assert found.monthly_fee == Decimal("40.00")
+    assert found.for_creditors == Decimal("385.00")
+    assert found.contractual_minimums == Decimal("533.00")
+    assert found.eligible_balance == Decimal("16500.00")
+    assert found.recommendation is Recommendation.PLAN_STANDARD
+    assert found.debt_to_income == Decimal("12.36")
+    assert found.application_version == 4
+    assert [reason.code for reason in found.reasons] == [
+        "AVAILABLE",
+        "FOR_CREDITORS",
+        "BELOW_MINIMUMS",
+        "STANDARD_RATE_MET",
+        "EXTRA_TO_PAYMENT",
+    ]
+    said = " ".join(reason.text for reason in found.reasons)
+    for figure in ("$550.00", "$385.00", "$533.00", "$16,500.00", "$330.00", "$55.00"):
+        assert figure in said
+
+
+@pytest.mark.parametrize(
+    ("left", "expected"),
+    [
+        ("533.00", Recommendation.SELF_MANAGE),
+        ("532.99", Recommendation.PLAN_STANDARD),
+        ("330.00", Recommendation.PLAN_STANDARD),
+        ("329.99", Recommendation.PLAN_HARDSHIP),
+        ("288.75", Recommendation.PLAN_HARDSHIP),
+        ("288.74", Recommendation.BUDGET_FOLLOW_UP),
+        ("-124.99", Recommendation.BUDGET_FOLLOW_UP),
+        ("-125.00", Recommendation.BANKRUPTCY_REFERRAL),
+        ("-500.00", Recommendation.BANKRUPTCY_REFERRAL),
+    ],
+)
+def test_every_boundary_on_both_sides(left: str, expected: Recommendation) -> None:
+    """Minimums, 2 % and 1.75 % of the balance, and nothing available, each to the cent."""
+    recommendation, reasons = recommend(figures(left), settings())
+    assert recommendation is expected
+    assert all(reason.code and reason.text for reason in reasons)
+
+
+def test_rates_and_the_cushion_are_the_agency_s() -> None:
+    """Other rates move the boundaries, another cushion what is left."""
+    strict = settings(standard_payment_rate=Decimal("2.50"), hardship_payment_rate=Decimal("2.25"))
+    assert recommend(figures("412.50"), strict)[0] is Recommendation.PLAN_STANDARD
+    assert recommend(figures("412.49"), strict)[0] is Recommendation.PLAN_HARDSHIP
+    assert recommend(figures("371.25"), strict)[0] is Recommendation.PLAN_HARDSHIP
+    assert recommend(figures("371.24"), strict)[0] is Recommendation.BUDGET_FOLLOW_UP
+    assert an_analysis(cushion=Decimal("25.00")).disposable == Decimal("525.00")
+
+
+def test_the_fee_comes_off_before_anything_is_compared() -> None:
+    """Who covers the minimums without a fee and not with it is told so."""
+    with_fee = figures("533.00", fee=Decimal("40.00"))
+    recommendation, reasons = recommend(with_fee, settings())
+    assert recommendation is Recommendation.PLAN_STANDARD
+    assert "COVERED_WITHOUT_FEE" in [reason.code for reason in reasons]
+    a_cent_less = figures("532.99", fee=Decimal("40.00"))
+    codes = [reason.code for reason in recommend(a_cent_less, settings())[1]]
+    assert "COVERED_WITHOUT_FEE" not in codes
+
+
+def test_the_fee_counts_creditors_and_not_accounts() -> None:
+    """Two accounts of one bank are one creditor, however its name is spelled."""
+    twice = (*DEBTS[:3], a_debt("Card A", "10.00", "0.00", "1.00", number=5))
+    assert an_analysis(an_application(debts=twice)).monthly_fee == Decimal("30.00")
+
+
+def test_no_income_is_an_outcome() -> None:
+    """Without income nothing is available, and the first reason says so."""
+    found = an_analysis(an_application(incomes=()))
+    assert found.recommendation is Recommendation.BANKRUPTCY_REFERRAL
+    assert found.available == Decimal("-2900.00")
+    assert found.debt_to_income is None
+    assert found.monthly_fee == 0
+    codes = [reason.code for reason in found.reasons]
+    assert codes[0] == "NO_INCOME"
+    assert "NO_GROSS_INCOME" in codes
+
+
+@pytest.mark.parametrize(
+    ("debts", "income", "expected"),
+    [
+        ((), "3450.00", Recommendation.SELF_MANAGE),
+        ((), "3024.99", Recommendation.BUDGET_FOLLOW_UP),
+        ((), "2900.00", Recommendation.BUDGET_FOLLOW_UP),
+        (
+            (a_debt("TAX OFFICE", "5000.00", "8.00", "100.00", DebtKind.TAX),),
+            "3000.00",
+            Recommendation.BANKRUPTCY_REFERRAL,
+        ),
+        (
+            (a_debt("TAX OFFICE", "5000.00", "8.00", "100.00", DebtKind.TAX),),
+            "3450.00",
+            Recommendation.SELF_MANAGE,
+        ),
+        ((a_debt("PAID UP", "0.00", "8.00", "0.00"),), "3450.00", Recommendation.SELF_MANAGE),
+    ],
+)
+def test_no_eligible_debts_is_an_outcome(
+    debts: tuple[Debt, ...], income: str, expected: Recommendation
+) -> None:
+    """Where there is nothing for a plan to take, the outcome is never a plan."""
+    found = an_analysis(an_application(debts=debts, incomes=(an_income(income),)))
+    assert found.recommendation is expected
+    assert found.eligible_balance == 0
+    codes = {reason.code for reason in found.reasons}
+    assert codes & {"NO_ELIGIBLE_DEBTS", "NO_DEBTS", "NOTHING_AVAILABLE"}
+
+
+@pytest.mark.parametrize("kind", DebtKind)
+def test_a_debt_is_counted_once(kind: DebtKind) -> None:
+    """Its payment is an expense where no plan takes it, and a minimum where one does."""
+    debt = a_debt("X", "1000.00", "5.00", "50.00", kind)
+    found = an_analysis(an_application(debts=(debt,)))
+    counted_as_expense = found.monthly_expenses == Decimal("2950.00")
+    counted_as_minimum = found.contractual_minimums == Decimal("50.00")
+    assert counted_as_expense is not counted_as_minimum
+    assert counted_as_minimum is debt.eligible_for_plan
+
+
+def test_a_payment_that_is_an_expense_too_is_pointed_out() -> None:
+    """An expense that equals a debt's payment is left in the sum, and named as a doubt."""
+    mortgage = a_debt("HOME LOANS", "90000.00", "6.00", "2900.00", DebtKind.MORTGAGE)
+    application = an_application(debts=(*DEBTS, mortgage))
+    found = an_analysis(application)
+    assert found.monthly_expenses == Decimal("5800.00")
+    assert [reason.code for reason in doubts(application, settings())] == ["MAYBE_COUNTED_TWICE"]
+    assert "HOME LOANS" not in " ".join(reason.text for reason in found.reasons)
+
+
+def test_savings_beside_the_cushion_are_pointed_out() -> None:
+    """Both are left in the figures, and the counselor is told."""
+    saving = an_application(
+        expenses=(an_expense("100.00", ExpenseCategory.SAVINGS), an_expense("2800.00", number=2))
+    )
+    codes = [reason.code for reason in an_analysis(saving).reasons]
+    assert codes[-1] == "SAVINGS_BESIDE_CUSHION"
+
+
+def test_gross_income_is_never_guessed() -> None:
+    """One line without its gross amount and there is no ratio; a tiny one makes it too large."""
+    known = an_income("100.00", "150.00")
+    ratio, why = debt_to_income((known, replace(known, gross=None)), DEBTS)
+    assert ratio is None
+    assert [reason.code for reason in why] == ["GROSS_INCOME_UNKNOWN"]
+    ratio, why = debt_to_income((an_income("0.01", "0.01"),), DEBTS)
+    assert ratio is None
+    assert [reason.code for reason in why] == ["RATIO_TOO_LARGE"]
+    assert debt_to_income((known,), DEBTS)[0] == Decimal("355.33")
+
+
+AMOUNTS = st.decimals(0, Decimal("99999999.99"), places=2)
+
+
+@given(income=AMOUNTS, expense=AMOUNTS, balance=AMOUNTS, minimum=AMOUNTS)
+def test_every_budget_has_an_outcome(
+    income: Decimal, expense: Decimal, balance: Decimal, minimum: Decimal
+) -> None:
+    """Whatever is entered, there is a recommendation, and its figures add up."""
+    debt = replace(DEBTS[0], balance=balance, minimum_payment=minimum)
+    found = an_analysis(
+        an_application(
+            incomes=(an_income(f"{income:.2f}", f"{income:.2f}"),),
+            expenses=(an_expense(f"{expense:.2f}"),),
+            debts=(debt,),
+        )
+    )
+    assert found.available == found.net_monthly_income - found.monthly_expenses
+    assert found.disposable == found.available - found.cushion
+    assert found.for_creditors == found.disposable - found.monthly_fee
+    assert found.reasons
+    is_plan = found.recommendation in (Recommendation.PLAN_STANDARD, Recommendation.PLAN_HARDSHIP)
+    if is_plan:
+        assert found.for_creditors < found.contractual_minimums
+        assert found.for_creditors >= (balance * Decimal("1.75") / 100).quantize(
+            Decimal("0.01")
+        ) - (Decimal("0.01"))
