@@ -10,6 +10,7 @@ from graphql import GraphQLSchema
 
 from domain.agencies import Agency
 from domain.documents import DocumentTerms
+from gateway.bank_worker import BankWorker, NoWork, TakesWork
 from gateway.banks import open_banks
 from gateway.budgets.budgets import Budgets
 from gateway.budgets.opening import open_budgets
@@ -74,6 +75,7 @@ class Parts:
     sightings: Sightings = field(default_factory=Sightings)
     budgets: Budgets = field(default_factory=lambda: Budgets(BudgetsConfig()))
     events: Broker = field(default_factory=LocalBroker)
+    bank_work: TakesWork = field(default_factory=NoWork)
     trusted: TrustedDocuments = field(
         default_factory=lambda: TrustedDocuments(TrustedDocumentsConfig(), Limits())
     )
@@ -111,11 +113,15 @@ async def open_parts(config: Config, metrics: Metrics) -> AsyncIterator[Parts]:
         banks = open_banks(config.plaid, metrics.vendor_called, secrets, processes=config.workers)
         stack.push_async_callback(banks.aclose)
         authenticator = await stack.enter_async_context(open_authenticator(config, home.directory))
+        vendors = AgencyVendors(bureaus, banks)
+        worker = BankWorker(home.directory, home.registry, vendors, only=config.agency)
+        await stack.enter_async_context(worker.working())
         yield Parts(
             authenticator=authenticator,
             directory=home.directory,
             stores=home.registry,
-            vendors=AgencyVendors(bureaus, banks),
+            vendors=vendors,
+            bank_work=worker,
             budgets=budgets,
             events=events,
             trusted=trusted,

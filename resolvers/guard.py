@@ -19,6 +19,7 @@ from typing import TypeVar
 from domain.access import READ_SCOPES, AccessGrant, Principal, Scope
 from domain.actors import PrincipalKind
 from domain.applications import Application, Note
+from domain.bank_connections import BankConnection
 from domain.consents import Consent
 from domain.consumers import Consumer
 from domain.credit import CreditReport
@@ -29,8 +30,9 @@ from resolvers.reads import Reads
 from tenants.records.kinds import sort_time
 from tenants.store import AgencyStore
 
-Child = TypeVar("Child", Note, Consent, CreditReport, Document)
+Child = TypeVar("Child", Note, Consent, CreditReport, BankConnection, Document)
 _SCOPES: Mapping[type, Scope] = {
+    BankConnection: Scope.BANKING_READ,
     CreditReport: Scope.CREDIT_READ,
     Document: Scope.DOCUMENTS_READ,
 }

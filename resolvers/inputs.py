@@ -176,6 +176,26 @@ class PullCreditReportInput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectBankInput:
+    """Which bank to link, by what the vendor's Link gave, under which consent."""
+
+    application_id: str
+    consent_id: str
+    public_token: str = field(repr=False)
+    idempotency_key: Maybe[str] = ABSENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptProposalsInput:
+    """Which proposals to take over."""
+
+    application_id: str
+    expected_version: Maybe[int] = ABSENT
+    ids: tuple[str, ...]
+    idempotency_key: Maybe[str] = ABSENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestAccessInput:
     """A scope over a subject that somebody asks for, why, and for how long."""
 

@@ -22,7 +22,8 @@ from domain.consumers import Consumer as ConsumerRecord
 from domain.credit import CreditReport as CreditReportRecord
 from domain.documents import Document as DocumentRecord
 from domain.money import Frequency
-from resolvers import applications, documents
+from domain.proposals import Proposal as ProposalRecord
+from resolvers import applications, documents, proposals
 from resolvers.queue import QueueItem as QueueItemRecord
 from schema.access import Actor
 from schema.connections import Node, PageInfo, edges, page_info
@@ -32,9 +33,11 @@ from schema.credit import CreditReport
 from schema.declare import Info, batched, field, object_type
 from schema.documents import Document
 from schema.gates import of_application, of_its_application, of_its_root
+from schema.proposals import Proposal
 from schema.rules import (
     APPLICATION_IDENTITY,
     APPLICATION_READERS,
+    BANK_READERS,
     CONSUMER_READERS,
     COUNSELORS,
     COUNT_READERS,
@@ -134,6 +137,10 @@ async def _notes(parents: Applications, info: Info) -> list[list[NoteRecord]]:
     return await applications.notes_of(info.context, parents)
 
 
+async def _proposals(root: ApplicationRecord, info: Info) -> list[ProposalRecord] | None:
+    return await proposals.proposals_of(info.context, root)
+
+
 @object_type(rule=APPLICATION_READERS, record=ApplicationRecord, about=of_application)
 class Application(Node):
     """A consumer's application for counseling."""
@@ -169,6 +176,13 @@ class Application(Node):
     )
     notes: list[Note] | None = batched(
         _notes, list[Note] | None, rule=COUNSELORS, description="Counselors only."
+    )
+    proposals = field(
+        _proposals,
+        list[Proposal] | None,
+        rule=BANK_READERS,
+        description="What bank data, and credit reports for whoever reads them, say beside the "
+        "application's lines; acceptProposals takes some over.",
     )
 
 

@@ -17,11 +17,13 @@ from domain.applications import (
     Source,
 )
 from domain.audit import AuditOutcome
+from domain.banking import BankConnectionStatus
 from domain.consents import ConsentPurpose
 from domain.credit import FileHit, PortfolioType, PullKind
 from domain.documents import DocumentKind, DocumentStatus
 from domain.media import DocumentRejection
 from domain.money import Frequency
+from domain.proposals import ProposalKind, ProposalState
 from domain.settings import Participation
 
 ENUMS: tuple[type[Enum], ...] = tuple(
@@ -29,6 +31,7 @@ ENUMS: tuple[type[Enum], ...] = tuple(
     for shown in (
         ApplicationStatus,
         AuditOutcome,
+        BankConnectionStatus,
         ConsentPurpose,
         DebtKind,
         DocumentKind,
@@ -41,6 +44,8 @@ ENUMS: tuple[type[Enum], ...] = tuple(
         Participation,
         PortfolioType,
         PrincipalKind,
+        ProposalKind,
+        ProposalState,
         PullKind,
         DocumentRejection,
         Source,

@@ -7,11 +7,15 @@ from domain.access import AccessGrant as AccessGrantRecord
 from domain.access import ApiKey as ApiKeyRecord
 from domain.applications import Application as ApplicationRecord
 from domain.applications import Note as NoteRecord
+from domain.bank_connections import BankConnection as BankConnectionRecord
+from domain.banking import LinkToken
 from domain.consents import Consent as ConsentRecord
 from domain.consumers import Consumer as ConsumerRecord
 from domain.credit import CreditReport as CreditReportRecord
 from domain.settings import AgencySettings as AgencySettingsRecord
 from resolvers import (
+    bank_links,
+    banking,
     budget,
     consents,
     consumers,
@@ -21,16 +25,21 @@ from resolvers import (
     grants,
     intake,
     keys,
+    proposals,
     settings,
 )
+from resolvers.inputs import given
 from schema.access import AccessGrant, ApiKey, CreatedApiKey
 from schema.applications import Application, Note
+from schema.banking import BankConnection, BankLinkToken
 from schema.consents import Consent
 from schema.consumers import Consumer
 from schema.credit import CreditReport
 from schema.declare import Info, field, object_type
 from schema.documents import DocumentUpload
 from schema.inputs import (
+    AcceptProposalsInput,
+    ConnectBankInput,
     CreateApiKeyInput,
     CreateDocumentUploadInput,
     PullCreditReportInput,
@@ -47,6 +56,7 @@ from schema.rules import (
     ACCESS_ASKERS,
     ADMINS,
     APPLICATION_WRITERS,
+    BANK_WRITERS,
     CONSUMER_WRITERS,
     CONSUMERS,
     COUNSELORS,
@@ -125,6 +135,30 @@ async def _create_document_upload(
     info: Info, input: CreateDocumentUploadInput
 ) -> documents.DocumentUpload:
     return await documents.create_document_upload(info.context, plain(input))
+
+
+async def _create_bank_link_token(
+    info: Info, application_id: strawberry.ID, connection_id: strawberry.ID | None = UNSET
+) -> LinkToken:
+    return await bank_links.create_link_token(
+        info.context, application_id, given(plain(connection_id))
+    )
+
+
+async def _connect_bank(info: Info, input: ConnectBankInput) -> BankConnectionRecord:
+    return await bank_links.connect_bank(info.context, plain(input))
+
+
+async def _sync_bank(info: Info, id: strawberry.ID) -> BankConnectionRecord:
+    return await banking.sync_bank(info.context, id)
+
+
+async def _disconnect_bank(info: Info, id: strawberry.ID) -> BankConnectionRecord:
+    return await banking.disconnect_bank(info.context, id)
+
+
+async def _accept_proposals(info: Info, input: AcceptProposalsInput) -> ApplicationRecord:
+    return await proposals.accept_proposals(info.context, plain(input))
 
 
 async def _create_api_key(info: Info, input: CreateApiKeyInput) -> keys.CreatedApiKey:
@@ -261,6 +295,41 @@ class Mutation:
         rule=DOCUMENT_WRITERS,
         description="A sealed place to upload to, and then the document's record. Consumers, "
         "counselors [applications:write or documents:write].",
+    )
+    create_bank_link_token = field(
+        _create_bank_link_token,
+        BankLinkToken | None,
+        rule=BANK_WRITERS,
+        description="Opens the vendor's Link: for a new link, or to repair the one named by "
+        "connectionId, whose status is LOGIN_REQUIRED or PENDING_DISCONNECT. Consumers (own), "
+        "counselors (by grant) [banking:write].",
+    )
+    connect_bank = field(
+        _connect_bank,
+        BankConnection | None,
+        rule=BANK_WRITERS,
+        description="Links the bank under a live consent to BANK_DATA; what is linked already is "
+        "answered, not doubled [banking:write].",
+    )
+    sync_bank = field(
+        _sync_bank,
+        BankConnection | None,
+        rule=BANK_WRITERS,
+        description="Takes over what the bank says now; where a sync is under way, another "
+        "follows it [banking:write].",
+    )
+    disconnect_bank = field(
+        _disconnect_bank,
+        BankConnection | None,
+        rule=BANK_WRITERS,
+        description="Ends the link at the bank and deletes what was read by it [banking:write].",
+    )
+    accept_proposals = field(
+        _accept_proposals,
+        Application | None,
+        rule=APPLICATION_WRITERS,
+        description="Makes lines of the proposals named, or changes those that they stand beside, "
+        "all or nothing [applications:write, and banking:read].",
     )
     create_api_key = field(
         _create_api_key,

@@ -9,6 +9,7 @@ from domain.access import Principal
 from domain.agencies import Agency as AgencyRecord
 from domain.agencies import Staff as StaffRecord
 from domain.applications import Application as ApplicationRecord
+from domain.bank_connections import BankConnection as BankConnectionRecord
 from domain.consents import ConsentPurpose
 from domain.consents import ConsentText as ConsentTextRecord
 from domain.consumers import Consumer as ConsumerRecord
@@ -18,6 +19,7 @@ from resolvers import (
     access,
     applications,
     audit,
+    banking,
     consents,
     consumers,
     credit,
@@ -36,6 +38,7 @@ from schema.applications import (
     StatusCount,
 )
 from schema.audit import AuditEventConnection
+from schema.banking import BankConnection
 from schema.connections import Node
 from schema.consents import ConsentText
 from schema.consumers import Consumer, ConsumerConnection
@@ -47,6 +50,7 @@ from schema.rules import (
     AGENCY_READERS,
     APPLICATION_READERS,
     AUDIT_READERS,
+    BANK_READERS,
     CONSUMER_FINDERS,
     CONSUMER_READERS,
     COUNSELORS,
@@ -121,6 +125,10 @@ def _consent_text(info: Info, purpose: ConsentPurpose) -> ConsentTextRecord:
 
 async def _credit_report(info: Info, id: strawberry.ID) -> CreditReportRecord | None:
     return await credit.credit_report(info.context, id)
+
+
+async def _bank_connection(info: Info, id: strawberry.ID) -> BankConnectionRecord | None:
+    return await banking.bank_connection(info.context, id)
 
 
 async def _staff(info: Info) -> list[StaffRecord]:
@@ -234,6 +242,12 @@ class Query:
         CreditReport | None,
         rule=CREDIT_READERS,
         description="Consumers (own), counselors (by grant) [credit:read].",
+    )
+    bank_connection = field(
+        _bank_connection,
+        BankConnection | None,
+        rule=BANK_READERS,
+        description="Consumers (own), counselors (by grant) [banking:read].",
     )
     staff = field(_staff, list[Staff] | None, rule=STAFF_READERS, description="Admins; counselors.")
     api_keys = field(

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from domain.access import AccessGrant, Scope, claim_limit
 from domain.applications import IN_COUNSELING, Application, Note
+from domain.bank_connections import BankConnection, BankFindings, BankMonth, BankSync
 from domain.consents import Consent
 from domain.consumers import Consumer
 from domain.credit import CreditReport
@@ -27,6 +28,10 @@ Record = (
     | CreditReport
     | AccessGrant
     | LegalHold
+    | BankConnection
+    | BankSync
+    | BankMonth
+    | BankFindings
     | AgencySettings
     | Document
 )
@@ -188,6 +193,20 @@ def _grant_2(body: Body) -> Body:
     }
 
 
+def _bank_connection_indexes(connection: BankConnection, blind: Blind) -> tuple[IndexEntry, ...]:  # noqa: ARG001 -- the shape
+    consumer, own = _own_id(connection.consumer_id), _own_id(connection.id)
+    return (IndexEntry("bank_connection_by_consumer", consumer, own),)
+
+
+def _bank_connection_uniques(connection: BankConnection, blind: Blind) -> tuple[UniqueEntry, ...]:  # noqa: ARG001 -- the shape
+    return (UniqueEntry("bank_item", f"{connection.vendor} {connection.item_id}"),)
+
+
+def _bank_sync_indexes(sync: BankSync, blind: Blind) -> tuple[IndexEntry, ...]:  # noqa: ARG001 -- the shape
+    due_at = sync.due_at
+    return () if due_at is None else (IndexEntry("bank_sync_due", "", sort_time(due_at)),)
+
+
 def _sealed_in_groups(body: Body) -> Body:
     """Return a body of before there were groups: once it is opened, its names are the same."""
     return body
@@ -276,6 +295,38 @@ KINDS: tuple[KindSpec[Any], ...] = (
         kind="legal_hold",
         prefix="hold",
         sealed={"reason": ("reason",)},
+    ),
+    KindSpec(
+        record=BankConnection,
+        kind="bank_connection",
+        needed=("id", "version", "application_id"),
+        prefix="bank",
+        indexes=_bank_connection_indexes,
+        uniques=_bank_connection_uniques,
+        sealed={"access": ("access_token",), "accounts": ("institution", "accounts")},
+        kept_decoded=False,
+    ),
+    KindSpec(
+        record=BankSync,
+        kind="bank_sync",
+        prefix="bsync",
+        indexes=_bank_sync_indexes,
+        sealed={"cursor": ("cursor",)},
+        kept_decoded=False,
+    ),
+    KindSpec(
+        record=BankMonth,
+        kind="bank_month",
+        prefix="bmonth",
+        sealed={"transactions": ("transactions",)},
+        kept_decoded=False,
+    ),
+    KindSpec(
+        record=BankFindings,
+        kind="bank_findings",
+        prefix="bfind",
+        sealed={"findings": ("streams", "liabilities")},
+        kept_decoded=False,
     ),
     KindSpec(
         record=AgencySettings,

@@ -44,6 +44,24 @@ PULL = _of_input(
     inquiries { subscriber date } publicRecords { kind }""",
 )
 IMPORT = f"mutation ($id: ID!) {{ importDebts(creditReportId: $id) {{ {APPLICATION} }} }}"
+BANK = """id institution status lastSyncedAt syncProgress hasNewAccounts
+  accounts { id name mask type subtype current available limit }"""
+LINK_TOKEN = """mutation ($id: ID!, $connection: ID) {
+  createBankLinkToken(applicationId: $id, connectionId: $connection) { token expiresAt } }"""
+CONNECT = _of_input("connectBank", BANK)
+SYNC = f"mutation ($id: ID!) {{ syncBank(id: $id) {{ {BANK} }} }}"
+DISCONNECT = f"mutation ($id: ID!) {{ disconnectBank(id: $id) {{ {BANK} }} }}"
+READ_BANK = f"query ($id: ID!) {{ bankConnection(id: $id) {{ {BANK} }} }}"
+TRANSACTIONS = """query ($id: ID!, $first: Int, $after: String, $from: AWSDate, $to: AWSDate) {
+  node(id: $id) { ... on BankAccount {
+    transactions(first: $first, after: $after, from: $from, to: $to) {
+      edges { cursor node { id date name merchant amount category pending } }
+      pageInfo { hasNextPage hasPreviousPage endCursor } } } } }"""
+PROPOSAL = """id kind state source lineId label incomeSource expenseCategory debtKind accountLast4
+  amount statedAmount frequency monthly statedMonthly apr pastDue reasons
+  conflicts { field source figure other otherFigure }"""
+PROPOSALS = f"query ($id: ID!) {{ application(id: $id) {{ version proposals {{ {PROPOSAL} }} }} }}"
+ACCEPT = _of_input("acceptProposals", APPLICATION)
 CREATE_KEY = _of_input(
     "createApiKey",
     "apiKey { id name prefix scopes createdBy { id } createdAt expiresAt revokedAt } secret",

@@ -103,6 +103,7 @@ async def test_a_grant_over_the_agency_opens_what_a_key_of_its_scope_reads(
         Scope.AGENCY_READ: {"agency"},
         Scope.APPLICATIONS_READ: {"application", "applications", "applicationCounts"},
         Scope.CONSUMERS_READ: {"consumer", "consumers"},
+        Scope.BANKING_READ: {"bankConnection"},
         Scope.CREDIT_READ: {"creditReport"},
         Scope.AUDIT_READ: seen & {"auditEvents"},
     }.get(scope, set())

@@ -53,6 +53,7 @@ ABOUT_A_CONSUMER: list[tuple[str, str, GraphQLField]] = [
 ]
 ABOUT_NOBODY = {
     *("AgencySettings", "CreditorPolicy", "DocumentUpload"),
+    "BankLinkToken",  # the vendor's, and opens what only the consumer's own sign-in shows
     *"Query Mutation Viewer Agency Staff ApiKey CreatedApiKey Actor PageInfo StatusCount".split(),
     *"ConsentText AuditEvent AuditEventConnection AuditEventEdge".split(),
     # Their root fields note what they hand out; an edge's cursor tells nothing beside.
@@ -152,7 +153,7 @@ def _field(gate: Gate) -> GraphQLField:
     return field
 
 
-NOT_SHOWN = {("Application", "status_reason")}
+NOT_SHOWN = {("Application", "status_reason"), ("BankConnection", "access_token")}
 LINE_TYPES = {"incomes": "Income", "expenses": "Expense", "debts": "Debt"}
 IDENTITY = {"id", "applicationId"}
 

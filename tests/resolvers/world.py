@@ -37,6 +37,7 @@ from tenants.directory.sqlite import SqliteDirectory, open_directory
 from tenants.records.blobs import FileBlobs
 from tenants.sqlite.store import open_sqlite
 from tenants.store import AgencyStore, Change
+from tests.resolvers.banks import Banks
 from tests.tenants.keys.key_samples import random_agency_keys
 
 SCHEMA = create_schema()
@@ -172,6 +173,7 @@ class World:
     store: AgencyStore
     directory: SqliteDirectory
     bureau: Bureau = field(default_factory=Bureau)
+    banks: Banks = field(default_factory=Banks)
     now: datetime = START
     allow_test_ssn: bool = False
 
@@ -189,7 +191,7 @@ class World:
             self.agency if belongs else None,
             self.store if belongs else None,
             AgencyDirectory(self.directory, self.agency) if belongs or named else None,
-            Vendors(credit=self.bureau) if belongs else NO_VENDORS,
+            Vendors(credit=self.bureau, banks=self.banks) if belongs else NO_VENDORS,
             RequestMeta(
                 id="request-1",
                 at=self.now,

@@ -21,37 +21,39 @@ SERVED = schema_sdl(create_schema())
 
 # What the contract has and is not served yet: it comes with the subjects named.
 NOT_SERVED_TYPES = {
-    # banking
-    *"BankLinkToken BankConnectionStatus BankConnection BankAccount ConnectBankInput".split(),
-    *"TransactionConnection TransactionEdge Transaction".split(),
     # analysis and plans
     *"Recommendation FinancialAnalysis Reason PayoffStrategy PlanStatus Plan Fee Payoff".split(),
     *"Agreement PlanCreditor ScheduleConnection ScheduleEdge".split(),
     *"ScheduledPayment ProposePlanInput AcceptPlanInput".split(),
 }
 NOT_SERVED_FIELDS = {
-    "Query": {
-        *"bankConnection plan".split(),
-    },
+    "Query": {"plan"},
     "Mutation": {
-        *"createBankLinkToken connectBank syncBank disconnectBank".split(),
         *"analyzeApplication proposePlan acceptPlan declinePlan".split(),
     },
-    "Subscription": {"onBankConnectionUpdated", "onPlanUpdated"},
-    "Consumer": {"bankConnections"},
+    "Subscription": {"onPlanUpdated"},
     "Application": {"analysis", "plans"},
 }
 BEYOND_THE_CONTRACT = {
+    "AcceptProposalsInput": set(),
+    "Application": {"proposals"},
     "AgencySettings": {"upcoming"},
     "AuditEvent": {"consumers", "outcome"},
     "AuditOutcome": {"DONE", "REFUSED"},
+    "BankConnection": {"syncProgress", "hasNewAccounts", "endsAt"},
     "CreditReport": {"raw"},
     "Document": {"rejection"},
     "DocumentRejection": {
         *"SIZE_DIFFERS TYPE_DIFFERS DAMAGED ACTIVE_CONTENT TOO_MANY_PIXELS".split(),
     },
+    "Mutation": {"acceptProposals"},
+    "Proposal": set(),
+    "ProposalConflict": set(),
+    "ProposalKind": set(),
+    "ProposalState": set(),
     "AWSTime": set(),  # the last of AppSync's scalars; no field has it yet
 }
+ARGUMENTS_BEYOND_THE_CONTRACT = {"createBankLinkToken": {"connectionId"}}
 
 
 def _definitions(document: DocumentNode) -> dict[str, ast.DefinitionNode]:
@@ -74,7 +76,10 @@ def _members(definition: ast.DefinitionNode) -> dict[str, str]:
 
 def _spelled(member: ast.Node) -> str:
     parts = [type(member).__name__, member.name.value]  # type: ignore[attr-defined]
+    added = ARGUMENTS_BEYOND_THE_CONTRACT.get(member.name.value, set())  # type: ignore[attr-defined]
     for argument in getattr(member, "arguments", ()) or ():
+        if argument.name.value in added:
+            continue
         default = print_ast(argument.default_value) if argument.default_value else None
         parts.append(f"{argument.name.value}: {print_ast(argument.type)} = {default}")
     if getattr(member, "type", None) is not None:

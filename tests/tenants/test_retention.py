@@ -150,6 +150,10 @@ async def test_a_dry_run_says_what_would_go(store: AgencyStore) -> None:
         "credit_report": 1,
         "document": 1,
         "access_grant": 1,
+        "bank_connection": 1,
+        "bank_sync": 1,
+        "bank_month": 1,
+        "bank_findings": 1,
     }
     assert "ended on" in first.reason
     assert await all_due(store, LATER) == [first, second]
