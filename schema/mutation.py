@@ -289,13 +289,6 @@ class Mutation:
         description="Turns the report's open tradelines into debts, matched with those already "
         "entered [applications:write, and credit:read].",
     )
-    create_document_upload = field(
-        _create_document_upload,
-        DocumentUpload | None,
-        rule=DOCUMENT_WRITERS,
-        description="A sealed place to upload to, and then the document's record. Consumers, "
-        "counselors [applications:write or documents:write].",
-    )
     create_bank_link_token = field(
         _create_bank_link_token,
         BankLinkToken | None,
@@ -330,6 +323,13 @@ class Mutation:
         rule=APPLICATION_WRITERS,
         description="Makes lines of the proposals named, or changes those that they stand beside, "
         "all or nothing [applications:write, and banking:read].",
+    )
+    create_document_upload = field(
+        _create_document_upload,
+        DocumentUpload | None,
+        rule=DOCUMENT_WRITERS,
+        description="A sealed place to upload to, and then the document's record. Consumers, "
+        "counselors [applications:write or documents:write].",
     )
     create_api_key = field(
         _create_api_key,
