@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from functools import lru_cache
 
 from domain.banking import (
     AccountFacts,
@@ -210,7 +211,7 @@ def transaction_id(connection_id: str, facts: TransactionFacts) -> str:
     day = datetime.combine(max(facts.posted_on, _FIRST_DAY), time(), UTC)
     named = f"{connection_id} {facts.account_id} {facts.source_id}".encode()
     randomness = int.from_bytes(hashlib.sha256(named).digest()[: _RANDOM_BITS // 8])
-    return f"{TRANSACTION}_{root_of(connection_id)}_{new_ulid(day, randomness=randomness)}"
+    return f"{TRANSACTION}_{_root(connection_id)}_{new_ulid(day, randomness=randomness)}"
 
 
 def account_id(connection_id: str, source_id: str) -> str:
@@ -267,6 +268,11 @@ def transaction_of(connection_id: str, facts: TransactionFacts) -> BankTransacti
 def newest_first(transactions: Iterable[BankTransaction]) -> tuple[BankTransaction, ...]:
     """Return transactions by day, the latest first; their ids order as their days do."""
     return tuple(sorted(transactions, key=lambda one: one.id, reverse=True))
+
+
+@lru_cache(64)  # a sync asks for thousands of one link
+def _root(connection_id: str) -> str:
+    return root_of(connection_id)
 
 
 def _cents(amount: Decimal | None) -> Decimal | None:

@@ -8,6 +8,7 @@ answered alike.
 
 import hashlib
 from collections.abc import Callable
+from datetime import datetime
 from http import HTTPStatus
 
 from starlette.requests import Request
@@ -33,16 +34,21 @@ SIGNATURE_CHARACTERS_MAX = 4096
 PATH = "/webhooks/plaid/{slug}"
 
 
-def webhook_routes(parts: Callable[[], Parts], *, only: str | None = None) -> list[Route]:
+def webhook_routes(
+    parts: Callable[[], Parts],
+    *,
+    only: str | None = None,
+    clock: Callable[[], datetime] = utc_now,
+) -> list[Route]:
     """Return the routes of vendors' webhooks. only: slug of the one agency that is served."""
 
     async def plaid(request: Request) -> Response:
-        return _response(await _answer(request, parts(), only))
+        return _response(await _answer(request, parts(), only, clock()))
 
     return [Route(PATH, plaid, methods=["POST"])]
 
 
-async def _answer(request: Request, parts: Parts, only: str | None) -> Reply:
+async def _answer(request: Request, parts: Parts, only: str | None, at: datetime) -> Reply:
     body = await AsgiRequest(request.scope, request.receive).body(WEBHOOK_BYTES_MAX)
     try:
         agency = await _agency(request.path_params["slug"], parts, only)
@@ -57,7 +63,6 @@ async def _answer(request: Request, parts: Parts, only: str | None) -> Reply:
         signature = request.headers.get(SIGNATURE)
         if signature is not None and len(signature) > SIGNATURE_CHARACTERS_MAX:
             raise Unauthenticated
-        at = utc_now()
         facts = await vendors.banks.verified(signature, body, at)
         digest = hashlib.sha256((signature or "").encode() + b"\n" + body).hexdigest()
         async with parts.stores.lease(agency) as store:

@@ -55,7 +55,8 @@ _EFFECTS: Mapping[tuple[str, str], _Effect] = {
     ("ITEM", "USER_ACCOUNT_REVOKED"): _Effect(ends=True),
     ("ITEM", "NEW_ACCOUNTS_AVAILABLE"): _Effect(new_accounts=True),
 }
-_LOGIN_REQUIRED = _Effect(status=_S.LOGIN_REQUIRED)
+# Told late it may be true no more: the sync asks the vendor how the link stands.
+_LOGIN_REQUIRED = _Effect(status=_S.LOGIN_REQUIRED, sync=True)
 # Told, and nothing to be done: that the address of webhooks was changed, that Link was closed, and
 # that income was verified, which is a product that is not asked for.
 PASSED_OVER = frozenset(

@@ -54,6 +54,7 @@ def walks(ids: Ids) -> Iterator[tuple[str, str, dict[str, Any]]]:
 def _by_type(ids: Ids) -> dict[str, str]:
     return {
         "Application": ids.application,
+        "BankConnection": ids.bank,
         "Consumer": ids.consumer,
         "CreditReport": ids.report,
     }
