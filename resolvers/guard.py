@@ -22,13 +22,18 @@ from domain.applications import Application, Note
 from domain.consents import Consent
 from domain.consumers import Consumer
 from domain.credit import CreditReport
+from domain.documents import Document
 from domain.ids import GlobalId, parse_global_id
 from resolvers.loaders import Loaders
 from resolvers.reads import Reads
 from tenants.records.kinds import sort_time
 from tenants.store import AgencyStore
 
-Child = TypeVar("Child", Note, Consent, CreditReport)
+Child = TypeVar("Child", Note, Consent, CreditReport, Document)
+_SCOPES: Mapping[type, Scope] = {
+    CreditReport: Scope.CREDIT_READ,
+    Document: Scope.DOCUMENTS_READ,
+}
 Grants = Mapping[str | None, AccessGrant]
 """Grants by the global id of what they are over, None for the whole agency."""
 Held = Mapping[str | None, tuple[AccessGrant, ...]]
@@ -213,7 +218,7 @@ class Guard:
         if record_type is Note and self._principal.kind is not PrincipalKind.COUNSELOR:
             return None
         root = str(GlobalId("app", parsed.root, parsed.root))
-        scope = Scope.CREDIT_READ if record_type is CreditReport else Scope.APPLICATIONS_READ
+        scope = _SCOPES.get(record_type, Scope.APPLICATIONS_READ)
         if await self.application(root, scope) is None:
             return None
         excerpt = self._loaders.excerpts.get(record_type)

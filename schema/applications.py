@@ -20,8 +20,9 @@ from domain.applications import Note as NoteRecord
 from domain.consents import Consent as ConsentRecord
 from domain.consumers import Consumer as ConsumerRecord
 from domain.credit import CreditReport as CreditReportRecord
+from domain.documents import Document as DocumentRecord
 from domain.money import Frequency
-from resolvers import applications
+from resolvers import applications, documents
 from resolvers.queue import QueueItem as QueueItemRecord
 from schema.access import Actor
 from schema.connections import Node, PageInfo, edges, page_info
@@ -29,6 +30,7 @@ from schema.consents import Consent
 from schema.consumers import Consumer
 from schema.credit import CreditReport
 from schema.declare import Info, batched, field, object_type
+from schema.documents import Document
 from schema.gates import of_application, of_its_application, of_its_root
 from schema.rules import (
     APPLICATION_IDENTITY,
@@ -37,6 +39,7 @@ from schema.rules import (
     COUNSELORS,
     COUNT_READERS,
     CREDIT_READERS,
+    DOCUMENT_READERS,
 )
 from schema.scalars import AWSDateTime, Money, Percent
 
@@ -123,6 +126,10 @@ async def _credit_reports(
     return await applications.credit_reports_of(info.context, parents)
 
 
+async def _documents(parents: Applications, info: Info) -> list[list[DocumentRecord] | None]:
+    return await documents.documents_of(info.context, parents)
+
+
 async def _notes(parents: Applications, info: Info) -> list[list[NoteRecord]]:
     return await applications.notes_of(info.context, parents)
 
@@ -156,6 +163,9 @@ class Application(Node):
     consents: list[Consent] = batched(_consents, list[Consent])
     credit_reports: list[CreditReport] | None = batched(
         _credit_reports, list[CreditReport] | None, rule=CREDIT_READERS
+    )
+    documents: list[Document] | None = batched(
+        _documents, list[Document] | None, rule=DOCUMENT_READERS
     )
     notes: list[Note] | None = batched(
         _notes, list[Note] | None, rule=COUNSELORS, description="Counselors only."

@@ -19,6 +19,8 @@ from domain.applications import (
 from domain.audit import AuditOutcome
 from domain.consents import ConsentPurpose
 from domain.credit import FileHit, PortfolioType, PullKind
+from domain.documents import DocumentKind, DocumentStatus
+from domain.media import DocumentRejection
 from domain.money import Frequency
 from domain.settings import Participation
 
@@ -29,6 +31,8 @@ ENUMS: tuple[type[Enum], ...] = tuple(
         AuditOutcome,
         ConsentPurpose,
         DebtKind,
+        DocumentKind,
+        DocumentStatus,
         ExpenseCategory,
         FileHit,
         Frequency,
@@ -38,6 +42,7 @@ ENUMS: tuple[type[Enum], ...] = tuple(
         PortfolioType,
         PrincipalKind,
         PullKind,
+        DocumentRejection,
         Source,
     )
 )

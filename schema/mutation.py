@@ -17,6 +17,7 @@ from resolvers import (
     consumers,
     counseling,
     credit,
+    documents,
     grants,
     intake,
     keys,
@@ -28,8 +29,10 @@ from schema.consents import Consent
 from schema.consumers import Consumer
 from schema.credit import CreditReport
 from schema.declare import Info, field, object_type
+from schema.documents import DocumentUpload
 from schema.inputs import (
     CreateApiKeyInput,
+    CreateDocumentUploadInput,
     PullCreditReportInput,
     RecordConsentInput,
     RequestAccessInput,
@@ -48,6 +51,7 @@ from schema.rules import (
     CONSUMERS,
     COUNSELORS,
     CREDIT_PULLERS,
+    DOCUMENT_WRITERS,
     GRANT_READERS,
 )
 from schema.settings import AgencySettings
@@ -115,6 +119,12 @@ async def _pull_credit_report(info: Info, input: PullCreditReportInput) -> Credi
 
 async def _import_debts(info: Info, credit_report_id: strawberry.ID) -> ApplicationRecord:
     return await credit.import_debts(info.context, credit_report_id)
+
+
+async def _create_document_upload(
+    info: Info, input: CreateDocumentUploadInput
+) -> documents.DocumentUpload:
+    return await documents.create_document_upload(info.context, plain(input))
 
 
 async def _create_api_key(info: Info, input: CreateApiKeyInput) -> keys.CreatedApiKey:
@@ -244,6 +254,13 @@ class Mutation:
         rule=APPLICATION_WRITERS,
         description="Turns the report's open tradelines into debts, matched with those already "
         "entered [applications:write, and credit:read].",
+    )
+    create_document_upload = field(
+        _create_document_upload,
+        DocumentUpload | None,
+        rule=DOCUMENT_WRITERS,
+        description="A sealed place to upload to, and then the document's record. Consumers, "
+        "counselors [applications:write or documents:write].",
     )
     create_api_key = field(
         _create_api_key,

@@ -13,6 +13,7 @@ from domain.applications import IN_COUNSELING, Application, Note
 from domain.consents import Consent
 from domain.consumers import Consumer
 from domain.credit import CreditReport
+from domain.documents import Document
 from domain.ids import GlobalId, parse_global_id
 from domain.retention import LegalHold
 from domain.settings import AgencySettings
@@ -27,6 +28,7 @@ Record = (
     | AccessGrant
     | LegalHold
     | AgencySettings
+    | Document
 )
 R = TypeVar("R", bound=Record)
 Body = dict[str, Any]
@@ -283,6 +285,13 @@ KINDS: tuple[KindSpec[Any], ...] = (
         uniques=_settings_uniques,
         # Nobody's data, but what creditors concede to an agency is told to it in confidence.
         sealed={"policies": ("creditor_policies",)},
+    ),
+    KindSpec(
+        record=Document,
+        kind="document",
+        needed=("id", "version", "application_id"),
+        prefix="doc",
+        sealed={"name": ("file_name",)},
     ),
 )
 

@@ -14,6 +14,7 @@ class Ids:
     consumer: str
     consent: str
     debt: str
+    document: str
     grant: str
     key: str
     note: str
@@ -38,7 +39,7 @@ def _input(make: Callable[[Ids], dict[str, Any]]) -> Callable[[Ids], dict[str, A
 
 APPLICATION = """id version status state hardshipReason consumer { id name { given family } }
   counselor { id displayName } incomes { id } expenses { id } debts { id creditor }
-  consents { id } creditReports { id } notes { id text }"""
+  consents { id } creditReports { id } documents { id fileName } notes { id text }"""
 CONSUMER = """id name { given family } email phone dateOfBirth ssnLast4 address { line1 city }
   ssn(purpose: "isolation test") applications { edges { node { id } } }"""
 
@@ -50,12 +51,12 @@ QUERIES: dict[str, list[Operation]] = {
     "node": [
         Operation(
             document="""query ($a: ID!, $b: ID!, $c: ID!, $d: ID!, $e: ID!, $f: ID!, $g: ID!,
-              $h: ID!, $i: ID!, $j: ID!, $k: ID!, $l: ID!, $m: ID!) {
+              $h: ID!, $i: ID!, $j: ID!, $k: ID!, $l: ID!, $m: ID!, $n: ID!) {
               a: node(id: $a) { id } b: node(id: $b) { id } c: node(id: $c) { id }
               d: node(id: $d) { id } e: node(id: $e) { id } f: node(id: $f) { id }
               g: node(id: $g) { id } h: node(id: $h) { id } i: node(id: $i) { id }
               j: node(id: $j) { id } k: node(id: $k) { id } l: node(id: $l) { id }
-              m: node(id: $m) { id } }""",
+              m: node(id: $m) { id } n: node(id: $n) { id } }""",
             variables=lambda ids: {
                 "a": ids.agency,
                 "b": ids.application,
@@ -70,6 +71,7 @@ QUERIES: dict[str, list[Operation]] = {
                 "k": ids.staff,
                 "l": ids.request,
                 "m": ids.settings,
+                "n": ids.document,
             },
         )
     ],
@@ -240,6 +242,21 @@ MUTATIONS: dict[str, list[Operation]] = {
         Operation(
             document="mutation ($id: ID!) { importDebts(creditReportId: $id) { id } }",
             variables=lambda ids: {"id": ids.report},
+        )
+    ],
+    "createDocumentUpload": [
+        Operation(
+            document="""mutation ($input: CreateDocumentUploadInput!) {
+              createDocumentUpload(input: $input) { document { id fileName } url expiresAt } }""",
+            variables=_input(
+                lambda ids: {
+                    "applicationId": ids.application,
+                    "kind": "OTHER",
+                    "fileName": "isolation.pdf",
+                    "mediaType": "application/pdf",
+                    "bytes": 100,
+                }
+            ),
         )
     ],
     "createApiKey": [

@@ -70,6 +70,7 @@ AUDIENCES: Mapping[str, frozenset[str]] = {
     "credit_report": frozenset({_OWNER, _COUNSELORS, _MACHINE}),
     "access_grant": frozenset({_COUNSELORS, _ADMINS}),
     "legal_hold": frozenset(),
+    "document": frozenset({_OWNER, _COUNSELORS, _MACHINE}),
     "settings": frozenset({_COUNSELORS, _ADMINS}),
 }
 NOT_PLANTED: Mapping[str, str] = {}
@@ -78,6 +79,7 @@ NOT_PLANTED: Mapping[str, str] = {}
 NEVER_SHOWN = frozenset(
     {
         "legal_hold.reason",
+        "document.file",  # which comes by a link, and is planted to be looked for elsewhere
         "application.status_reason",
         "application.debts.source_key",
         "credit_report.file.tradelines.original_creditor",
@@ -90,7 +92,7 @@ NEVER_SHOWN = frozenset(
 )
 """Attributes that no field of the schema shows: planted all the same, and seen by nobody."""
 
-KEPT = frozenset({"state", "postal_code", "account_last4", "subject", "ssn_index"})
+KEPT = frozenset({"media_type", "state", "postal_code", "account_last4", "subject", "ssn_index"})
 """Texts whose form means something; all others become canaries."""
 
 TWIN = {"email": "canary@mail.test", "phone": "+1 303 555 0177", "ssn": "900771234"}

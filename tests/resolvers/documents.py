@@ -78,3 +78,7 @@ MATCH = f"""query ($match: ConsumerMatch!, $first: Int, $after: String) {{
 NODE = "query ($id: ID!) { node(id: $id) { __typename id } }"
 SETTINGS = """mutation ($input: UpdateSettingsInput!) {
   updateSettings(input: $input) { id version } }"""
+ANNOUNCE = """mutation ($input: CreateDocumentUploadInput!) {
+  createDocumentUpload(input: $input) {
+    document { id status fileName mediaType bytes sha256 downloadUrl uploadedAt }
+    url headers expiresAt } }"""

@@ -24,8 +24,6 @@ NOT_SERVED_TYPES = {
     # banking
     *"BankLinkToken BankConnectionStatus BankConnection BankAccount ConnectBankInput".split(),
     *"TransactionConnection TransactionEdge Transaction".split(),
-    # documents
-    *"DocumentKind DocumentStatus Document DocumentUpload CreateDocumentUploadInput".split(),
     # analysis and plans
     *"Recommendation FinancialAnalysis Reason PayoffStrategy PlanStatus Plan Fee Payoff".split(),
     *"Agreement PlanCreditor ScheduleConnection ScheduleEdge".split(),
@@ -36,18 +34,22 @@ NOT_SERVED_FIELDS = {
         *"bankConnection plan".split(),
     },
     "Mutation": {
-        *"createBankLinkToken connectBank syncBank disconnectBank createDocumentUpload".split(),
+        *"createBankLinkToken connectBank syncBank disconnectBank".split(),
         *"analyzeApplication proposePlan acceptPlan declinePlan".split(),
     },
     "Subscription": {"onBankConnectionUpdated", "onPlanUpdated"},
     "Consumer": {"bankConnections"},
-    "Application": {"documents", "analysis", "plans"},
+    "Application": {"analysis", "plans"},
 }
 BEYOND_THE_CONTRACT = {
     "AgencySettings": {"upcoming"},
     "AuditEvent": {"consumers", "outcome"},
     "AuditOutcome": {"DONE", "REFUSED"},
     "CreditReport": {"raw"},
+    "Document": {"rejection"},
+    "DocumentRejection": {
+        *"SIZE_DIFFERS TYPE_DIFFERS DAMAGED ACTIVE_CONTENT TOO_MANY_PIXELS".split(),
+    },
     "AWSTime": set(),  # the last of AppSync's scalars; no field has it yet
 }
 

@@ -44,8 +44,10 @@ from domain.credit import (
     ScoreFactor,
     Tradeline,
 )
+from domain.documents import Document, DocumentKind, DocumentStatus
 from domain.events import Event, EventName
 from domain.ids import new_ulid
+from domain.media import DocumentRejection
 from domain.money import Frequency
 from domain.retention import LegalHold
 from domain.settings import SETTINGS_ROOT, AgencySettings, CreditorPolicy, Participation
@@ -306,6 +308,29 @@ def a_hold() -> LegalHold:
     )
 
 
+def a_document() -> Document:
+    """Return a document under the sample application."""
+    return Document(
+        id=child("doc", 1),
+        version=2,
+        application_id=APPLICATION,
+        kind=DocumentKind.PAY_STUB,
+        file_name="Pay stub of May.pdf",
+        media_type="application/pdf",
+        bytes_announced=14,
+        status=DocumentStatus.AVAILABLE,
+        created_at=AT,
+        uploaded_at=AT + timedelta(minutes=1),
+        file=BlobRef(
+            id=new_ulid(AT, randomness=78),
+            sha256="ab" * 32,
+            bytes=14,
+            media_type="application/pdf",
+        ),
+        rejection=DocumentRejection.DAMAGED,
+    )
+
+
 def some_settings() -> AgencySettings:
     """Return a version of an agency's settings."""
     return AgencySettings(
@@ -342,6 +367,7 @@ SAMPLES: Mapping[str, Record] = {
     "access_grant": a_grant(),
     "legal_hold": a_hold(),
     "settings": some_settings(),
+    "document": a_document(),
 }
 """A record of each kind, by the kind's name."""
 

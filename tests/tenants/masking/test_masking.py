@@ -149,7 +149,16 @@ async def test_the_copy_is_joined_as_the_original_was(copying: Copying) -> None:
         spec.kind: await copying.target.children(spec.record, application.id) for spec in KINDS
     }
     assert {kind: len(found) for kind, found in children.items() if found} == dict.fromkeys(
-        ("application", "note", "consent", "credit_report", "access_grant", "legal_hold"), 1
+        (
+            "application",
+            "note",
+            "consent",
+            "credit_report",
+            "access_grant",
+            "legal_hold",
+            "document",
+        ),
+        1,
     )
     (grant,), (report,), (consent,) = (
         children[kind] for kind in ("access_grant", "credit_report", "consent")
