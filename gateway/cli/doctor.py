@@ -14,6 +14,7 @@ from domain.errors import GatewayError
 from gateway.bureaus import open_bureaus
 from gateway.cli.age_findings import of_ages, of_certificate
 from gateway.cli.agency_findings import UPGRADE, new_demo, of_agencies, owner_of, remedy_for
+from gateway.cli.bank_findings import of_banks
 from gateway.cli.event_findings import of_events
 from gateway.cli.findings import Finding, fine, machine
 from gateway.cli.protection_findings import of_protection
@@ -90,6 +91,7 @@ async def _examine(config: Config) -> list[Finding]:
         findings += [item async for item in _directory(config, directory_key)]
         findings += [*_issuer(config, issuer_key)]
     findings += [item async for item in _bureau(config)]
+    findings += [item async for item in of_banks(config)]
     findings += [item async for item in of_protection(config)]
     findings += [item async for item in of_events(config)]
     if config.tls_certificate_file is not None:
