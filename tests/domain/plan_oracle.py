@@ -153,6 +153,8 @@ def share_cap(state: str | None, disbursed: Decimal) -> Decimal:
 
 def largest_fee(fee: Decimal, state: str | None, deposit: Decimal) -> Decimal:
     """Return the largest fee out of a deposit of which all the rest goes to creditors."""
+    if state not in STATE_CAPS or STATE_CAPS[state][3] is None:
+        return fee
     low, high = 0, int(min(fee, deposit) * 100)
     while low < high:
         middle = (low + high + 1) // 2
@@ -250,3 +252,36 @@ def pay(still: Sequence[Line], ranked: Sequence[Line], left: Decimal, month: int
         line.balance = owed[line.place] - given[line.place]
         line.rows.append((month, interest[line.place], given[line.place], line.balance))
     return sum(given.values(), Decimal(0))
+
+
+def recommended(
+    income: Decimal,
+    expenses: Decimal,
+    debts: Sequence[Debt],
+    settings: AgencySettings,
+    *,
+    state: str | None,
+    waived: bool,
+) -> tuple[str, Decimal]:
+    """Return what the Call to Action of 2009 proposes, and what there is for creditors."""
+    lines = [
+        Line(debt.creditor, debt.balance, Decimal(0), Decimal(0), place)
+        for place, debt in enumerate(debts)
+        if debt.eligible_for_plan and debt.balance > 0
+    ]
+    owed = sum((line.balance for line in lines), Decimal(0))
+    others = [debt for debt in debts if not debt.eligible_for_plan]
+    available = income - expenses - sum(debt.minimum_payment for debt in others)
+    left = available - settings.cushion
+    if left >= 0:
+        left -= largest_fee(most_fee(settings, state, lines, waived=waived), state, left)
+    minimums = sum(debts[line.place].minimum_payment for line in lines)
+    if available <= 0:
+        return ("BANKRUPTCY_REFERRAL" if debts else "BUDGET_FOLLOW_UP"), left
+    steps = (
+        (minimums, "SELF_MANAGE"),
+        (half_up(owed * settings.standard_payment_rate / 100), "PLAN_STANDARD"),
+        (half_up(owed * settings.hardship_payment_rate / 100), "PLAN_HARDSHIP"),
+    )
+    found = (name for bound, name in steps if left >= bound)
+    return next(found, "BUDGET_FOLLOW_UP"), left
