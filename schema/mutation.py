@@ -20,6 +20,7 @@ from resolvers import (
     documents,
     grants,
     intake,
+    invitations,
     keys,
     settings,
 )
@@ -43,6 +44,7 @@ from schema.inputs import (
     UpdateSettingsInput,
     plain,
 )
+from schema.invitations import CreatedInvitation
 from schema.rules import (
     ACCESS_ASKERS,
     ADMINS,
@@ -54,6 +56,7 @@ from schema.rules import (
     DOCUMENT_WRITERS,
     GRANT_READERS,
 )
+from schema.scalars import AWSDate
 from schema.settings import AgencySettings
 
 
@@ -151,6 +154,18 @@ async def _approve_access(info: Info, id: strawberry.ID) -> AccessGrantRecord:
 
 async def _revoke_access(info: Info, id: strawberry.ID) -> AccessGrantRecord:
     return await grants.revoke_access(info.context, id)
+
+
+async def _create_invitation(
+    info: Info, consumer_id: strawberry.ID
+) -> invitations.CreatedInvitation:
+    return await invitations.create_invitation(info.context, consumer_id)
+
+
+async def _accept_invitation(
+    info: Info, code: str, date_of_birth: AWSDate | None = UNSET
+) -> ConsumerRecord:
+    return await invitations.accept_invitation(info.context, code, plain(date_of_birth))
 
 
 async def _update_settings(info: Info, input: UpdateSettingsInput) -> AgencySettingsRecord:
@@ -306,4 +321,18 @@ class Mutation:
         rule=ADMINS,
         description="Admins. A new version from a day on: what was proposed or signed keeps its "
         "own.",
+    )
+    create_invitation = field(
+        _create_invitation,
+        CreatedInvitation | None,
+        rule=COUNSELORS,
+        description="Counselors (by grant): a code for a consumer who was taken on by telephone. "
+        "It is good once, and ends the one before.",
+    )
+    accept_invitation = field(
+        _accept_invitation,
+        Consumer | None,
+        rule=CONSUMERS,
+        description="A consumer without a record binds their sign-in to the one that the code is "
+        "for; dateOfBirth has to be given where the record has one.",
     )

@@ -259,6 +259,19 @@ MUTATIONS: dict[str, list[Operation]] = {
             ),
         )
     ],
+    "createInvitation": [
+        Operation(
+            document="""mutation ($id: ID!) {
+              createInvitation(consumerId: $id) { consumerId } }""",
+            variables=lambda ids: {"id": ids.consumer},
+        )
+    ],
+    "acceptInvitation": [
+        Operation(
+            document="""mutation { acceptInvitation(code: "22222-22222") {
+              id name { family } } }"""
+        )
+    ],
     "createApiKey": [
         Operation(
             document="""mutation { createApiKey(input: {

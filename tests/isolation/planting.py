@@ -73,7 +73,9 @@ AUDIENCES: Mapping[str, frozenset[str]] = {
     "document": frozenset({_OWNER, _COUNSELORS, _MACHINE}),
     "settings": frozenset({_COUNSELORS, _ADMINS}),
 }
-NOT_PLANTED: Mapping[str, str] = {}
+NOT_PLANTED: Mapping[str, str] = {
+    "invitation": "a code's keyed hash, and which counselor gave it out",
+}
 """Kinds of record that hold no text of anybody's, with the reason."""
 
 NEVER_SHOWN = frozenset(
@@ -92,7 +94,9 @@ NEVER_SHOWN = frozenset(
 )
 """Attributes that no field of the schema shows: planted all the same, and seen by nobody."""
 
-KEPT = frozenset({"media_type", "state", "postal_code", "account_last4", "subject", "ssn_index"})
+KEPT = frozenset(
+    {"code_index", "media_type", "state", "postal_code", "account_last4", "subject", "ssn_index"}
+)
 """Texts whose form means something; all others become canaries."""
 
 TWIN = {"email": "canary@mail.test", "phone": "+1 303 555 0177", "ssn": "900771234"}

@@ -46,6 +46,8 @@ BEYOND_THE_CONTRACT = {
     "AuditEvent": {"consumers", "outcome"},
     "AuditOutcome": {"DONE", "REFUSED"},
     "CreditReport": {"raw"},
+    "CreatedInvitation": {"code", "consumerId", "expiresAt"},
+    "Mutation": {"createInvitation", "acceptInvitation"},
     "Document": {"rejection"},
     "DocumentRejection": {
         *"SIZE_DIFFERS TYPE_DIFFERS DAMAGED ACTIVE_CONTENT TOO_MANY_PIXELS".split(),
