@@ -10,6 +10,7 @@ from domain.applications import Note as NoteRecord
 from domain.consents import Consent as ConsentRecord
 from domain.consumers import Consumer as ConsumerRecord
 from domain.credit import CreditReport as CreditReportRecord
+from domain.documents import Document as DocumentRecord
 from domain.settings import AgencySettings as AgencySettingsRecord
 from resolvers import (
     budget,
@@ -30,7 +31,7 @@ from schema.consents import Consent
 from schema.consumers import Consumer
 from schema.credit import CreditReport
 from schema.declare import Info, field, object_type
-from schema.documents import DocumentUpload
+from schema.documents import Document, DocumentUpload
 from schema.inputs import (
     CreateApiKeyInput,
     CreateDocumentUploadInput,
@@ -128,6 +129,10 @@ async def _create_document_upload(
     info: Info, input: CreateDocumentUploadInput
 ) -> documents.DocumentUpload:
     return await documents.create_document_upload(info.context, plain(input))
+
+
+async def _complete_document_upload(info: Info, id: strawberry.ID) -> DocumentRecord:
+    return await documents.complete_document_upload(info.context, id)
 
 
 async def _create_api_key(info: Info, input: CreateApiKeyInput) -> keys.CreatedApiKey:
@@ -276,6 +281,14 @@ class Mutation:
         rule=DOCUMENT_WRITERS,
         description="A sealed place to upload to, and then the document's record. Consumers, "
         "counselors [applications:write or documents:write].",
+    )
+    complete_document_upload = field(
+        _complete_document_upload,
+        Document | None,
+        rule=DOCUMENT_WRITERS,
+        description="After the file was sent to a presigned address: it is judged and kept. What "
+        "was sent to the gateway itself is complete already. Consumers, counselors "
+        "[applications:write or documents:write].",
     )
     create_api_key = field(
         _create_api_key,

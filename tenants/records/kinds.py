@@ -307,6 +307,7 @@ KINDS: tuple[KindSpec[Any], ...] = (
         kind="invitation",
         prefix="inv",
         uniques=_invitation_uniques,
+        sealed={"maker": ("made_by",)},
     ),
 )
 

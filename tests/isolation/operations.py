@@ -259,6 +259,13 @@ MUTATIONS: dict[str, list[Operation]] = {
             ),
         )
     ],
+    "completeDocumentUpload": [
+        Operation(
+            document="""mutation ($id: ID!) {
+              completeDocumentUpload(id: $id) { id fileName status } }""",
+            variables=lambda ids: {"id": ids.document},
+        )
+    ],
     "createInvitation": [
         Operation(
             document="""mutation ($id: ID!) {

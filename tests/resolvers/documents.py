@@ -86,3 +86,5 @@ INVITE = """mutation ($id: ID!) {
   createInvitation(consumerId: $id) { code consumerId expiresAt } }"""
 ACCEPT = """mutation ($code: String!, $born: AWSDate) {
   acceptInvitation(code: $code, dateOfBirth: $born) { id name { family } } }"""
+COMPLETE = """mutation ($id: ID!) {
+  completeDocumentUpload(id: $id) { id status sha256 rejection } }"""

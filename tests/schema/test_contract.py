@@ -47,7 +47,7 @@ BEYOND_THE_CONTRACT = {
     "AuditOutcome": {"DONE", "REFUSED"},
     "CreditReport": {"raw"},
     "CreatedInvitation": {"code", "consumerId", "expiresAt"},
-    "Mutation": {"createInvitation", "acceptInvitation"},
+    "Mutation": {"completeDocumentUpload", "createInvitation", "acceptInvitation"},
     "Document": {"rejection"},
     "DocumentRejection": {
         *"SIZE_DIFFERS TYPE_DIFFERS DAMAGED ACTIVE_CONTENT TOO_MANY_PIXELS".split(),
