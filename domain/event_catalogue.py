@@ -13,7 +13,7 @@ from domain.ids import parse_global_id
 APPLICATION, CONSUMER, CONSENT = "app", "con", "cons"
 REPORT, NOTE, GRANT = "rep", "note", "grant"
 BANK = "bank"
-SETTINGS, DOCUMENT = "set", "doc"
+SETTINGS, DOCUMENT, INVITATION = "set", "doc", "inv"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +159,17 @@ CATALOGUE: Mapping[EventName, EventSchema] = {
     EventName.DOCUMENT_ANNOUNCED: _of_document("a document was announced; its version is 1"),
     EventName.DOCUMENT_UPLOADED: _of_document("its file came, was judged, and is kept"),
     EventName.DOCUMENT_REJECTED: _of_document("its file came and was refused"),
+    EventName.INVITATION_CREATED: EventSchema(
+        mutation="createInvitation",
+        subject=INVITATION,
+        data={"consumerId": CONSUMER},
+        when="a code was given out for a consumer's record; its version is 1",
+    ),
+    EventName.INVITATION_ACCEPTED: EventSchema(
+        mutation="acceptInvitation",
+        subject=CONSUMER,
+        when="the consumer bound their own sign-in to the record",
+    ),
     EventName.SETTINGS_UPDATED: EventSchema(
         mutation="updateSettings",
         subject=SETTINGS,

@@ -42,6 +42,8 @@ class EventName(StrEnum):
     DOCUMENT_ANNOUNCED = "DocumentAnnounced"
     DOCUMENT_UPLOADED = "DocumentUploaded"
     DOCUMENT_REJECTED = "DocumentRejected"
+    INVITATION_CREATED = "InvitationCreated"
+    INVITATION_ACCEPTED = "InvitationAccepted"
     SETTINGS_UPDATED = "SettingsUpdated"
 
 

@@ -159,6 +159,7 @@ def meta_of(exchange: Exchange, served: Served) -> RequestMeta:
         idempotency_key=idempotency_key(exchange.headers),
         allow_test_ssn=served.config.allow_test_ssn,
         documents=served.documents,
+        invitation_hours=served.config.invitation_hours,
     )
 
 

@@ -12,6 +12,7 @@ from domain.banking import LinkToken
 from domain.consents import Consent as ConsentRecord
 from domain.consumers import Consumer as ConsumerRecord
 from domain.credit import CreditReport as CreditReportRecord
+from domain.documents import Document as DocumentRecord
 from domain.settings import AgencySettings as AgencySettingsRecord
 from resolvers import (
     bank_links,
@@ -24,6 +25,7 @@ from resolvers import (
     documents,
     grants,
     intake,
+    invitations,
     keys,
     proposals,
     settings,
@@ -36,7 +38,7 @@ from schema.consents import Consent
 from schema.consumers import Consumer
 from schema.credit import CreditReport
 from schema.declare import Info, field, object_type
-from schema.documents import DocumentUpload
+from schema.documents import Document, DocumentUpload
 from schema.inputs import (
     AcceptProposalsInput,
     ConnectBankInput,
@@ -52,6 +54,7 @@ from schema.inputs import (
     UpdateSettingsInput,
     plain,
 )
+from schema.invitations import CreatedInvitation
 from schema.rules import (
     ACCESS_ASKERS,
     ADMINS,
@@ -64,6 +67,7 @@ from schema.rules import (
     DOCUMENT_WRITERS,
     GRANT_READERS,
 )
+from schema.scalars import AWSDate
 from schema.settings import AgencySettings
 
 
@@ -161,6 +165,10 @@ async def _accept_proposals(info: Info, input: AcceptProposalsInput) -> Applicat
     return await proposals.accept_proposals(info.context, plain(input))
 
 
+async def _complete_document_upload(info: Info, id: strawberry.ID) -> DocumentRecord:
+    return await documents.complete_document_upload(info.context, id)
+
+
 async def _create_api_key(info: Info, input: CreateApiKeyInput) -> keys.CreatedApiKey:
     return await keys.create_api_key(info.context, plain(input))
 
@@ -185,6 +193,18 @@ async def _approve_access(info: Info, id: strawberry.ID) -> AccessGrantRecord:
 
 async def _revoke_access(info: Info, id: strawberry.ID) -> AccessGrantRecord:
     return await grants.revoke_access(info.context, id)
+
+
+async def _create_invitation(
+    info: Info, consumer_id: strawberry.ID
+) -> invitations.CreatedInvitation:
+    return await invitations.create_invitation(info.context, consumer_id)
+
+
+async def _accept_invitation(
+    info: Info, code: str, date_of_birth: AWSDate | None = UNSET
+) -> ConsumerRecord:
+    return await invitations.accept_invitation(info.context, code, plain(date_of_birth))
 
 
 async def _update_settings(info: Info, input: UpdateSettingsInput) -> AgencySettingsRecord:
@@ -331,6 +351,14 @@ class Mutation:
         description="A sealed place to upload to, and then the document's record. Consumers, "
         "counselors [applications:write or documents:write].",
     )
+    complete_document_upload = field(
+        _complete_document_upload,
+        Document | None,
+        rule=DOCUMENT_WRITERS,
+        description="After the file was sent to a presigned address: it is judged and kept. What "
+        "was sent to the gateway itself is complete already. Consumers, counselors "
+        "[applications:write or documents:write].",
+    )
     create_api_key = field(
         _create_api_key,
         CreatedApiKey | None,
@@ -375,4 +403,18 @@ class Mutation:
         rule=ADMINS,
         description="Admins. A new version from a day on: what was proposed or signed keeps its "
         "own.",
+    )
+    create_invitation = field(
+        _create_invitation,
+        CreatedInvitation | None,
+        rule=COUNSELORS,
+        description="Counselors (by grant): a code for a consumer who was taken on by telephone. "
+        "It is good once, and ends the one before.",
+    )
+    accept_invitation = field(
+        _accept_invitation,
+        Consumer | None,
+        rule=CONSUMERS,
+        description="A consumer without a record binds their sign-in to the one that the code is "
+        "for; dateOfBirth has to be given where the record has one.",
     )

@@ -31,6 +31,7 @@ from gateway.settings import CannotStart
 from gateway.workspace import (
     CERTIFICATES_FOLDER,
     ISSUER_FILE,
+    blobs_of,
     open_home_keys,
     open_workspace,
 )
@@ -158,7 +159,9 @@ async def _directory(config: Config, key: bytes) -> AsyncIterator[Finding]:
             finding = f"it has format {found} of {len(FORMATS)}; nothing behind it was opened"
             yield Finding(check="directory", state="warn", finding=finding, remedy=UPGRADE)
             return
-        async with open_workspace(config.home, keys=config.keys) as workspace:
+        async with open_workspace(
+            config.home, keys=config.keys, blobs=blobs_of(config)
+        ) as workspace:
             yield fine("directory", "opens with the keyring's key")
             async for item in of_agencies(workspace):
                 yield item

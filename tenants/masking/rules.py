@@ -35,6 +35,7 @@ from domain.credit import (
     summarize,
 )
 from domain.documents import Document
+from domain.invitations import Invitation
 from domain.money import monthly
 from domain.retention import LegalHold
 from domain.settings import AgencySettings, CreditorPolicy
@@ -229,6 +230,18 @@ TREATMENTS: Mapping[type[Any], Mapping[str, Treatment]] = {
         "created_at": _T.SHIFT,
         "uploaded_at": _T.SHIFT,
         "file": _T.DROP,
+    },
+    Invitation: {
+        "id": _T.ID,
+        "version": _T.ANEW,
+        "consumer_id": _T.ID,
+        "code_index": _T.BLIND,
+        "made_by": _T.PARTS,
+        "made_at": _T.SHIFT,
+        "expires_at": _T.SHIFT,
+        "failures": _T.KEEP,
+        "used_at": _T.SHIFT,
+        "ended_at": _T.SHIFT,
     },
     # About nobody; what creditors concede is told to the agency in confidence.
     CreditorPolicy: {

@@ -16,6 +16,7 @@ from domain.consumers import Consumer
 from domain.credit import CreditReport
 from domain.documents import Document
 from domain.ids import GlobalId, parse_global_id
+from domain.invitations import Invitation
 from domain.retention import LegalHold
 from domain.settings import AgencySettings
 from tenants.backend import IndexEntry, Key, UniqueEntry
@@ -34,6 +35,7 @@ Record = (
     | BankFindings
     | AgencySettings
     | Document
+    | Invitation
 )
 R = TypeVar("R", bound=Record)
 Body = dict[str, Any]
@@ -119,6 +121,7 @@ _NORMALIZERS: dict[str, Callable[[str], str]] = {
     "email": _normalize_email,
     "phone": _normalize_phone,
     "ssn": _digits,
+    "invitation": str,
 }
 
 
@@ -176,6 +179,12 @@ def _settings_indexes(settings: AgencySettings, blind: Blind) -> tuple[IndexEntr
 
 def _settings_uniques(settings: AgencySettings, blind: Blind) -> tuple[UniqueEntry, ...]:  # noqa: ARG001 -- the shape
     return (UniqueEntry("settings_number", str(settings.number)),)
+
+
+def _invitation_uniques(invitation: Invitation, blind: Blind) -> tuple[UniqueEntry, ...]:  # noqa: ARG001 -- the shape
+    if not invitation.is_open:
+        return ()
+    return (UniqueEntry("invitation_code", invitation.code_index),)
 
 
 def _grant_2(body: Body) -> Body:
@@ -343,6 +352,13 @@ KINDS: tuple[KindSpec[Any], ...] = (
         needed=("id", "version", "application_id"),
         prefix="doc",
         sealed={"name": ("file_name",)},
+    ),
+    KindSpec(
+        record=Invitation,
+        kind="invitation",
+        prefix="inv",
+        uniques=_invitation_uniques,
+        sealed={"maker": ("made_by",)},
     ),
 )
 

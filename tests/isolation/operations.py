@@ -311,6 +311,26 @@ MUTATIONS: dict[str, list[Operation]] = {
             variables=_input(lambda ids: {"applicationId": ids.application, "ids": ["prop_0"]}),
         )
     ],
+    "completeDocumentUpload": [
+        Operation(
+            document="""mutation ($id: ID!) {
+              completeDocumentUpload(id: $id) { id fileName status } }""",
+            variables=lambda ids: {"id": ids.document},
+        )
+    ],
+    "createInvitation": [
+        Operation(
+            document="""mutation ($id: ID!) {
+              createInvitation(consumerId: $id) { consumerId } }""",
+            variables=lambda ids: {"id": ids.consumer},
+        )
+    ],
+    "acceptInvitation": [
+        Operation(
+            document="""mutation { acceptInvitation(code: "22222-22222") {
+              id name { family } } }"""
+        )
+    ],
     "createApiKey": [
         Operation(
             document="""mutation { createApiKey(input: {

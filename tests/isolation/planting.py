@@ -77,7 +77,9 @@ AUDIENCES: Mapping[str, frozenset[str]] = {
     "bank_findings": frozenset(),
     "settings": frozenset({_COUNSELORS, _ADMINS}),
 }
-NOT_PLANTED: Mapping[str, str] = {}
+NOT_PLANTED: Mapping[str, str] = {
+    "invitation": "a code's keyed hash, and which counselor gave it out",
+}
 """Kinds of record that hold no text of anybody's, with the reason."""
 
 NEVER_SHOWN = frozenset(
@@ -104,7 +106,7 @@ NEVER_SHOWN = frozenset(
 """Attributes that no field of the schema shows: planted all the same, and seen by nobody."""
 
 KEPT = frozenset(
-    {"state", "postal_code", "account_last4", "subject", "ssn_index"}
+    {"state", "postal_code", "account_last4", "code_index", "subject", "ssn_index"}
     | {"currency", "item_id", "media_type", "month", "vendor"}
 )
 """Texts whose form means something; all others become canaries."""

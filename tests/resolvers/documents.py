@@ -100,3 +100,9 @@ ANNOUNCE = """mutation ($input: CreateDocumentUploadInput!) {
   createDocumentUpload(input: $input) {
     document { id status fileName mediaType bytes sha256 downloadUrl uploadedAt }
     url headers expiresAt } }"""
+INVITE = """mutation ($id: ID!) {
+  createInvitation(consumerId: $id) { code consumerId expiresAt } }"""
+ACCEPT = """mutation ($code: String!, $born: AWSDate) {
+  acceptInvitation(code: $code, dateOfBirth: $born) { id name { family } } }"""
+COMPLETE = """mutation ($id: ID!) {
+  completeDocumentUpload(id: $id) { id status sha256 rejection } }"""

@@ -42,11 +42,14 @@ BEYOND_THE_CONTRACT = {
     "AuditOutcome": {"DONE", "REFUSED"},
     "BankConnection": {"syncProgress", "hasNewAccounts", "endsAt"},
     "CreditReport": {"raw"},
+    "CreatedInvitation": {"code", "consumerId", "expiresAt"},
+    "Mutation": {
+        *"acceptProposals completeDocumentUpload createInvitation acceptInvitation".split(),
+    },
     "Document": {"rejection"},
     "DocumentRejection": {
         *"SIZE_DIFFERS TYPE_DIFFERS DAMAGED ACTIVE_CONTENT TOO_MANY_PIXELS".split(),
     },
-    "Mutation": {"acceptProposals"},
     "Proposal": set(),
     "ProposalConflict": set(),
     "ProposalKind": set(),

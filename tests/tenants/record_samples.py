@@ -58,6 +58,7 @@ from domain.credit import (
 from domain.documents import Document, DocumentKind, DocumentStatus
 from domain.events import Event, EventName
 from domain.ids import new_ulid
+from domain.invitations import Invitation
 from domain.media import DocumentRejection
 from domain.money import Frequency
 from domain.retention import LegalHold
@@ -488,6 +489,22 @@ def a_bank_findings() -> BankFindings:
     )
 
 
+def an_invitation() -> Invitation:
+    """Return an invitation of the sample consumer, as it was used."""
+    return Invitation(
+        id=f"inv_{CONSUMER.removeprefix('con_')}_{new_ulid(AT, randomness=4)}",
+        version=2,
+        consumer_id=CONSUMER,
+        code_index="ab" * 16,
+        made_by=COUNSELOR,
+        made_at=AT,
+        expires_at=AT + timedelta(days=3),
+        failures=1,
+        used_at=AT + timedelta(days=1),
+        ended_at=AT + timedelta(days=2),
+    )
+
+
 def some_settings() -> AgencySettings:
     """Return a version of an agency's settings."""
     return AgencySettings(
@@ -529,6 +546,7 @@ SAMPLES: Mapping[str, Record] = {
     "bank_findings": a_bank_findings(),
     "settings": some_settings(),
     "document": a_document(),
+    "invitation": an_invitation(),
 }
 """A record of each kind, by the kind's name."""
 
