@@ -13,6 +13,7 @@ from domain.ids import parse_global_id
 APPLICATION, CONSUMER, CONSENT = "app", "con", "cons"
 REPORT, NOTE, GRANT = "rep", "note", "grant"
 SETTINGS = "set"
+ANALYSIS, PLAN = "ana", "plan"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +105,24 @@ CATALOGUE: Mapping[EventName, EventSchema] = {
         subject=REPORT,
         data=_IN_APPLICATION | {"consentId": CONSENT},
         when="a report was kept; its version is 1",
+    ),
+    EventName.APPLICATION_ANALYZED: _of_application(
+        "analyzeApplication", "its figures were analyzed", {"analysisId": ANALYSIS}
+    ),
+    EventName.PLAN_PROPOSED: EventSchema(
+        mutation="proposePlan",
+        subject=PLAN,
+        data=_IN_APPLICATION,
+        when="a plan was proposed, and those still open superseded; its version is 1",
+    ),
+    EventName.PLAN_ACCEPTED: EventSchema(
+        mutation="acceptPlan",
+        subject=PLAN,
+        data=_IN_APPLICATION,
+        when="its consumer signed it; it is never changed again",
+    ),
+    EventName.PLAN_DECLINED: EventSchema(
+        mutation="declinePlan", subject=PLAN, data=_IN_APPLICATION, when="it was declined"
     ),
     EventName.ACCESS_REQUESTED: _of_grant("requestAccess", "a counselor asked for access"),
     EventName.ACCESS_APPROVED: _of_grant("approveAccess", "an admin approved it"),

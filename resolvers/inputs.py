@@ -14,6 +14,7 @@ from domain.applications import ApplicationStatus, DebtKind, ExpenseCategory, In
 from domain.consents import ConsentPurpose
 from domain.credit import PullKind
 from domain.money import Frequency
+from domain.payoff import PayoffStrategy
 from domain.settings import Participation
 from domain.validation import Faults, clean_purpose
 
@@ -172,6 +173,25 @@ class PullCreditReportInput:
     consent_id: str
     kind: PullKind
     idempotency_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposePlanInput:
+    """How a plan is to be made; without a deposit it takes all that the budget leaves."""
+
+    application_id: str
+    strategy: PayoffStrategy
+    monthly_deposit: Maybe[Decimal] = ABSENT
+    idempotency_key: Maybe[str] = ABSENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptPlanInput:
+    """Which text a consumer signs, and the name that they typed."""
+
+    id: str
+    agreement_sha256: str
+    signature: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

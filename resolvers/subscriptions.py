@@ -12,8 +12,9 @@ from domain.access import Scope
 from domain.applications import Application
 from domain.credit import CreditReport
 from domain.errors import NotFound
-from domain.event_catalogue import APPLICATION, CATALOGUE, REPORT
+from domain.event_catalogue import APPLICATION, CATALOGUE, PLAN, REPORT
 from domain.events import Event
+from domain.plans import Plan
 from resolvers.context import RequestContext, store_of
 from resolvers.counseling import is_waiting
 from resolvers.queue import item_of
@@ -91,6 +92,13 @@ async def _credit_report(context: RequestContext, event: Event) -> CreditReport 
     return await store_of(context).get(CreditReport, event.subject)
 
 
+async def _plan(context: RequestContext, event: Event) -> Plan | None:
+    application = await context.loaders.applications.load(event.data["applicationId"])
+    if application is None or not await context.guard.reaches(application, Scope.PLANS_READ):
+        return None
+    return await store_of(context).get(Plan, event.subject)
+
+
 TOPICS: Mapping[str, Topic] = {
     "onApplicationUpdated": Topic(
         mutations=(
@@ -124,6 +132,13 @@ TOPICS: Mapping[str, Topic] = {
         argument="applicationId",
         scope=Scope.CREDIT_READ,
         find=_credit_report,
+    ),
+    "onPlanUpdated": Topic(
+        mutations=("proposePlan", "acceptPlan", "declinePlan"),
+        about=PLAN,
+        argument="applicationId",
+        scope=Scope.PLANS_READ,
+        find=_plan,
     ),
 }
 """By the name of the field."""

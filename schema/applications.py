@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import strawberry
 
 from domain.actors import Actor as ActorRecord
+from domain.analysis import FinancialAnalysis as AnalysisRecord
 from domain.applications import Application as ApplicationRecord
 from domain.applications import (
     ApplicationStatus,
@@ -21,7 +22,8 @@ from domain.consents import Consent as ConsentRecord
 from domain.consumers import Consumer as ConsumerRecord
 from domain.credit import CreditReport as CreditReportRecord
 from domain.money import Frequency
-from resolvers import applications
+from domain.plans import Plan as PlanRecord
+from resolvers import analysis, applications, plans
 from resolvers.queue import QueueItem as QueueItemRecord
 from schema.access import Actor
 from schema.connections import Node, PageInfo, edges, page_info
@@ -30,6 +32,7 @@ from schema.consumers import Consumer
 from schema.credit import CreditReport
 from schema.declare import Info, batched, field, object_type
 from schema.gates import of_application, of_its_application, of_its_root
+from schema.plans import FinancialAnalysis, Plan
 from schema.rules import (
     APPLICATION_IDENTITY,
     APPLICATION_READERS,
@@ -37,6 +40,7 @@ from schema.rules import (
     COUNSELORS,
     COUNT_READERS,
     CREDIT_READERS,
+    PLAN_READERS,
 )
 from schema.scalars import AWSDateTime, Money, Percent
 
@@ -123,6 +127,14 @@ async def _credit_reports(
     return await applications.credit_reports_of(info.context, parents)
 
 
+async def _analyses(parents: Applications, info: Info) -> list[AnalysisRecord | None]:
+    return await analysis.analyses_of(info.context, parents)
+
+
+async def _plans(parents: Applications, info: Info) -> list[list[PlanRecord] | None]:
+    return await plans.plans_of(info.context, parents)
+
+
 async def _notes(parents: Applications, info: Info) -> list[list[NoteRecord]]:
     return await applications.notes_of(info.context, parents)
 
@@ -156,6 +168,15 @@ class Application(Node):
     consents: list[Consent] = batched(_consents, list[Consent])
     credit_reports: list[CreditReport] | None = batched(
         _credit_reports, list[CreditReport] | None, rule=CREDIT_READERS
+    )
+    analysis: FinancialAnalysis | None = batched(
+        _analyses,
+        FinancialAnalysis | None,
+        rule=PLAN_READERS,
+        description="Of the figures as they are; null before an analysis and after an edit.",
+    )
+    plans: list[Plan] | None = batched(
+        _plans, list[Plan] | None, rule=PLAN_READERS, description="Oldest first."
     )
     notes: list[Note] | None = batched(
         _notes, list[Note] | None, rule=COUNSELORS, description="Counselors only."

@@ -9,6 +9,7 @@ import strawberry
 
 from domain.access import GrantStatus
 from domain.actors import PrincipalKind
+from domain.analysis import Recommendation
 from domain.applications import (
     ApplicationStatus,
     DebtKind,
@@ -20,6 +21,8 @@ from domain.audit import AuditOutcome
 from domain.consents import ConsentPurpose
 from domain.credit import FileHit, PortfolioType, PullKind
 from domain.money import Frequency
+from domain.payoff import PayoffStrategy
+from domain.plans import PlanStatus
 from domain.settings import Participation
 
 ENUMS: tuple[type[Enum], ...] = tuple(
@@ -35,9 +38,12 @@ ENUMS: tuple[type[Enum], ...] = tuple(
         GrantStatus,
         IncomeSource,
         Participation,
+        PayoffStrategy,
+        PlanStatus,
         PortfolioType,
         PrincipalKind,
         PullKind,
+        Recommendation,
         Source,
     )
 )

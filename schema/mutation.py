@@ -5,13 +5,16 @@ from strawberry import UNSET
 
 from domain.access import AccessGrant as AccessGrantRecord
 from domain.access import ApiKey as ApiKeyRecord
+from domain.analysis import FinancialAnalysis as AnalysisRecord
 from domain.applications import Application as ApplicationRecord
 from domain.applications import Note as NoteRecord
 from domain.consents import Consent as ConsentRecord
 from domain.consumers import Consumer as ConsumerRecord
 from domain.credit import CreditReport as CreditReportRecord
+from domain.plans import Plan as PlanRecord
 from domain.settings import AgencySettings as AgencySettingsRecord
 from resolvers import (
+    analysis,
     budget,
     consents,
     consumers,
@@ -20,6 +23,7 @@ from resolvers import (
     grants,
     intake,
     keys,
+    plans,
     settings,
 )
 from schema.access import AccessGrant, ApiKey, CreatedApiKey
@@ -29,7 +33,9 @@ from schema.consumers import Consumer
 from schema.credit import CreditReport
 from schema.declare import Info, field, object_type
 from schema.inputs import (
+    AcceptPlanInput,
     CreateApiKeyInput,
+    ProposePlanInput,
     PullCreditReportInput,
     RecordConsentInput,
     RequestAccessInput,
@@ -40,6 +46,7 @@ from schema.inputs import (
     UpdateSettingsInput,
     plain,
 )
+from schema.plans import FinancialAnalysis, Plan
 from schema.rules import (
     ACCESS_ASKERS,
     ADMINS,
@@ -49,6 +56,8 @@ from schema.rules import (
     COUNSELORS,
     CREDIT_PULLERS,
     GRANT_READERS,
+    PLAN_DECLINERS,
+    PLAN_WRITERS,
 )
 from schema.settings import AgencySettings
 
@@ -115,6 +124,22 @@ async def _pull_credit_report(info: Info, input: PullCreditReportInput) -> Credi
 
 async def _import_debts(info: Info, credit_report_id: strawberry.ID) -> ApplicationRecord:
     return await credit.import_debts(info.context, credit_report_id)
+
+
+async def _analyze_application(info: Info, id: strawberry.ID) -> AnalysisRecord:
+    return await analysis.analyze_application(info.context, id)
+
+
+async def _propose_plan(info: Info, input: ProposePlanInput) -> PlanRecord:
+    return await plans.propose_plan(info.context, plain(input))
+
+
+async def _accept_plan(info: Info, input: AcceptPlanInput) -> PlanRecord:
+    return await plans.accept_plan(info.context, plain(input))
+
+
+async def _decline_plan(info: Info, id: strawberry.ID, reason: str | None = UNSET) -> PlanRecord:
+    return await plans.decline_plan(info.context, id, plain(reason))
 
 
 async def _create_api_key(info: Info, input: CreateApiKeyInput) -> keys.CreatedApiKey:
@@ -244,6 +269,32 @@ class Mutation:
         rule=APPLICATION_WRITERS,
         description="Turns the report's open tradelines into debts, matched with those already "
         "entered [applications:write, and credit:read].",
+    )
+    analyze_application = field(
+        _analyze_application,
+        FinancialAnalysis | None,
+        rule=PLAN_WRITERS,
+        description="Runs the financial analysis over what the application holds now. It proposes; "
+        "the counselor decides. Counselors [plans:write].",
+    )
+    propose_plan = field(
+        _propose_plan,
+        Plan | None,
+        rule=PLAN_WRITERS,
+        description="Makes a plan of the last analysis; one that is still open is superseded. "
+        "Counselors [plans:write].",
+    )
+    accept_plan = field(
+        _accept_plan,
+        Plan | None,
+        rule=CONSUMERS,
+        description="The consumer signs exactly the agreement they were shown.",
+    )
+    decline_plan = field(
+        _decline_plan,
+        Plan | None,
+        rule=PLAN_DECLINERS,
+        description="Consumers (own), counselors (by grant): another may be proposed then.",
     )
     create_api_key = field(
         _create_api_key,

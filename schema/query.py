@@ -13,6 +13,7 @@ from domain.consents import ConsentPurpose
 from domain.consents import ConsentText as ConsentTextRecord
 from domain.consumers import Consumer as ConsumerRecord
 from domain.credit import CreditReport as CreditReportRecord
+from domain.plans import Plan as PlanRecord
 from domain.settings import AgencySettings as AgencySettingsRecord
 from resolvers import (
     access,
@@ -23,6 +24,7 @@ from resolvers import (
     credit,
     grants,
     keys,
+    plans,
     queue,
     settings,
 )
@@ -42,6 +44,7 @@ from schema.consumers import Consumer, ConsumerConnection
 from schema.credit import CreditReport
 from schema.declare import Info, field, object_type
 from schema.inputs import ApplicationFilter, ConsumerMatch, plain
+from schema.plans import Plan
 from schema.rules import (
     ADMINS,
     AGENCY_READERS,
@@ -55,6 +58,7 @@ from schema.rules import (
     EVERYONE,
     GRANT_READERS,
     MEMBERS,
+    PLAN_READERS,
     SETTINGS_READERS,
     STAFF_READERS,
 )
@@ -121,6 +125,10 @@ def _consent_text(info: Info, purpose: ConsentPurpose) -> ConsentTextRecord:
 
 async def _credit_report(info: Info, id: strawberry.ID) -> CreditReportRecord | None:
     return await credit.credit_report(info.context, id)
+
+
+async def _plan(info: Info, id: strawberry.ID) -> PlanRecord | None:
+    return await plans.plan_of(info.context, id)
 
 
 async def _staff(info: Info) -> list[StaffRecord]:
@@ -234,6 +242,12 @@ class Query:
         CreditReport | None,
         rule=CREDIT_READERS,
         description="Consumers (own), counselors (by grant) [credit:read].",
+    )
+    plan = field(
+        _plan,
+        Plan | None,
+        rule=PLAN_READERS,
+        description="Consumers (own), counselors (by grant) [plans:read].",
     )
     staff = field(_staff, list[Staff] | None, rule=STAFF_READERS, description="Admins; counselors.")
     api_keys = field(

@@ -22,12 +22,12 @@ from tenants.masking.pseudonyms import Originals, Pseudonyms
 from tenants.masking.rules import (
     DERIVATIONS,
     DROPPED_TEXT,
-    Treatment,
     optional_fields,
     person_in,
     treatments_of,
 )
 from tenants.masking.scan import Found, Needles, identifying, name_words, names_shown, unhidden
+from tenants.masking.treatments import Treatment
 from tenants.records.codec import encode
 from tenants.records.kinds import KINDS, Record, normalize
 from tenants.store import AgencyStore, Change

@@ -6,7 +6,6 @@ there is no default.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
-from enum import StrEnum
 from functools import cache
 from typing import Any, get_args, get_type_hints
 
@@ -38,31 +37,8 @@ from domain.credit import (
 from domain.money import monthly
 from domain.retention import LegalHold
 from domain.settings import AgencySettings, CreditorPolicy
-
-
-class Treatment(StrEnum):
-    """What becomes of a field in a masked copy."""
-
-    KEEP = "codes, kinds, states and counts: they tell nobody apart"
-    PARTS = "a record within the record: each of its fields has a row of its own"
-    ANEW = "the copy begins its own history"
-    ID = "another id of the same form, joined as before"
-    SUBJECT = "another subject of a user pool, joined as before"
-    WORDS = "made-up words of the same lengths, per person"
-    EMAIL = "an undeliverable address of the same length, joined as before"
-    PHONE = "an unassigned number of the same form, joined as before"
-    SSN = "a number never issued, joined as before"
-    BLIND = "the blind index of the copy, where the number is still the consumer's"
-    POSTAL_CODE = "another ZIP code with the same first three digits"
-    ACCOUNT = "other letters and digits, joined within the person"
-    SHIFT = "moved back by the person's own 1 to 365 days, to the microsecond where it is a moment"
-    NOISE = "moved by one to ten percent"
-    RATE = "a percentage moved by one to ten percent"
-    SCORE = "moved by one to ten percent within 300 to 850"
-    DERIVED = "computed again from what was masked"
-    CREDITOR = "kept where a bureau or three consumers name it, made up elsewhere"
-    DROP = "left out"
-
+from tenants.masking.plans import PLAN_DERIVATIONS, PLAN_TREATMENTS
+from tenants.masking.treatments import Treatment
 
 _T = Treatment
 DROPPED_TEXT = "(left out)"
@@ -234,6 +210,7 @@ TREATMENTS: Mapping[type[Any], Mapping[str, Treatment]] = {
         "expires_at": _T.SHIFT,
         "revoked_at": _T.SHIFT,
     },
+    **PLAN_TREATMENTS,
     LegalHold: {
         "id": _T.ID,
         "version": _T.ANEW,
@@ -282,6 +259,7 @@ DERIVATIONS: Mapping[type[Any], Callable[[Any], Any]] = {
         totals=compute_totals(application.incomes, application.expenses, application.debts),
     ),
     CreditFile: _file_derived,
+    **PLAN_DERIVATIONS,
 }
 """How what is DERIVED comes about, once the other fields of its record are masked."""
 

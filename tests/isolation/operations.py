@@ -10,6 +10,7 @@ class Ids:
     """One object of each kind, of the other agency or of nobody."""
 
     agency: str
+    analysis: str
     application: str
     consumer: str
     consent: str
@@ -17,6 +18,7 @@ class Ids:
     grant: str
     key: str
     note: str
+    plan: str
     queue: str
     report: str
     request: str
@@ -38,7 +40,11 @@ def _input(make: Callable[[Ids], dict[str, Any]]) -> Callable[[Ids], dict[str, A
 
 APPLICATION = """id version status state hardshipReason consumer { id name { given family } }
   counselor { id displayName } incomes { id } expenses { id } debts { id creditor }
-  consents { id } creditReports { id } notes { id text }"""
+  consents { id } creditReports { id } notes { id text }
+  analysis { id reasons { text } } plans { id warnings }"""
+PLAN = """id applicationId status monthlyDeposit warnings acceptedAt fees { name }
+  creditors { debt { id creditor accountLast4 } payment } agreement { html sha256 }
+  schedule(first: 10) { edges { cursor node { creditor payment } } }"""
 CONSUMER = """id name { given family } email phone dateOfBirth ssnLast4 address { line1 city }
   ssn(purpose: "isolation test") applications { edges { node { id } } }"""
 
@@ -50,12 +56,12 @@ QUERIES: dict[str, list[Operation]] = {
     "node": [
         Operation(
             document="""query ($a: ID!, $b: ID!, $c: ID!, $d: ID!, $e: ID!, $f: ID!, $g: ID!,
-              $h: ID!, $i: ID!, $j: ID!, $k: ID!, $l: ID!, $m: ID!) {
+              $h: ID!, $i: ID!, $j: ID!, $k: ID!, $l: ID!, $m: ID!, $n: ID!, $o: ID!) {
               a: node(id: $a) { id } b: node(id: $b) { id } c: node(id: $c) { id }
               d: node(id: $d) { id } e: node(id: $e) { id } f: node(id: $f) { id }
               g: node(id: $g) { id } h: node(id: $h) { id } i: node(id: $i) { id }
               j: node(id: $j) { id } k: node(id: $k) { id } l: node(id: $l) { id }
-              m: node(id: $m) { id } }""",
+              m: node(id: $m) { id } n: node(id: $n) { id } o: node(id: $o) { id } }""",
             variables=lambda ids: {
                 "a": ids.agency,
                 "b": ids.application,
@@ -70,6 +76,8 @@ QUERIES: dict[str, list[Operation]] = {
                 "k": ids.staff,
                 "l": ids.request,
                 "m": ids.settings,
+                "n": ids.analysis,
+                "o": ids.plan,
             },
         )
     ],
@@ -136,6 +144,12 @@ QUERIES: dict[str, list[Operation]] = {
               id action subject consumers purpose fields actor { id displayName } } } } }""",
             variables=lambda ids: {"id": ids.consumer},
         ),
+    ],
+    "plan": [
+        Operation(
+            document=f"query ($id: ID!) {{ plan(id: $id) {{ {PLAN} }} }}",
+            variables=lambda ids: {"id": ids.plan},
+        )
     ],
     "settings": [
         Operation(
@@ -240,6 +254,39 @@ MUTATIONS: dict[str, list[Operation]] = {
         Operation(
             document="mutation ($id: ID!) { importDebts(creditReportId: $id) { id } }",
             variables=lambda ids: {"id": ids.report},
+        )
+    ],
+    "analyzeApplication": [
+        Operation(
+            document="""mutation ($id: ID!) { analyzeApplication(id: $id) {
+              id reasons { text } } }""",
+            variables=lambda ids: {"id": ids.application},
+        )
+    ],
+    "proposePlan": [
+        Operation(
+            document="""mutation ($input: ProposePlanInput!) {
+              proposePlan(input: $input) { id warnings agreement { html } } }""",
+            variables=_input(lambda ids: {"applicationId": ids.application}),
+        )
+    ],
+    "acceptPlan": [
+        Operation(
+            document="""mutation ($input: AcceptPlanInput!) {
+              acceptPlan(input: $input) { id agreement { html } } }""",
+            variables=_input(
+                lambda ids: {
+                    "id": ids.plan,
+                    "agreementSha256": "0" * 64,
+                    "signature": "Canary",
+                }
+            ),
+        )
+    ],
+    "declinePlan": [
+        Operation(
+            document="mutation ($id: ID!) { declinePlan(id: $id) { id agreement { html } } }",
+            variables=lambda ids: {"id": ids.plan},
         )
     ],
     "createApiKey": [

@@ -71,6 +71,8 @@ AUDIENCES: Mapping[str, frozenset[str]] = {
     "access_grant": frozenset({_COUNSELORS, _ADMINS}),
     "legal_hold": frozenset(),
     "settings": frozenset({_COUNSELORS, _ADMINS}),
+    "analysis": frozenset({_OWNER, _COUNSELORS, _MACHINE}),
+    "plan": frozenset({_OWNER, _COUNSELORS, _MACHINE}),
 }
 NOT_PLANTED: Mapping[str, str] = {}
 """Kinds of record that hold no text of anybody's, with the reason."""
@@ -78,6 +80,13 @@ NOT_PLANTED: Mapping[str, str] = {}
 NEVER_SHOWN = frozenset(
     {
         "legal_hold.reason",
+        "plan.creditors.debt.source_key",
+        "plan.proposed_by.id",
+        "plan.proposed_by.display_name",
+        "plan.decline_reason",
+        "plan.acceptance.signature",
+        "plan.acceptance.source_ip",
+        "plan.acceptance.agreement_sha256",
         "application.status_reason",
         "application.debts.source_key",
         "credit_report.file.tradelines.original_creditor",

@@ -132,6 +132,7 @@ def ids_of(agency: Agency, consumer: str, application: str, request: str, spare:
 
     known = {
         "agency": f"agency_{agency.id}",
+        "analysis": plan(child("ana", 1)),
         "application": f"app_{application}",
         "consumer": f"con_{consumer}",
         "consent": plan(child("cons", 1)),
@@ -139,6 +140,7 @@ def ids_of(agency: Agency, consumer: str, application: str, request: str, spare:
         "grant": plan(child("grant", 9)),
         "key": spare.key,
         "note": plan(child("note", 1)),
+        "plan": plan(child("plan", 1)),
         "queue": f"queue_{application}",
         "report": plan(child("rep", 1)),
         "request": request,

@@ -87,6 +87,7 @@ def planted(dev: Running) -> Planted:
                         "creditor": canary,
                         "kind": "MEDICAL",
                         "balance": "1.00",
+                        "apr": "0.00",
                         "minimumPayment": "1.00",
                     }
                 ],
@@ -148,7 +149,7 @@ def planted(dev: Running) -> Planted:
                 "creditorPolicies": [
                     {
                         "creditor": canary,
-                        "participation": "NOT_EXPECTED",
+                        "participation": "WITH_CONCESSIONS",
                         "apr": "0.00",
                         "paymentRate": "0.00",
                         "paymentFloor": "0.00",
@@ -158,6 +159,14 @@ def planted(dev: Running) -> Planted:
         },
         admin,
     )["updateSettings"]
+    analysis = run(
+        "mutation ($id: ID!) { analyzeApplication(id: $id) { id } }", {"id": identifier}, counselor
+    )["analyzeApplication"]
+    plan = run(
+        "mutation ($input: ProposePlanInput!) { proposePlan(input: $input) { id } }",
+        {"input": {"applicationId": identifier, "monthlyDeposit": "9000.00"}},
+        counselor,
+    )["proposePlan"]
     staff = run("{ staff { id displayName email } }", None, admin)["staff"]
     me = run("{ me { grants { id subject } agency { id name } } }", None, counselor)["me"]
     grant = next(item for item in me["grants"] if item["subject"] == identifier)
@@ -165,11 +174,13 @@ def planted(dev: Running) -> Planted:
         agency=me["agency"]["id"],
         application=identifier,
         consumer=application["consumer"]["id"],
+        analysis=analysis["id"],
         consent=consent["id"],
         debt=budget["debts"][0]["id"],
         grant=grant["id"],
         key=key["apiKey"]["id"],
         note=note["id"],
+        plan=plan["id"],
         queue=identifier.replace("app_", "queue_"),
         report=report["id"],
         request=data_of(requested)["requestAccess"]["id"],
@@ -209,9 +220,10 @@ def credentials(dev: Running) -> dict[str, dict[str, Any]]:
 def of_nobody() -> Ids:
     """Return ids, spelled as real ones are, of objects that never existed."""
     root = new_ulid()
-    children = ("consent", "debt", "grant", "note", "report", "settings")
+    children = (*("analysis", "consent", "debt", "grant", "note", "plan", "report", "settings"),)
     prefixes = {
         "agency": "agency",
+        "analysis": "ana",
         "application": "app",
         "consumer": "con",
         "consent": "cons",
@@ -219,6 +231,7 @@ def of_nobody() -> Ids:
         "grant": "grant",
         "key": "key",
         "note": "note",
+        "plan": "plan",
         "queue": "queue",
         "report": "rep",
         "request": "grant",

@@ -79,6 +79,7 @@ def ids_of(things: Things) -> Ids:
     found = things.ids
     return Ids(
         agency=found["Agency"],
+        analysis=found["FinancialAnalysis"],
         application=found["Application"],
         consumer=found["Consumer"],
         consent=found["Consent"],
@@ -86,6 +87,7 @@ def ids_of(things: Things) -> Ids:
         grant=found["AccessGrant"],
         key=found["ApiKey"],
         note=found["Note"],
+        plan=found["Plan"],
         queue=found["QueueItem"],
         report=found["CreditReport"],
         request=f"grant_{ABSENT}",

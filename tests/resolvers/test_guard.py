@@ -11,6 +11,7 @@ from domain.actors import Group
 from domain.applications import Application, ApplicationStatus
 from domain.consents import ConsentPurpose, current_text
 from tests.resolvers.documents import CONSENT, CREATE_KEY, LIST, NODE, NOTE, PULL, SAVE, SETTINGS
+from tests.resolvers.plan_world import add_plan
 from tests.resolvers.world import World, nodes, open_world
 
 ABSENT = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -73,6 +74,7 @@ async def _fill(world: World) -> Things:
     ]["apiKey"]["id"]
     day = {"effectiveFrom": world.now.date().isoformat()}
     settings = (await world.ask(admin, SETTINGS, {"input": day}))["updateSettings"]["id"]
+    analysis, plan = await add_plan(world, stored)
     waiting = await world.add_application(consumer, ApplicationStatus.SUBMITTED)
     return Things(
         owner,
@@ -92,6 +94,8 @@ async def _fill(world: World) -> Things:
             "ApiKey": key,
             "Staff": (await world.add_staff(counselor)).id,
             "AgencySettings": settings,
+            "FinancialAnalysis": analysis,
+            "Plan": plan,
             "QueueItem": waiting.id.replace("app_", "queue_"),
         },
     )
@@ -107,18 +111,20 @@ async def _seen(world: World, principal: Principal, things: Things) -> set[str]:
     return seen
 
 
+PLANS = {"FinancialAnalysis", "Plan"}
 LINES = {"Application", "Income", "Expense", "Debt", "Consent"}
 
 
 async def test_a_node_is_what_its_own_field_would_answer(world: World, things: Things) -> None:
     """By node nobody reaches what the direct field refuses, and everybody what it answers."""
     expected = [
-        (things.owner, {"Agency", "Consumer", "CreditReport"} | LINES),
+        (things.owner, {"Agency", "Consumer", "CreditReport"} | LINES | PLANS),
         (
             things.counselor,
             {"Agency", "Consumer", "CreditReport", "Note", "AccessGrant", "AgencySettings"}
             | {"Staff", "QueueItem"}
-            | LINES,
+            | LINES
+            | PLANS,
         ),
         (things.admin, {"Agency", "AccessGrant", "AgencySettings", "ApiKey", "Staff"}),
         (world.person(Group.ANALYSTS), {"Agency"}),
@@ -128,8 +134,10 @@ async def test_a_node_is_what_its_own_field_would_answer(world: World, things: T
         (world.key(Scope.APPLICATIONS_READ), LINES),
         (world.key(Scope.CONSUMERS_READ), {"Consumer"}),
         (world.key(Scope.CREDIT_READ), {"CreditReport"}),
+        (world.key(Scope.PLANS_READ), PLANS),
+        (world.key(Scope.PLANS_WRITE), set()),
         (world.key(Scope.APPLICATIONS_WRITE), set()),
-        (world.key(), {"Agency", "Consumer", "CreditReport"} | LINES),
+        (world.key(), {"Agency", "Consumer", "CreditReport"} | LINES | PLANS),
     ]
     for principal, names in expected:
         assert await _seen(world, principal, things) == names, principal

@@ -56,6 +56,7 @@ def _by_type(ids: Ids) -> dict[str, str]:
         "Application": ids.application,
         "Consumer": ids.consumer,
         "CreditReport": ids.report,
+        "Plan": ids.plan,
     }
 
 

@@ -26,22 +26,17 @@ NOT_SERVED_TYPES = {
     *"TransactionConnection TransactionEdge Transaction".split(),
     # documents
     *"DocumentKind DocumentStatus Document DocumentUpload CreateDocumentUploadInput".split(),
-    # analysis and plans
-    *"Recommendation FinancialAnalysis Reason PayoffStrategy PlanStatus Plan Fee Payoff".split(),
-    *"Agreement PlanCreditor ScheduleConnection ScheduleEdge".split(),
-    *"ScheduledPayment ProposePlanInput AcceptPlanInput".split(),
 }
 NOT_SERVED_FIELDS = {
     "Query": {
-        *"bankConnection plan".split(),
+        "bankConnection",
     },
     "Mutation": {
         *"createBankLinkToken connectBank syncBank disconnectBank createDocumentUpload".split(),
-        *"analyzeApplication proposePlan acceptPlan declinePlan".split(),
     },
-    "Subscription": {"onBankConnectionUpdated", "onPlanUpdated"},
+    "Subscription": {"onBankConnectionUpdated"},
     "Consumer": {"bankConnections"},
-    "Application": {"documents", "analysis", "plans"},
+    "Application": {"documents"},
 }
 BEYOND_THE_CONTRACT = {
     "AgencySettings": {"upcoming"},
