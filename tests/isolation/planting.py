@@ -81,8 +81,6 @@ NEVER_SHOWN = frozenset(
     {
         "legal_hold.reason",
         "plan.creditors.debt.source_key",
-        "plan.proposed_by.id",
-        "plan.proposed_by.display_name",
         "plan.decline_reason",
         "plan.acceptance.signature",
         "plan.acceptance.source_ip",

@@ -105,6 +105,7 @@ async def test_a_grant_over_the_agency_opens_what_a_key_of_its_scope_reads(
         Scope.APPLICATIONS_READ: {"application", "applications", "applicationCounts"},
         Scope.CONSUMERS_READ: {"consumer", "consumers"},
         Scope.CREDIT_READ: {"creditReport"},
+        Scope.PLANS_READ: {"plan"},
         Scope.AUDIT_READ: seen & {"auditEvents"},
     }.get(scope, set())
 
