@@ -12,7 +12,7 @@ from domain.ids import parse_global_id
 
 APPLICATION, CONSUMER, CONSENT = "app", "con", "cons"
 REPORT, NOTE, GRANT = "rep", "note", "grant"
-SETTINGS = "set"
+SETTINGS, DOCUMENT = "set", "doc"
 ANALYSIS, PLAN = "ana", "plan"
 
 
@@ -41,6 +41,13 @@ def _of_grant(mutation: str, when: str) -> EventSchema:
 
 
 _IN_APPLICATION = {"applicationId": APPLICATION}
+
+
+def _of_document(when: str) -> EventSchema:
+    return EventSchema(
+        mutation="createDocumentUpload", subject=DOCUMENT, data=_IN_APPLICATION, when=when
+    )
+
 
 CATALOGUE: Mapping[EventName, EventSchema] = {
     EventName.APPLICATION_STARTED: _of_application(
@@ -127,6 +134,9 @@ CATALOGUE: Mapping[EventName, EventSchema] = {
     EventName.ACCESS_REQUESTED: _of_grant("requestAccess", "a counselor asked for access"),
     EventName.ACCESS_APPROVED: _of_grant("approveAccess", "an admin approved it"),
     EventName.ACCESS_REVOKED: _of_grant("revokeAccess", "it was revoked, or its claim barred"),
+    EventName.DOCUMENT_ANNOUNCED: _of_document("a document was announced; its version is 1"),
+    EventName.DOCUMENT_UPLOADED: _of_document("its file came, was judged, and is kept"),
+    EventName.DOCUMENT_REJECTED: _of_document("its file came and was refused"),
     EventName.SETTINGS_UPDATED: EventSchema(
         mutation="updateSettings",
         subject=SETTINGS,

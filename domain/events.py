@@ -32,6 +32,9 @@ class EventName(StrEnum):
     ACCESS_REQUESTED = "AccessRequested"
     ACCESS_APPROVED = "AccessApproved"
     ACCESS_REVOKED = "AccessRevoked"
+    DOCUMENT_ANNOUNCED = "DocumentAnnounced"
+    DOCUMENT_UPLOADED = "DocumentUploaded"
+    DOCUMENT_REJECTED = "DocumentRejected"
     SETTINGS_UPDATED = "SettingsUpdated"
 
 

@@ -1,34 +1,14 @@
 """Opens each agency's credit bureau when it is first asked for, and counts the calls to it."""
 
-from dataclasses import dataclass, fields
-from time import perf_counter
-from typing import Protocol
+from dataclasses import fields
+from functools import partial
 
-from domain.agencies import Agency
-from domain.credit import CreditBureau, CreditSubject, PulledFile, PullKind
-from domain.errors import Upstream
+from domain.credit import CreditSubject, PulledFile, PullKind
+from gateway.adapters import AgencyAdapter, ByAgency, VendorCalled
 from gateway.config import CannotStart, TransUnionConfig
-from gateway.errors import INTERNAL
 from gateway.secrets import Secrets
 from integrations.transunion.adapter import VENDOR, TransUnion, open_transunion
 from integrations.transunion.settings import RequestForm, TransUnionSettings
-
-
-class VendorCalled(Protocol):
-    """Hears of a call to a vendor: `ok`, or the code of the error that it ended with."""
-
-    def __call__(self, vendor: str, outcome: str, seconds: float) -> None:
-        """Note the call."""
-        ...
-
-
-@dataclass(slots=True, eq=False)
-class _Adapter:
-    """An opened adapter and the pulls that are under way with it."""
-
-    bureau: TransUnion
-    pulls: int = 0
-    retired: bool = False
 
 
 class AgencyBureau:
@@ -37,76 +17,32 @@ class AgencyBureau:
     name = TransUnion.name
 
     def __init__(self, agency_id: str, settings: TransUnionSettings, called: VendorCalled) -> None:
-        self._agency_id = agency_id
-        self._settings = settings
-        self._called = called
-        self._open: _Adapter | None = None
+        self._adapter = AgencyAdapter(VENDOR, settings, partial(open_transunion, agency_id), called)
 
     async def pull(self, subject: CreditSubject, kind: PullKind, *, reference: str) -> PulledFile:
         """Return the subject's file. Raises Upstream; see CreditBureau."""
-        adapter = self._open
-        if adapter is None:
-            adapter = self._open = _Adapter(open_transunion(self._agency_id, self._settings))
-        began, outcome = perf_counter(), INTERNAL
-        adapter.pulls += 1
-        try:
-            file = await adapter.bureau.pull(subject, kind, reference=reference)
-            outcome = "ok"
-        except Upstream as error:
-            outcome = error.code
-            raise
-        finally:
-            self._called(VENDOR, outcome, perf_counter() - began)
-            adapter.pulls -= 1
-            if adapter.retired and not adapter.pulls:
-                await adapter.bureau.aclose()
-        return file
+        async with self._adapter.calling() as bureau:
+            return await bureau.pull(subject, kind, reference=reference)
 
     async def renew(self, settings: TransUnionSettings) -> None:
         """Use other settings from the next pull on; pulls under way end as they began."""
-        self._settings = settings
-        retired, self._open = self._open, None
-        if retired is not None:
-            retired.retired = True
-            if not retired.pulls:
-                await retired.bureau.aclose()
+        await self._adapter.renew(settings)
 
     async def aclose(self) -> None:
         """Close the connections."""
-        if self._open is not None:
-            await self._open.bureau.aclose()
+        await self._adapter.aclose()
 
 
-class Bureaus:
-    """The bureaus of all agencies: each has its own connections and its own circuit breaker."""
+class Bureaus(ByAgency[AgencyBureau, TransUnionSettings]):
+    """The bureaus of all agencies."""
 
     def __init__(self, settings: TransUnionSettings | None, called: VendorCalled) -> None:
-        self._settings = settings
-        self._called = called
-        self._bureaus: dict[str, AgencyBureau] = {}
-
-    def of(self, agency: Agency) -> CreditBureau | None:
-        """Return the agency's bureau; None where no bureau is configured."""
-        if self._settings is None:
-            return None
-        found = self._bureaus.get(agency.id)
-        if found is None:
-            found = AgencyBureau(agency.id, self._settings, self._called)
-            self._bureaus[agency.id] = found
-        return found
+        super().__init__(settings, lambda agency, current: AgencyBureau(agency.id, current, called))
 
     async def renew(self, settings: TransUnionSettings) -> None:
         """Use other settings for every agency; raises CannotStart where they cannot be right."""
         await _try(settings)
-        self._settings = settings
-        for bureau in self._bureaus.values():
-            await bureau.renew(settings)
-
-    async def aclose(self) -> None:
-        """Close all connections."""
-        for bureau in self._bureaus.values():
-            await bureau.aclose()
-        self._bureaus.clear()
+        await super().renew(settings)
 
 
 async def open_bureaus(

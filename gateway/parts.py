@@ -9,6 +9,8 @@ import strawberry
 from graphql import GraphQLSchema
 
 from domain.agencies import Agency
+from domain.documents import DocumentTerms
+from gateway.banks import open_banks
 from gateway.budgets.budgets import Budgets
 from gateway.budgets.opening import open_budgets
 from gateway.bureaus import open_bureaus
@@ -42,6 +44,7 @@ class Served:
     schema: GraphQLSchema
     engine: Engine
     prices: Prices
+    documents: DocumentTerms
 
 
 class LeasesStores(Protocol):
@@ -105,12 +108,14 @@ async def open_parts(config: Config, metrics: Metrics) -> AsyncIterator[Parts]:
         )
         bureaus = await open_bureaus(config.transunion, metrics.vendor_called, secrets)
         stack.push_async_callback(bureaus.aclose)
+        banks = open_banks(config.plaid, metrics.vendor_called, secrets, processes=config.workers)
+        stack.push_async_callback(banks.aclose)
         authenticator = await stack.enter_async_context(open_authenticator(config, home.directory))
         yield Parts(
             authenticator=authenticator,
             directory=home.directory,
             stores=home.registry,
-            vendors=AgencyVendors(bureaus),
+            vendors=AgencyVendors(bureaus, banks),
             budgets=budgets,
             events=events,
             trusted=trusted,
@@ -135,4 +140,17 @@ def serve_schema(
         apart=apart,
     )
     prices = Prices(core, config.limits)
-    return Served(config=config, schema=core, engine=engine, prices=prices)
+    documents = terms_of(config)
+    return Served(config=config, schema=core, engine=engine, prices=prices, documents=documents)
+
+
+def terms_of(config: Config) -> DocumentTerms:
+    """Return on what terms documents are moved."""
+    scheme = "http" if config.tls_certificate_file is None else "https"
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    own = f"{scheme}://{host}:{config.port}"
+    return DocumentTerms(
+        base_url=(config.documents.base_url or own).rstrip("/"),
+        link_seconds=config.documents.link_seconds,
+        bytes_max=config.documents.bytes_max,
+    )

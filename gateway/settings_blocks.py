@@ -1,4 +1,4 @@
-"""The settings that come in blocks: limits, budgets, events, realtime, documents, edge, bureau."""
+"""The settings that come in blocks: limits, budgets, events, realtime, documents, edge."""
 
 # ruff: noqa: RUF009 - setting() returns a dataclass field, as field() does
 
@@ -271,47 +271,23 @@ class EdgeConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TransUnionConfig:
-    """The bureau's address, the subscriber and the client certificate; no url: no bureau."""
+class DocumentsConfig:
+    """How documents are moved."""
 
-    url: str | None = setting(None, "Address that requests are posted to.")
-    processing_environment: str = setting(
-        "standardTest",
-        "Processing environment named in requests.",
-        choices=("standardTest", "production"),
+    base_url: str | None = setting(
+        None,
+        "Address by which clients reach the gateway, which links to documents begin with; its own"
+        " host and port if empty.",
     )
-    request_form: str = setting(
-        "ENVELOPE",
-        "With system id and password around the request, or without.",
-        choices=("ENVELOPE", "BARE"),
+    bytes_max: int = setting(15_728_640, "Size of one document.", at_least=1024, at_most=50_331_648)
+    link_seconds: int = setting(
+        300, "How long a link to upload or download holds.", at_least=10, at_most=3600
     )
-    system_id: str = setting("", "System id.")
-    system_password: str = setting("", "Password of the system id.", secret=True)
-    industry_code: str = setting("", "Industry code of the subscriber.")
-    member_code_soft: str = setting("", "Member code for soft pulls.")
-    member_code_hard: str = setting("", "Member code for hard pulls.")
-    inquiry_prefix: str = setting("", "Inquiry subscriber prefix: market and submarket.")
-    password: str = setting("", "Password of the subscriber.", secret=True)
-    permissible_purpose: str = setting("CI", "Permissible purpose named in requests.")
-    end_user: str | None = setting(None, "End user named in requests.")
-    product_code: str = setting("07000", "Product asked for.")
-    score_model: str | None = setting("00V60", "Score asked for with it; empty for none.")
-    frozen_error_codes: tuple[str, ...] = setting((), "Error codes that mean a frozen file.")
-    no_hit_error_codes: tuple[str, ...] = setting((), "Error codes that mean that there is none.")
-    credential_error_codes: tuple[str, ...] = setting(
-        (), "Error codes that mean a password that is not, or no longer, right."
+    upload_seconds: int = setting(
+        120, "How long one file may take to arrive.", at_least=1, at_most=3600
     )
-    certificate_file: Path | None = setting(None, "Client certificate, PEM.")
-    key_file: Path | None = setting(None, "Private key of the client certificate, PEM.")
-    key_passphrase: str | None = setting(None, "Passphrase of the private key.", secret=True)
-    ca_file: Path | None = setting(
-        None, "Authorities that the bureau's certificate is checked against; the system's if empty."
-    )
-    deadline_seconds: int = setting(
-        20, "How long one pull may take, repetitions included.", at_least=1, at_most=28
-    )
-    concurrency: int = setting(
-        4, "Pulls of one agency at the same time, per process.", at_least=1, at_most=100
+    at_once: int = setting(
+        8, "Files that one process moves at the same time, each in memory.", at_least=1, at_most=256
     )
 
 

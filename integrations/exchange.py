@@ -6,15 +6,21 @@ one of connecting. The answer is read no further than its limit, in the encoding
 """
 
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import httpx
 
-from integrations.upstream import Attempt, AttemptFailed, Trouble
+from domain.errors import GatewayError
+from integrations.upstream import Attempt, AttemptFailed
+from integrations.verdicts import Trouble
 
 RETRY_AFTER_SECONDS_MAX = 3600.0
+REFUSAL_BYTES_MAX = 65_536
+
+Judge = Callable[[int, bytes], AttemptFailed | GatewayError | None]
+"""Says what an answer that is no success means, from status and body; None: by its status."""
 
 # In this order: the first that fits an exception or what it stands for.
 _TROUBLES: tuple[tuple[type[BaseException], Trouble], ...] = (
@@ -44,8 +50,12 @@ async def exchange(
     headers: Mapping[str, str],
     connect_seconds: float,
     answer_bytes_max: int,
+    judge: Judge | None = None,
 ) -> bytes:
-    """Send one request and return the body of a successful answer. Raises AttemptFailed."""
+    """Send one request and return the body of a successful answer.
+
+    Raises AttemptFailed, or what `judge` makes of a vendor's own words about a refusal.
+    """
 
     async def trace(event: str, _details: Mapping[str, object]) -> None:
         if event.endswith("send_request_headers.started"):
@@ -65,7 +75,7 @@ async def exchange(
             timeout=httpx.Timeout(attempt.seconds, connect=connect, pool=connect),
             extensions={"trace": trace},
         )
-        return await _send(client, request, answer_bytes_max)
+        return await _send(client, request, answer_bytes_max, judge)
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError) as error:
         failed = AttemptFailed(trouble_of(error), detail=_names(error))
     # Outside of the handler: httpx's errors carry the request, which must not travel as a context.
@@ -102,21 +112,33 @@ def retry_after_seconds(value: str | None, now: datetime) -> float | None:
     return min(max((until - now).total_seconds(), 0.0), RETRY_AFTER_SECONDS_MAX)
 
 
-async def _send(client: httpx.AsyncClient, request: httpx.Request, bytes_max: int) -> bytes:
+async def _send(
+    client: httpx.AsyncClient, request: httpx.Request, bytes_max: int, judge: Judge | None
+) -> bytes:
     response = await client.send(request, stream=True, follow_redirects=False)
     try:
         if not response.is_success:
-            raise AttemptFailed(
-                response.status_code,
-                retry_after_seconds=retry_after_seconds(
-                    response.headers.get("Retry-After"), datetime.now(UTC)
-                ),
-            )
+            raise await _refused(response, judge)
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise AttemptFailed(Trouble.ANSWER_UNREADABLE, detail="encoded though not asked for")
         return await _read(response.aiter_raw(), bytes_max)
     finally:
         await response.aclose()
+
+
+async def _refused(response: httpx.Response, judge: Judge | None) -> AttemptFailed | GatewayError:
+    """Return what an answer that is no success means; one that is too long says nothing."""
+    wait = retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC))
+    judged: AttemptFailed | GatewayError | None = None
+    if judge is not None:
+        try:
+            body = await _read(response.aiter_raw(), REFUSAL_BYTES_MAX)
+        except (AttemptFailed, httpx.HTTPError, httpx.StreamError):
+            body = b""
+        judged = judge(response.status_code, body)
+    if isinstance(judged, AttemptFailed) and judged.retry_after_seconds is None:
+        judged.retry_after_seconds = wait
+    return judged or AttemptFailed(response.status_code, retry_after_seconds=wait)
 
 
 async def _read(chunks: AsyncIterator[bytes], bytes_max: int) -> bytes:

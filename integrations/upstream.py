@@ -5,9 +5,7 @@ makes one attempt; an `UpstreamLine`, one per agency and vendor, does the rest. 
 a vendor or HTTP: `integrations.exchange` makes httpx's attempts, and any other transport may make
 its own as long as it raises `AttemptFailed`.
 
-Repeating follows the table alone. The general rule for calls that must not happen twice: repeat
-only where the request certainly did not reach the vendor, or where the vendor says that it did
-not process it. A trouble that the table does not know is taken for the worst.
+Repeating follows the table alone (`integrations.verdicts`).
 
 Counts and limits are per process. Personal data never goes into an error, its cause or a span.
 """
@@ -15,17 +13,17 @@ Counts and limits are per process. Personal data never goes into an error, its c
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from typing import TypeVar
 
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
 
-from domain.errors import Upstream, UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable
+from domain.errors import GatewayError, Upstream
 from integrations.breaker import BreakerState, CircuitBreaker
+from integrations.verdicts import Trouble, Verdict, Verdicts
 
 ATTEMPTS_MAX = 5
 # Less than this is not worth beginning another attempt for.
@@ -33,155 +31,11 @@ ATTEMPT_SECONDS_MIN = 0.1
 _T = TypeVar("_T")
 
 
-class Trouble(StrEnum):
-    """How an attempt ended that brought no answer; an answer's HTTP status is told as a number."""
-
-    NO_PLACE = "NO_PLACE"  # as many calls under way as the agency may have, until the deadline
-    BREAKER_OPEN = "BREAKER_OPEN"
-    CONNECT_FAILED = "CONNECT_FAILED"  # refused, unknown name, TLS handshake broken off
-    CONNECT_TIMED_OUT = "CONNECT_TIMED_OUT"
-    CERTIFICATE_REFUSED = "CERTIFICATE_REFUSED"  # ours by the vendor, or the vendor's by us
-    REQUEST_UNSENDABLE = "REQUEST_UNSENDABLE"  # an address or header that HTTP does not allow
-    TIMED_OUT = "TIMED_OUT"  # after something of the request may have left
-    CONNECTION_LOST = "CONNECTION_LOST"  # likewise
-    ANSWER_UNREADABLE = "ANSWER_UNREADABLE"  # not HTTP, or in an encoding not asked for
-    ANSWER_TOO_LARGE = "ANSWER_TOO_LARGE"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What a trouble means.
-
-    error: the class to raise. may_have_acted: whether the vendor may have done what was asked.
-    repeat: whether to make another attempt within the call. retryable: whether to tell the caller
-    that asking again may help. counts: whether it is the vendor's availability that failed, for
-    the circuit breaker.
-    """
-
-    error: type[Upstream]
-    message: str
-    may_have_acted: bool
-    repeat: bool = False
-    retryable: bool = False
-    counts: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdicts:
-    """A vendor's table: by trouble, by HTTP status, then by hundreds of a status."""
-
-    troubles: Mapping[Trouble, Verdict]
-    statuses: Mapping[int, Verdict] = field(default_factory=dict)
-    hundreds: Mapping[int, Verdict] = field(default_factory=dict)
-    otherwise: Verdict
-
-    def of(self, trouble: Trouble | int) -> Verdict:
-        """Return the verdict on a trouble or on a status that is not a success."""
-        if isinstance(trouble, Trouble):
-            return self.troubles.get(trouble, self.otherwise)
-        by_hundred = self.hundreds.get(trouble // 100, self.otherwise)
-        return self.statuses.get(trouble, by_hundred)
-
-
-def _not_sent(error: type[Upstream], message: str, *, again: bool, counts: bool = True) -> Verdict:
-    return Verdict(
-        error=error,
-        message=message,
-        may_have_acted=False,
-        repeat=again,
-        retryable=again,
-        counts=again and counts,
-    )
-
-
-_CONFIGURATION = "The connection to the vendor is not set up rightly. Tell the operator."
-_PERHAPS = " Whether it acted is not known."
-
-# For a call that must not happen twice (a credit pull): the table that docs/credit.md explains.
-ONCE_ONLY = Verdicts(
-    troubles={
-        Trouble.NO_PLACE: Verdict(
-            error=UpstreamUnavailable,
-            message="Too many calls to the vendor are under way. Repeat in a moment.",
-            may_have_acted=False,
-            retryable=True,
-        ),
-        Trouble.BREAKER_OPEN: Verdict(
-            error=UpstreamUnavailable,
-            message="The vendor failed repeatedly and is left alone for a moment.",
-            may_have_acted=False,
-            retryable=True,
-        ),
-        Trouble.CONNECT_FAILED: _not_sent(
-            UpstreamUnavailable, "The vendor could not be reached.", again=True
-        ),
-        Trouble.CONNECT_TIMED_OUT: _not_sent(
-            UpstreamTimeout, "The vendor could not be reached in time.", again=True
-        ),
-        Trouble.CERTIFICATE_REFUSED: _not_sent(UpstreamUnavailable, _CONFIGURATION, again=False),
-        Trouble.REQUEST_UNSENDABLE: _not_sent(UpstreamUnavailable, _CONFIGURATION, again=False),
-        Trouble.TIMED_OUT: Verdict(
-            error=UpstreamTimeout,
-            message="The vendor did not answer in time." + _PERHAPS,
-            may_have_acted=True,
-            counts=True,
-        ),
-        Trouble.CONNECTION_LOST: Verdict(
-            error=UpstreamUnavailable,
-            message="The connection to the vendor was lost." + _PERHAPS,
-            may_have_acted=True,
-            counts=True,
-        ),
-        Trouble.ANSWER_UNREADABLE: Verdict(
-            error=UpstreamInvalid,
-            message="The vendor's answer could not be read." + _PERHAPS,
-            may_have_acted=True,
-            counts=True,
-        ),
-        Trouble.ANSWER_TOO_LARGE: Verdict(
-            error=UpstreamInvalid,
-            message="The vendor's answer is larger than is accepted.",
-            may_have_acted=True,
-            counts=True,
-        ),
-    },
-    statuses={
-        429: _not_sent(
-            UpstreamUnavailable, "The vendor is asked too often.", again=True, counts=False
-        ),
-        503: _not_sent(UpstreamUnavailable, "The vendor takes no requests now.", again=True),
-    },
-    hundreds={
-        3: Verdict(
-            error=UpstreamUnavailable,
-            message="The vendor answered from another address." + _PERHAPS,
-            may_have_acted=True,
-        ),
-        4: Verdict(
-            error=UpstreamUnavailable,
-            message="The vendor refused the request.",
-            may_have_acted=False,
-        ),
-        5: Verdict(
-            error=UpstreamUnavailable,
-            message="The vendor failed." + _PERHAPS,
-            may_have_acted=True,
-            counts=True,
-        ),
-    },
-    otherwise=Verdict(
-        error=UpstreamUnavailable,
-        message="The call to the vendor failed." + _PERHAPS,
-        may_have_acted=True,
-        counts=True,
-    ),
-)
-
-
 class AttemptFailed(Exception):
     """One attempt brought no answer; never leaves this package but as the cause of an Upstream.
 
     detail: exception names and TLS reasons, for the operator; nothing of the request or answer.
+    verdict: the adapter's own on this very answer, None for that of the table.
     """
 
     def __init__(
@@ -190,10 +44,12 @@ class AttemptFailed(Exception):
         *,
         detail: str = "",
         retry_after_seconds: float | None = None,
+        verdict: Verdict | None = None,
     ) -> None:
         """Take the trouble or HTTP status, and how long the vendor asks to wait."""
         super().__init__(f"{trouble}: {detail}" if detail else f"{trouble}")
         self.trouble = trouble
+        self.verdict = verdict
         self.retry_after_seconds = retry_after_seconds
 
 
@@ -224,6 +80,19 @@ class CallPolicy:
             raise ValueError("deadline_seconds and attempt_seconds are above 0")
         if min(self.wait_seconds, self.wait_seconds_max, self.breaker_open_seconds) < 0:
             raise ValueError("waits are not negative")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What holds for one call: the verdicts on its troubles, and its own limits of time."""
+
+    verdicts: Verdicts
+    deadline_seconds: float
+    attempt_seconds: float
+
+    def verdict_on(self, failed: AttemptFailed) -> Verdict:
+        """Return what the attempt's end means."""
+        return failed.verdict or self.verdicts.of(failed.trouble)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,7 +129,11 @@ class UpstreamLine:
         self.vendor = vendor
         self.agency_id = agency_id
         self.policy = policy
-        self._verdicts = verdicts
+        self._terms = Terms(
+            verdicts=verdicts,
+            deadline_seconds=policy.deadline_seconds,
+            attempt_seconds=policy.attempt_seconds,
+        )
         self._timing = timing or Timing()
         self._places = asyncio.Semaphore(policy.concurrency_max)
         self._breaker = CircuitBreaker(
@@ -270,11 +143,17 @@ class UpstreamLine:
         )
         self._tracer = tracer or trace.get_tracer("almoner.integrations")
 
-    async def call(self, operation: str, work: Callable[[Attempt], Awaitable[_T]]) -> _T:
+    async def call(
+        self,
+        operation: str,
+        work: Callable[[Attempt], Awaitable[_T]],
+        terms: Terms | None = None,
+    ) -> _T:
         """Return what `work` returns, from as many attempts as verdicts and deadline allow.
 
-        `work` raises AttemptFailed where it brought no answer, or an Upstream where it has judged
-        an answer itself; the latter is never repeated. Raises Upstream.
+        `work` raises AttemptFailed where it brought no answer, or an error of the tree where it
+        has judged an answer itself; the latter is never repeated. terms: of this call, the line's
+        own if None. Raises Upstream, and what `work` judged.
         """
         with self._tracer.start_as_current_span(
             f"{self.vendor} {operation}",
@@ -284,10 +163,11 @@ class UpstreamLine:
             set_status_on_exception=False,
         ) as span:
             try:
-                answer = await self._call(work, span)
-            except Upstream as error:
+                answer = await self._call(work, span, terms or self._terms)
+            except GatewayError as error:
                 span.set_attribute("almoner.outcome", error.code)
-                span.set_attribute("almoner.may_have_acted", error.may_have_acted)
+                if isinstance(error, Upstream):
+                    span.set_attribute("almoner.may_have_acted", error.may_have_acted)
                 span.set_status(StatusCode.ERROR)
                 raise
             except asyncio.CancelledError:
@@ -296,27 +176,32 @@ class UpstreamLine:
             span.set_attribute("almoner.outcome", "OK")
             return answer
 
-    async def _call(self, work: Callable[[Attempt], Awaitable[_T]], span: Span) -> _T:
-        deadline = self._timing.clock() + self.policy.deadline_seconds
+    async def _call(self, work: Callable[[Attempt], Awaitable[_T]], span: Span, terms: Terms) -> _T:
+        deadline = self._timing.clock() + terms.deadline_seconds
         number = 1
         while True:
             span.set_attribute("almoner.attempts", number)
             try:
-                return await self._attempt(work, number, deadline)
+                return await self._attempt(work, number, deadline, terms)
             except AttemptFailed as failed:
                 span.set_attribute("almoner.trouble", str(failed.trouble))
                 wait = self._wait_after(number, failed)
                 left = deadline - self._timing.clock() - wait
-                if not self._may_repeat(failed, number, left):
-                    raise self._error(failed) from failed
+                verdict = terms.verdict_on(failed)
+                if not self._may_repeat(verdict, number, left):
+                    raise self._error(verdict) from failed
             await self._timing.sleep(wait)
             number += 1
 
     async def _attempt(
-        self, work: Callable[[Attempt], Awaitable[_T]], number: int, deadline: float
+        self,
+        work: Callable[[Attempt], Awaitable[_T]],
+        number: int,
+        deadline: float,
+        terms: Terms,
     ) -> _T:
         async with self._place(deadline):
-            seconds = min(deadline - self._timing.clock(), self.policy.attempt_seconds)
+            seconds = min(deadline - self._timing.clock(), terms.attempt_seconds)
             if seconds <= 0:
                 raise AttemptFailed(Trouble.NO_PLACE)
             permit = self._breaker.enter()
@@ -336,10 +221,13 @@ class UpstreamLine:
                 except Upstream as judged:
                     permit.settle(good=not judged.may_have_acted)
                     raise
+                except GatewayError:  # an answer, in order, that the caller has to act on
+                    permit.settle(good=True)
+                    raise
                 else:
                     permit.settle(good=True)
                     return answer
-                permit.settle(good=not self._verdicts.of(failed.trouble).counts)
+                permit.settle(good=not terms.verdict_on(failed).counts)
                 raise failed
 
     @asynccontextmanager
@@ -354,9 +242,9 @@ class UpstreamLine:
         finally:
             self._places.release()
 
-    def _may_repeat(self, failed: AttemptFailed, number: int, left: float) -> bool:
+    def _may_repeat(self, verdict: Verdict, number: int, left: float) -> bool:
         return (
-            self._verdicts.of(failed.trouble).repeat
+            verdict.repeat
             and number < self.policy.attempts_max
             and left >= ATTEMPT_SECONDS_MIN
             and self._breaker.state is BreakerState.CLOSED
@@ -368,8 +256,7 @@ class UpstreamLine:
         jittered = self._timing.uniform(0.0, ceiling)
         return max(jittered, failed.retry_after_seconds or 0.0)
 
-    def _error(self, failed: AttemptFailed) -> Upstream:
-        verdict = self._verdicts.of(failed.trouble)
+    def _error(self, verdict: Verdict) -> Upstream:
         return verdict.error(
             verdict.message,
             vendor=self.vendor,

@@ -6,6 +6,7 @@ It proposes; a counselor decides. It asks for nothing to be complete.
 from collections.abc import Sequence
 from dataclasses import replace
 
+from domain.access import Scope
 from domain.analysis import FinancialAnalysis, analyze
 from domain.applications import ENDED, Application, ApplicationStatus, Step, next_status
 from domain.errors import NotFound
@@ -13,7 +14,7 @@ from domain.events import EventName
 from domain.fees import fee_terms
 from domain.ids import new_child_id
 from domain.plans import Plan, PlanStatus, superseded
-from resolvers.applications import application_named, plan_records_of
+from resolvers.applications import application_named, children_within
 from resolvers.context import RequestContext, store_of
 from resolvers.once import Attempt, once
 from resolvers.settings import settings_in_force
@@ -92,7 +93,7 @@ async def analyses_of(
     context: RequestContext, applications: Sequence[Application]
 ) -> list[FinancialAnalysis | None]:
     """Return each application's analysis; None where there is none of its figures as they are."""
-    found = await plan_records_of(context, FinancialAnalysis, applications)
+    found = await children_within(context, FinancialAnalysis, applications, Scope.PLANS_READ)
     return [
         _latest(analyses or ()) if application.status in _CURRENT else None
         for application, analyses in zip(applications, found, strict=True)

@@ -22,6 +22,7 @@ from domain.applications import (
 from domain.consents import Consent
 from domain.consumers import Consumer
 from domain.credit import CreditReport
+from domain.documents import Document
 from domain.errors import Forbidden, InvalidTransition, NotFound, VersionConflict
 from domain.ids import parse_global_id
 from domain.plans import Plan
@@ -37,8 +38,7 @@ _NOTHING: Listing[Application] = Cut(
 )
 
 Keep = Callable[[Application], bool]
-R = TypeVar("R", Note, Consent, CreditReport, FinancialAnalysis, Plan)
-P = TypeVar("P", FinancialAnalysis, Plan)
+R = TypeVar("R", Note, Consent, CreditReport, Document, FinancialAnalysis, Plan)
 
 
 async def applications(
@@ -155,22 +155,13 @@ async def credit_reports_of(
     context: RequestContext, applications: Sequence[Application]
 ) -> list[list[CreditReport] | None]:
     """Return the reports of each application, oldest first; None where they are out of reach."""
-    return await _reached_of(context, CreditReport, applications, Scope.CREDIT_READ)
+    return await children_within(context, CreditReport, applications, Scope.CREDIT_READ)
 
 
-async def plan_records_of(
-    context: RequestContext, record_type: type[P], applications: Sequence[Application]
-) -> list[list[P] | None]:
-    """Return the analyses or plans of each application, oldest first; None where out of reach."""
-    return await _reached_of(context, record_type, applications, Scope.PLANS_READ)
-
-
-async def _reached_of(
-    context: RequestContext,
-    record_type: type[R],
-    applications: Sequence[Application],
-    scope: Scope,
+async def children_within(
+    context: RequestContext, record_type: type[R], applications: Sequence[Application], scope: Scope
 ) -> list[list[R] | None]:
+    """Return what lies under each application, oldest first; None where `scope` does not reach."""
     guard = context.guard
     reached = [await guard.reaches(one, scope) for one in applications]
     ids = [one.id for one, within in zip(applications, reached, strict=True) if within]

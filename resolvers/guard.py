@@ -23,6 +23,7 @@ from domain.applications import Application, Note
 from domain.consents import Consent
 from domain.consumers import Consumer
 from domain.credit import CreditReport
+from domain.documents import Document
 from domain.ids import GlobalId, parse_global_id
 from domain.plans import Plan
 from resolvers.loaders import Loaders
@@ -30,11 +31,12 @@ from resolvers.reads import Reads
 from tenants.records.kinds import sort_time
 from tenants.store import AgencyStore
 
-Child = TypeVar("Child", Note, Consent, CreditReport, FinancialAnalysis, Plan)
+Child = TypeVar("Child", Note, Consent, CreditReport, Document, FinancialAnalysis, Plan)
 Grants = Mapping[str | None, AccessGrant]
 """Grants by the global id of what they are over, None for the whole agency."""
 _SCOPES: Mapping[type, Scope] = {
     CreditReport: Scope.CREDIT_READ,
+    Document: Scope.DOCUMENTS_READ,
     FinancialAnalysis: Scope.PLANS_READ,
     Plan: Scope.PLANS_READ,
 }

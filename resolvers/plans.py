@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
+from domain.access import Scope
 from domain.agreement import Parties, agreement_of
 from domain.agreement_words import warnings_of
 from domain.analysis import FinancialAnalysis, Recommendation
@@ -35,7 +36,7 @@ from domain.validation import (
 )
 from resolvers.access import named_actor
 from resolvers.analysis import latest_analysis, superseding
-from resolvers.applications import application_named, plan_records_of
+from resolvers.applications import application_named, children_within
 from resolvers.context import RequestContext, agency_of, store_of
 from resolvers.inputs import AcceptPlanInput, Maybe, ProposePlanInput, given
 from resolvers.once import Attempt, once
@@ -64,7 +65,7 @@ async def plans_of(
     context: RequestContext, applications: Sequence[Application]
 ) -> list[list[Plan] | None]:
     """Return the plans of each application, oldest first; None where they are out of reach."""
-    return await plan_records_of(context, Plan, applications)
+    return await children_within(context, Plan, applications, Scope.PLANS_READ)
 
 
 def schedule_of(

@@ -21,9 +21,10 @@ from domain.applications import Note as NoteRecord
 from domain.consents import Consent as ConsentRecord
 from domain.consumers import Consumer as ConsumerRecord
 from domain.credit import CreditReport as CreditReportRecord
+from domain.documents import Document as DocumentRecord
 from domain.money import Frequency
 from domain.plans import Plan as PlanRecord
-from resolvers import analysis, applications, plans
+from resolvers import analysis, applications, documents, plans
 from resolvers.queue import QueueItem as QueueItemRecord
 from schema.access import Actor
 from schema.connections import Node, PageInfo, edges, page_info
@@ -31,6 +32,7 @@ from schema.consents import Consent
 from schema.consumers import Consumer
 from schema.credit import CreditReport
 from schema.declare import Info, batched, field, object_type
+from schema.documents import Document
 from schema.gates import of_application, of_its_application, of_its_root
 from schema.plans import FinancialAnalysis, Plan
 from schema.rules import (
@@ -40,6 +42,7 @@ from schema.rules import (
     COUNSELORS,
     COUNT_READERS,
     CREDIT_READERS,
+    DOCUMENT_READERS,
     PLAN_READERS,
 )
 from schema.scalars import AWSDateTime, Money, Percent
@@ -135,6 +138,10 @@ async def _plans(parents: Applications, info: Info) -> list[list[PlanRecord] | N
     return await plans.plans_of(info.context, parents)
 
 
+async def _documents(parents: Applications, info: Info) -> list[list[DocumentRecord] | None]:
+    return await documents.documents_of(info.context, parents)
+
+
 async def _notes(parents: Applications, info: Info) -> list[list[NoteRecord]]:
     return await applications.notes_of(info.context, parents)
 
@@ -168,6 +175,9 @@ class Application(Node):
     consents: list[Consent] = batched(_consents, list[Consent])
     credit_reports: list[CreditReport] | None = batched(
         _credit_reports, list[CreditReport] | None, rule=CREDIT_READERS
+    )
+    documents: list[Document] | None = batched(
+        _documents, list[Document] | None, rule=DOCUMENT_READERS
     )
     analysis: FinancialAnalysis | None = batched(
         _analyses,

@@ -20,6 +20,8 @@ from domain.applications import (
 from domain.audit import AuditOutcome
 from domain.consents import ConsentPurpose
 from domain.credit import FileHit, PortfolioType, PullKind
+from domain.documents import DocumentKind, DocumentStatus
+from domain.media import DocumentRejection
 from domain.money import Frequency
 from domain.payoff import PayoffStrategy
 from domain.plans import PlanStatus
@@ -32,6 +34,8 @@ ENUMS: tuple[type[Enum], ...] = tuple(
         AuditOutcome,
         ConsentPurpose,
         DebtKind,
+        DocumentKind,
+        DocumentStatus,
         ExpenseCategory,
         FileHit,
         Frequency,
@@ -43,6 +47,7 @@ ENUMS: tuple[type[Enum], ...] = tuple(
         PortfolioType,
         PrincipalKind,
         PullKind,
+        DocumentRejection,
         Recommendation,
         Source,
     )

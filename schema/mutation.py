@@ -20,6 +20,7 @@ from resolvers import (
     consumers,
     counseling,
     credit,
+    documents,
     grants,
     intake,
     keys,
@@ -32,9 +33,11 @@ from schema.consents import Consent
 from schema.consumers import Consumer
 from schema.credit import CreditReport
 from schema.declare import Info, field, object_type
+from schema.documents import DocumentUpload
 from schema.inputs import (
     AcceptPlanInput,
     CreateApiKeyInput,
+    CreateDocumentUploadInput,
     ProposePlanInput,
     PullCreditReportInput,
     RecordConsentInput,
@@ -55,6 +58,7 @@ from schema.rules import (
     CONSUMERS,
     COUNSELORS,
     CREDIT_PULLERS,
+    DOCUMENT_WRITERS,
     GRANT_READERS,
     PLAN_DECLINERS,
     PLAN_WRITERS,
@@ -140,6 +144,12 @@ async def _accept_plan(info: Info, input: AcceptPlanInput) -> PlanRecord:
 
 async def _decline_plan(info: Info, id: strawberry.ID, reason: str | None = UNSET) -> PlanRecord:
     return await plans.decline_plan(info.context, id, plain(reason))
+
+
+async def _create_document_upload(
+    info: Info, input: CreateDocumentUploadInput
+) -> documents.DocumentUpload:
+    return await documents.create_document_upload(info.context, plain(input))
 
 
 async def _create_api_key(info: Info, input: CreateApiKeyInput) -> keys.CreatedApiKey:
@@ -269,6 +279,13 @@ class Mutation:
         rule=APPLICATION_WRITERS,
         description="Turns the report's open tradelines into debts, matched with those already "
         "entered [applications:write, and credit:read].",
+    )
+    create_document_upload = field(
+        _create_document_upload,
+        DocumentUpload | None,
+        rule=DOCUMENT_WRITERS,
+        description="A sealed place to upload to, and then the document's record. Consumers, "
+        "counselors [applications:write or documents:write].",
     )
     analyze_application = field(
         _analyze_application,

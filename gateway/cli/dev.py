@@ -16,7 +16,7 @@ from gateway.logs import configure_logs
 @click.command()
 @click.option("--reset", is_flag=True, help="Forget the demo world and make it anew.")
 def dev(*, reset: bool) -> None:
-    """Start gateway, identity provider and bureau simulator, with a demo world. Ctrl-C stops.
+    """Start gateway, identity provider and simulated vendors, with a demo world. Ctrl-C stops.
 
     \b
     Example:
@@ -53,6 +53,7 @@ def _greet(config: Config) -> None:
         f"  sign-in       {config.issuer_url}/{harbor.pool_id}  (the Cognito API)",
         f"  edge router   http://127.0.0.1:{config.edge.port}/?state=MI",
         f"  TransUnion    {config.transunion.url}",
+        f"  Plaid         {config.plaid.url}  (Link: /link?token=…)",
         f"  state         {config.home}",
         "",
         f"  Users, password {PASSWORD}:",

@@ -51,7 +51,7 @@ def machine(config: Config) -> Iterator[Finding]:
         "operations",
         "ALMONER_OPERATIONS_HOST or ALMONER_OPERATIONS_PORT",
     )
-    if (config.home / ISSUER_FILE).is_file():  # a demo, which has three servers more
+    if (config.home / ISSUER_FILE).is_file():  # a demo, which has four servers more
         yield _port(config.host, config.issuer_port, "token issuer", "ALMONER_ISSUER_PORT")
         yield _port(
             _SIMULATOR_HOST,
@@ -59,6 +59,7 @@ def machine(config: Config) -> Iterator[Finding]:
             "TransUnion simulator",
             "ALMONER_TRANSUNION_PORT",
         )
+        yield _port(config.host, config.plaid_port, "Plaid simulator", "ALMONER_PLAID_PORT")
         yield _port(config.host, config.edge.port, "edge router", "ALMONER_EDGE_PORT")
         if config.tls_port:
             yield _port(config.host, config.tls_port, "gateway over TLS", "ALMONER_TLS_PORT")

@@ -23,12 +23,14 @@ from domain.agencies import Agency, AgencyStatus, Pool, Staff
 from domain.applications import Application, ApplicationStatus, Assignment, Note
 from domain.consents import Consent, ConsentPurpose, consent_end, current_text
 from domain.ids import GlobalId, new_ulid, parse_global_id
+from gateway.local.demo_example import demo_settings
 from gateway.local.demo_world import (
     AGENCIES,
     CLIENT_ID,
     OPERATOR,
     OPERATOR_POOL,
     PASSWORD,
+    SEED_DATE,
     Applicant,
     DemoAgency,
     DemoUser,
@@ -76,6 +78,7 @@ async def seed_demo(
         )
         await _seed_people(workspace, issuer, demo, agency)
         async with workspace.registry.lease(agency) as store:
+            await _seed_settings(store, agency)
             await _seed_applications(store, demo, agency, at)
 
 
@@ -148,6 +151,12 @@ def _put_user(issuer: LocalIssuer, user: DemoUser) -> None:
         pool_id=user.pool_id,
     )
     issuer.ensure_password(user.pool_id, user.email, PASSWORD)
+
+
+async def _seed_settings(store: AgencyStore, agency: Agency) -> None:
+    settings = demo_settings(agency.retention_years, SEED_DATE)
+    audit = cli_audit("dev seed", subject=settings.id, reason=_REASON)
+    await store.commit(Change(put=(settings,), audit=audit))
 
 
 async def _seed_applications(

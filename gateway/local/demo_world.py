@@ -3,6 +3,7 @@
 A pure plan, the same every time, ids included: writing it is gateway/local/demo.py's business.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -21,8 +22,17 @@ from domain.applications import (
 from domain.consumers import Consumer, PersonName
 from domain.ids import GlobalId, new_ulid
 from domain.money import monthly
+from gateway.local.demo_example import (
+    EXAMPLE_DEBTS,
+    EXAMPLE_EXPENSES,
+    EXAMPLE_INCOMES,
+    EXAMPLE_PEOPLE,
+)
 from gateway.local.demo_people import (
     SAMPLE_PERSONA,
+    DebtFigures,
+    ExpenseFigures,
+    IncomeFigures,
     Person,
     make_debts,
     make_expenses,
@@ -90,6 +100,7 @@ AGENCIES = (
 _PEOPLE: tuple[tuple[str, dict[str, str], Group], ...] = (
     ("consumer", {"harbor": "Dana Whitfield", "summit": "Luz Ibarra"}, Group.CONSUMERS),
     ("consumer2", {"harbor": "Robert Uphold", "summit": "Owen Park"}, Group.CONSUMERS),
+    ("consumer3", {"harbor": "Marta Vance", "summit": "Joel Kern"}, Group.CONSUMERS),
     ("counselor", {"harbor": "Nora Quist", "summit": "Abel Stroud"}, Group.COUNSELORS),
     ("counselor2", {"harbor": "Teo Marsh", "summit": "Ida Renner"}, Group.COUNSELORS),
     ("admin", {"harbor": "Priya Holt", "summit": "Gil Sandoval"}, Group.ADMINS),
@@ -125,6 +136,7 @@ class Role:
 
     owner, counselor: local parts of the users who own it and who hold a grant over it.
     family: a family name that the simulator answers specially. persona: the sample file's.
+    example: the worked example's.
     """
 
     status: ApplicationStatus
@@ -132,6 +144,7 @@ class Role:
     counselor: str | None = None
     family: str | None = None
     persona: bool = False
+    example: bool = False
 
     @property
     def consented(self) -> bool:
@@ -173,7 +186,8 @@ def _roles(agency: DemoAgency) -> list[Role]:
         *(Role(status=status.IN_REVIEW, counselor="counselor", family=name) for name in FAULTS),
     ]
     held = [
-        *[Role(status=status.IN_REVIEW, counselor="counselor")] * 27,
+        Role(status=status.IN_REVIEW, owner="consumer3", counselor="counselor", example=True),
+        *[Role(status=status.IN_REVIEW, counselor="counselor")] * 26,
         *[Role(status=status.RETURNED, counselor="counselor")] * 6,
         *[Role(status=status.IN_REVIEW, counselor="counselor2")] * 34,
         *[Role(status=status.RETURNED, counselor="counselor2")] * 6,
@@ -198,6 +212,8 @@ def _plan_one(
     person = make_person(rng, number, agency.states, role.family)
     if role.persona:
         person = SAMPLE_PERSONA
+    elif role.example:
+        person = EXAMPLE_PEOPLE[agency.slug]
     elif role.owner is not None:
         given, _, family = users[role.owner].display_name.partition(" ")
         person = replace(person, name=PersonName(given=given, family=family))
@@ -231,44 +247,15 @@ def _plan_application(
     def line_id(prefix: str) -> str:
         return str(GlobalId(prefix, root, _ulid(rng, created_at)))
 
-    incomes = tuple(
-        Income(
-            id=line_id("inc"),
-            source=line.source,
-            description=line.description,
-            gross=line.gross,
-            net=line.net,
-            frequency=line.frequency,
-            monthly=monthly(line.net, line.frequency),
-        )
-        for line in make_incomes(rng)
-    )
-    expenses = tuple(
-        Expense(
-            id=line_id("exp"),
-            category=line.category,
-            description=line.description,
-            amount=line.amount,
-            frequency=line.frequency,
-            monthly=monthly(line.amount, line.frequency),
-        )
-        for line in make_expenses(rng)
-    )
-    debts = tuple(
-        Debt(
-            id=line_id("debt"),
-            creditor=line.creditor,
-            kind=line.kind,
-            account_last4=line.account_last4,
-            balance=line.balance,
-            apr=line.apr,
-            minimum_payment=line.minimum_payment,
-            past_due=line.past_due,
-            eligible_for_plan=line.kind in PLAN_KINDS,
-        )
-        for line in make_debts(rng)
-    )
+    incomes = _incomes(line_id, make_incomes(rng))
+    expenses = _expenses(line_id, make_expenses(rng))
+    debts = _debts(line_id, make_debts(rng))
     submitted_at = created_at + timedelta(hours=rng.randrange(1, 18))
+    if role.example:  # last, so that everybody else comes out as without it
+        rng = Random(f"almoner:{root}")  # noqa: S311  as above
+        incomes = _incomes(line_id, EXAMPLE_INCOMES)
+        expenses = _expenses(line_id, EXAMPLE_EXPENSES)
+        debts = _debts(line_id, EXAMPLE_DEBTS)
     submitted = role.status is not ApplicationStatus.DRAFT
     return Application(
         id=str(GlobalId("app", root, root)),
@@ -284,6 +271,54 @@ def _plan_application(
         expenses=expenses,
         debts=debts,
         totals=compute_totals(incomes, expenses, debts),
+    )
+
+
+def _incomes(line_id: Callable[[str], str], figures: Iterable[IncomeFigures]) -> tuple[Income, ...]:
+    return tuple(
+        Income(
+            id=line_id("inc"),
+            source=line.source,
+            description=line.description,
+            gross=line.gross,
+            net=line.net,
+            frequency=line.frequency,
+            monthly=monthly(line.net, line.frequency),
+        )
+        for line in figures
+    )
+
+
+def _expenses(
+    line_id: Callable[[str], str], figures: Iterable[ExpenseFigures]
+) -> tuple[Expense, ...]:
+    return tuple(
+        Expense(
+            id=line_id("exp"),
+            category=line.category,
+            description=line.description,
+            amount=line.amount,
+            frequency=line.frequency,
+            monthly=monthly(line.amount, line.frequency),
+        )
+        for line in figures
+    )
+
+
+def _debts(line_id: Callable[[str], str], figures: Iterable[DebtFigures]) -> tuple[Debt, ...]:
+    return tuple(
+        Debt(
+            id=line_id("debt"),
+            creditor=line.creditor,
+            kind=line.kind,
+            account_last4=line.account_last4,
+            balance=line.balance,
+            apr=line.apr,
+            minimum_payment=line.minimum_payment,
+            past_due=line.past_due,
+            eligible_for_plan=line.kind in PLAN_KINDS,
+        )
+        for line in figures
     )
 
 

@@ -1,4 +1,4 @@
-"""`almoner dev`: gateway, identity provider and bureau simulator in one process, with demo data.
+"""`almoner dev`: gateway, identity provider and simulated vendors in one process, with demo data.
 
 One process, so that ending it in whatever way ends everything: no orphan can keep a port. Every
 port is tried before anything is written, and a first start builds its home folder beside the real
@@ -44,6 +44,8 @@ from gateway.workspace import (
     Workspace,
     open_workspace,
 )
+from integrations.plaid import local as plaid_local
+from integrations.plaid.simulator import Simulator as PlaidSimulator
 from integrations.transunion.certificates import CertificateFiles, ensure_certificates
 from integrations.transunion.local import simulator_settings
 from integrations.transunion.simulator import Simulator
@@ -127,25 +129,8 @@ async def _running(config: Config, progress: Tell) -> AsyncIterator[Config]:
                 bind(config.host, config.issuer_port, "ALMONER_ISSUER_PORT"),
             )
         )
-        certificates = ensure_certificates(config.home / CERTIFICATES_FOLDER)
-        simulator = Simulator()
-        await stack.enter_async_context(
-            Server(
-                simulator,
-                bind(config.host, config.transunion_port, "ALMONER_TRANSUNION_PORT"),
-                tls=Tls(
-                    certificate_file=certificates.server_certificate,
-                    key_file=certificates.server_key,
-                    client_ca_file=certificates.ca_certificate,
-                ),
-            )
-        )
-        stack.callback(
-            simulator.close
-        )  # before its server drains: some are kept waiting on purpose
-        if config.transunion.url is None:
-            url = f"https://localhost:{config.transunion_port}"
-            config = with_simulator(config, url, certificates)
+        config = await _simulate_bureau(stack, config)
+        config = await _simulate_banks(stack, config)
         write_serve_file(config)
         await stack.enter_async_context(
             Server(
@@ -158,6 +143,51 @@ async def _running(config: Config, progress: Tell) -> AsyncIterator[Config]:
         )
         await stack.enter_async_context(gateway)
         yield config
+
+
+async def _simulate_bureau(stack: AsyncExitStack, config: Config) -> Config:
+    """Start TransUnion's simulator; return the configuration, with it where no other is named."""
+    certificates = ensure_certificates(config.home / CERTIFICATES_FOLDER)
+    simulator = Simulator()
+    await stack.enter_async_context(
+        Server(
+            simulator,
+            bind(config.host, config.transunion_port, "ALMONER_TRANSUNION_PORT"),
+            tls=Tls(
+                certificate_file=certificates.server_certificate,
+                key_file=certificates.server_key,
+                client_ca_file=certificates.ca_certificate,
+            ),
+        )
+    )
+    stack.callback(simulator.close)  # before its server drains: some are kept waiting on purpose
+    if config.transunion.url is not None:
+        return config
+    return with_simulator(config, f"https://localhost:{config.transunion_port}", certificates)
+
+
+async def _simulate_banks(stack: AsyncExitStack, config: Config) -> Config:
+    """Start Plaid's simulator; return the configuration, with it where no other is named."""
+    simulator = PlaidSimulator()
+    port = bind(config.host, config.plaid_port, "ALMONER_PLAID_PORT")
+    await stack.enter_async_context(Server(simulator, port))
+    stack.callback(simulator.close)
+    if config.plaid.url is not None:
+        return config
+    return with_simulated_banks(config, f"http://127.0.0.1:{config.plaid_port}")
+
+
+def with_simulated_banks(config: Config, url: str) -> Config:
+    """Return the configuration with the simulator as Plaid, which tells this very gateway."""
+    settings = plaid_local.simulator_settings(url)
+    plaid = replace(
+        config.plaid,
+        url=url,
+        client_id=settings.client_id,
+        secret=settings.secret,
+        webhook_url=f"http://127.0.0.1:{config.port}",
+    )
+    return replace(config, plaid=plaid)
 
 
 def _local_tls(config: Config) -> Tls | None:
@@ -188,6 +218,7 @@ def _try_ports(config: Config) -> None:
         "ALMONER_ISSUER_PORT": config.issuer_port,
         "ALMONER_OPERATIONS_PORT": config.operations_port,
         "ALMONER_TRANSUNION_PORT": config.transunion_port,
+        "ALMONER_PLAID_PORT": config.plaid_port,
         "ALMONER_EDGE_PORT": config.edge.port,
     }
     if config.tls_port:

@@ -1,7 +1,7 @@
 """Pulls credit reports from TransUnion for one agency.
 
 A pull is not idempotent at the vendor: every request that it takes is an inquiry, is billed, and,
-if hard, is seen by others. It is repeated only by the table `integrations.upstream.ONCE_ONLY`.
+if hard, is seen by others. It is repeated only by the table `integrations.verdicts.ONCE_ONLY`.
 An answer of HTTP 200 that cannot be read leaves open whether the vendor acted; the vendor's own
 `error` element says that it did not.
 
@@ -24,7 +24,8 @@ from integrations.exchange import exchange
 from integrations.tls import mutual_tls_context
 from integrations.transunion.settings import TransUnionSettings
 from integrations.transunion.wire import CredentialsRefused, build_request, read_answer
-from integrations.upstream import ONCE_ONLY, Attempt, AttemptFailed, Timing, UpstreamLine
+from integrations.upstream import Attempt, AttemptFailed, Timing, UpstreamLine
+from integrations.verdicts import ONCE_ONLY
 
 VENDOR = "transunion"
 _CREDENTIALS_REFUSED = frozenset({401, 403})

@@ -34,6 +34,7 @@ from domain.credit import (
     Tradeline,
     summarize,
 )
+from domain.documents import Document
 from domain.money import monthly
 from domain.retention import LegalHold
 from domain.settings import AgencySettings, CreditorPolicy
@@ -218,6 +219,16 @@ TREATMENTS: Mapping[type[Any], Mapping[str, Treatment]] = {
         "reason": _T.DROP,
         "placed_by": _T.PARTS,
         "placed_at": _T.SHIFT,
+    },
+    Document: {
+        "id": _T.ID,
+        "version": _T.ANEW,
+        "application_id": _T.ID,
+        **dict.fromkeys(("kind", "media_type", "bytes_announced", "status", "rejection"), _T.KEEP),
+        "file_name": _T.DROP,
+        "created_at": _T.SHIFT,
+        "uploaded_at": _T.SHIFT,
+        "file": _T.DROP,
     },
     # About nobody; what creditors concede is told to the agency in confidence.
     CreditorPolicy: {

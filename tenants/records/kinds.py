@@ -14,6 +14,7 @@ from domain.applications import IN_COUNSELING, Application, Note
 from domain.consents import Consent
 from domain.consumers import Consumer
 from domain.credit import CreditReport
+from domain.documents import Document
 from domain.ids import GlobalId, parse_global_id
 from domain.plans import Plan
 from domain.retention import LegalHold
@@ -31,6 +32,7 @@ Record = (
     | AgencySettings
     | FinancialAnalysis
     | Plan
+    | Document
 )
 R = TypeVar("R", bound=Record)
 Body = dict[str, Any]
@@ -307,6 +309,13 @@ KINDS: tuple[KindSpec[Any], ...] = (
             "signed": ("acceptance", "decline_reason"),
         },
         kept_decoded=False,
+    ),
+    KindSpec(
+        record=Document,
+        kind="document",
+        needed=("id", "version", "application_id"),
+        prefix="doc",
+        sealed={"name": ("file_name",)},
     ),
 )
 

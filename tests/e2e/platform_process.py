@@ -34,14 +34,15 @@ def free_ports(count: int) -> list[int]:
 
 def dev_environment(home: Path) -> dict[str, str]:
     """Return the environment of a platform of its own, beside any other on this machine."""
-    gateway, issuer, operations, simulator, secure, edge = free_ports(6)
+    gateway, issuer, operations, bureau, banks, secure, edge = free_ports(7)
     clean = {key: value for key, value in os.environ.items() if not key.startswith("ALMONER_")}
     return clean | {
         "ALMONER_HOME": str(home),
         "ALMONER_PORT": str(gateway),
         "ALMONER_ISSUER_PORT": str(issuer),
         "ALMONER_OPERATIONS_PORT": str(operations),
-        "ALMONER_TRANSUNION_PORT": str(simulator),
+        "ALMONER_TRANSUNION_PORT": str(bureau),
+        "ALMONER_PLAID_PORT": str(banks),
         "ALMONER_TLS_PORT": str(secure),
         "ALMONER_EDGE_PORT": str(edge),
     }

@@ -13,7 +13,8 @@ import pytest
 from domain.consumers import Address, PersonName
 from domain.credit import CreditSubject, PulledFile, PullKind
 from domain.errors import UpstreamTimeout
-from gateway.bureaus import AgencyBureau, _Adapter, open_bureaus, transunion_settings
+from gateway.adapters import Opened
+from gateway.bureaus import AgencyBureau, open_bureaus, transunion_settings
 from gateway.config import CannotStart, Config, TransUnionConfig
 from gateway.secrets import open_secrets
 from integrations.transunion.certificates import ensure_certificates
@@ -125,7 +126,7 @@ async def test_every_call_is_counted(outcome: object, counted: str) -> None:
     assert settings is not None
     bureau = AgencyBureau("1", settings, lambda vendor, how, _: calls.append((vendor, how)))
     fake = FakeBureau(outcome)
-    bureau._open = _Adapter(cast("Any", fake))
+    bureau._adapter._open = Opened(cast("Any", fake))
     try:
         pulled = await bureau.pull(SUBJECT, PullKind.SOFT, reference="r")
         assert pulled == outcome

@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from integrations.exchange import exchange, retry_after_seconds, trouble_of
-from integrations.upstream import Attempt, AttemptFailed, Trouble
+from integrations.upstream import Attempt, AttemptFailed
+from integrations.verdicts import Trouble
 
 NOW = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 

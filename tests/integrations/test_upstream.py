@@ -6,16 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from domain.errors import Upstream, UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable
-from integrations.upstream import (
-    ONCE_ONLY,
-    Attempt,
-    AttemptFailed,
-    CallPolicy,
-    Trouble,
-    UpstreamLine,
-    Verdict,
-    Verdicts,
-)
+from integrations.upstream import Attempt, AttemptFailed, CallPolicy, UpstreamLine
+from integrations.verdicts import ONCE_ONLY, Trouble, Verdict, Verdicts
 
 if TYPE_CHECKING:
     from tests.integrations.conftest import KeptSpans, StillTime

@@ -15,6 +15,7 @@ class Ids:
     consumer: str
     consent: str
     debt: str
+    document: str
     grant: str
     key: str
     note: str
@@ -40,7 +41,7 @@ def _input(make: Callable[[Ids], dict[str, Any]]) -> Callable[[Ids], dict[str, A
 
 APPLICATION = """id version status state hardshipReason consumer { id name { given family } }
   counselor { id displayName } incomes { id } expenses { id } debts { id creditor }
-  consents { id } creditReports { id } notes { id text }
+  consents { id } creditReports { id } documents { id fileName } notes { id text }
   analysis { id reasons { text } } plans { id warnings }"""
 PLAN = """id applicationId status monthlyDeposit warnings acceptedAt fees { name }
   creditors { debt { id creditor accountLast4 } payment } agreement { html sha256 }
@@ -56,12 +57,14 @@ QUERIES: dict[str, list[Operation]] = {
     "node": [
         Operation(
             document="""query ($a: ID!, $b: ID!, $c: ID!, $d: ID!, $e: ID!, $f: ID!, $g: ID!,
-              $h: ID!, $i: ID!, $j: ID!, $k: ID!, $l: ID!, $m: ID!, $n: ID!, $o: ID!) {
+              $h: ID!, $i: ID!, $j: ID!, $k: ID!, $l: ID!, $m: ID!, $n: ID!, $o: ID!,
+              $p: ID!) {
               a: node(id: $a) { id } b: node(id: $b) { id } c: node(id: $c) { id }
               d: node(id: $d) { id } e: node(id: $e) { id } f: node(id: $f) { id }
               g: node(id: $g) { id } h: node(id: $h) { id } i: node(id: $i) { id }
               j: node(id: $j) { id } k: node(id: $k) { id } l: node(id: $l) { id }
-              m: node(id: $m) { id } n: node(id: $n) { id } o: node(id: $o) { id } }""",
+              m: node(id: $m) { id } n: node(id: $n) { id } o: node(id: $o) { id }
+              p: node(id: $p) { id } }""",
             variables=lambda ids: {
                 "a": ids.agency,
                 "b": ids.application,
@@ -76,8 +79,9 @@ QUERIES: dict[str, list[Operation]] = {
                 "k": ids.staff,
                 "l": ids.request,
                 "m": ids.settings,
-                "n": ids.analysis,
-                "o": ids.plan,
+                "n": ids.document,
+                "o": ids.analysis,
+                "p": ids.plan,
             },
         )
     ],
@@ -279,6 +283,21 @@ MUTATIONS: dict[str, list[Operation]] = {
                     "id": ids.plan,
                     "agreementSha256": "0" * 64,
                     "signature": "Canary",
+                }
+            ),
+        )
+    ],
+    "createDocumentUpload": [
+        Operation(
+            document="""mutation ($input: CreateDocumentUploadInput!) {
+              createDocumentUpload(input: $input) { document { id fileName } url expiresAt } }""",
+            variables=_input(
+                lambda ids: {
+                    "applicationId": ids.application,
+                    "kind": "OTHER",
+                    "fileName": "isolation.pdf",
+                    "mediaType": "application/pdf",
+                    "bytes": 100,
                 }
             ),
         )

@@ -70,6 +70,7 @@ AUDIENCES: Mapping[str, frozenset[str]] = {
     "credit_report": frozenset({_OWNER, _COUNSELORS, _MACHINE}),
     "access_grant": frozenset({_COUNSELORS, _ADMINS}),
     "legal_hold": frozenset(),
+    "document": frozenset({_OWNER, _COUNSELORS, _MACHINE}),
     "settings": frozenset({_COUNSELORS, _ADMINS}),
     "analysis": frozenset({_OWNER, _COUNSELORS, _MACHINE}),
     "plan": frozenset({_OWNER, _COUNSELORS, _MACHINE}),
@@ -85,6 +86,7 @@ NEVER_SHOWN = frozenset(
         "plan.acceptance.signature",
         "plan.acceptance.source_ip",
         "plan.acceptance.agreement_sha256",
+        "document.file",  # which comes by a link, and is planted to be looked for elsewhere
         "application.status_reason",
         "application.debts.source_key",
         "credit_report.file.tradelines.original_creditor",
@@ -97,7 +99,7 @@ NEVER_SHOWN = frozenset(
 )
 """Attributes that no field of the schema shows: planted all the same, and seen by nobody."""
 
-KEPT = frozenset({"state", "postal_code", "account_last4", "subject", "ssn_index"})
+KEPT = frozenset({"media_type", "state", "postal_code", "account_last4", "subject", "ssn_index"})
 """Texts whose form means something; all others become canaries."""
 
 TWIN = {"email": "canary@mail.test", "phone": "+1 303 555 0177", "ssn": "900771234"}

@@ -128,6 +128,20 @@ def planted(dev: Running) -> Planted:
         },
         counselor,
     )["pullCreditReport"]
+    document = run(
+        """mutation ($input: CreateDocumentUploadInput!) {
+          createDocumentUpload(input: $input) { document { id } } }""",
+        {
+            "input": {
+                "applicationId": identifier,
+                "kind": "OTHER",
+                "fileName": f"{canary}.pdf",
+                "mediaType": "application/pdf",
+                "bytes": 100,
+            }
+        },
+        consumer,
+    )["createDocumentUpload"]
     key = run(
         """mutation ($n: String!) { createApiKey(input: {
              name: $n, scopes: ["agency:read"], expiresInDays: 1 }) { apiKey { id } secret } }""",
@@ -177,6 +191,7 @@ def planted(dev: Running) -> Planted:
         analysis=analysis["id"],
         consent=consent["id"],
         debt=budget["debts"][0]["id"],
+        document=document["document"]["id"],
         grant=grant["id"],
         key=key["apiKey"]["id"],
         note=note["id"],
@@ -220,7 +235,10 @@ def credentials(dev: Running) -> dict[str, dict[str, Any]]:
 def of_nobody() -> Ids:
     """Return ids, spelled as real ones are, of objects that never existed."""
     root = new_ulid()
-    children = (*("analysis", "consent", "debt", "grant", "note", "plan", "report", "settings"),)
+    children = (
+        *("analysis", "consent", "debt", "document", "grant", "note", "plan", "report"),
+        "settings",
+    )
     prefixes = {
         "agency": "agency",
         "analysis": "ana",
@@ -228,6 +246,7 @@ def of_nobody() -> Ids:
         "consumer": "con",
         "consent": "cons",
         "debt": "debt",
+        "document": "doc",
         "grant": "grant",
         "key": "key",
         "note": "note",

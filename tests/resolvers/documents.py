@@ -97,3 +97,7 @@ SCHEDULE = """query ($id: ID!, $first: Int = 60, $after: String) { plan(id: $id)
     pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }"""
 PLANS = f"""query ($id: ID!) {{ application(id: $id) {{ id status
   analysis {{ {ANALYSIS} }} plans {{ id status }} }} }}"""
+ANNOUNCE = """mutation ($input: CreateDocumentUploadInput!) {
+  createDocumentUpload(input: $input) {
+    document { id status fileName mediaType bytes sha256 downloadUrl uploadedAt }
+    url headers expiresAt } }"""

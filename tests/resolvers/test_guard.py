@@ -10,7 +10,17 @@ from domain.access import AccessGrant, Principal, Scope
 from domain.actors import Group
 from domain.applications import Application, ApplicationStatus
 from domain.consents import ConsentPurpose, current_text
-from tests.resolvers.documents import CONSENT, CREATE_KEY, LIST, NODE, NOTE, PULL, SAVE, SETTINGS
+from tests.resolvers.documents import (
+    ANNOUNCE,
+    CONSENT,
+    CREATE_KEY,
+    LIST,
+    NODE,
+    NOTE,
+    PULL,
+    SAVE,
+    SETTINGS,
+)
 from tests.resolvers.plan_world import add_plan
 from tests.resolvers.world import World, nodes, open_world
 
@@ -64,6 +74,10 @@ async def _fill(world: World) -> Things:
     consent = (await world.ask(owner, CONSENT, {"input": agreed}))["recordConsent"]["id"]
     pull = {"applicationId": application.id, "consentId": consent, "idempotencyKey": "p"}
     report = (await world.ask(owner, PULL, {"input": pull}))["pullCreditReport"]["id"]
+    sent = {"applicationId": application.id, "kind": "OTHER", "fileName": "x.pdf"}
+    announced = {**sent, "mediaType": "application/pdf", "bytes": 100}
+    made = (await world.ask(owner, ANNOUNCE, {"input": announced}))["createDocumentUpload"]
+    document = made["document"]["id"]
     stored = await world.store.get(Application, application.id)
     assert stored is not None
     await world.assign(stored, counselor)
@@ -89,6 +103,7 @@ async def _fill(world: World) -> Things:
             "Debt": saved["debts"][0]["id"],
             "Consent": consent,
             "CreditReport": report,
+            "Document": document,
             "Note": note,
             "AccessGrant": grant.id,
             "ApiKey": key,
@@ -118,11 +133,11 @@ LINES = {"Application", "Income", "Expense", "Debt", "Consent"}
 async def test_a_node_is_what_its_own_field_would_answer(world: World, things: Things) -> None:
     """By node nobody reaches what the direct field refuses, and everybody what it answers."""
     expected = [
-        (things.owner, {"Agency", "Consumer", "CreditReport"} | LINES | PLANS),
+        (things.owner, {"Agency", "Consumer", "CreditReport", "Document"} | LINES | PLANS),
         (
             things.counselor,
             {"Agency", "Consumer", "CreditReport", "Note", "AccessGrant", "AgencySettings"}
-            | {"Staff", "QueueItem"}
+            | {"Document", "Staff", "QueueItem"}
             | LINES
             | PLANS,
         ),
@@ -136,8 +151,9 @@ async def test_a_node_is_what_its_own_field_would_answer(world: World, things: T
         (world.key(Scope.CREDIT_READ), {"CreditReport"}),
         (world.key(Scope.PLANS_READ), PLANS),
         (world.key(Scope.PLANS_WRITE), set()),
+        (world.key(Scope.DOCUMENTS_READ), {"Document"}),
         (world.key(Scope.APPLICATIONS_WRITE), set()),
-        (world.key(), {"Agency", "Consumer", "CreditReport"} | LINES | PLANS),
+        (world.key(), {"Agency", "Consumer", "CreditReport", "Document"} | LINES | PLANS),
     ]
     for principal, names in expected:
         assert await _seen(world, principal, things) == names, principal

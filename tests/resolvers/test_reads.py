@@ -52,7 +52,7 @@ ABOUT_A_CONSUMER: list[tuple[str, str, GraphQLField]] = [
     if gate_of(field).owner is not None
 ]
 ABOUT_NOBODY = {
-    *("AgencySettings", "CreditorPolicy"),
+    *("AgencySettings", "CreditorPolicy", "DocumentUpload"),
     *"Query Mutation Viewer Agency Staff ApiKey CreatedApiKey Actor PageInfo StatusCount".split(),
     *"ConsentText AuditEvent AuditEventConnection AuditEventEdge".split(),
     # Their root fields note what they hand out; an edge's cursor tells nothing beside.

@@ -24,25 +24,26 @@ NOT_SERVED_TYPES = {
     # banking
     *"BankLinkToken BankConnectionStatus BankConnection BankAccount ConnectBankInput".split(),
     *"TransactionConnection TransactionEdge Transaction".split(),
-    # documents
-    *"DocumentKind DocumentStatus Document DocumentUpload CreateDocumentUploadInput".split(),
 }
 NOT_SERVED_FIELDS = {
     "Query": {
         "bankConnection",
     },
     "Mutation": {
-        *"createBankLinkToken connectBank syncBank disconnectBank createDocumentUpload".split(),
+        *"createBankLinkToken connectBank syncBank disconnectBank".split(),
     },
     "Subscription": {"onBankConnectionUpdated"},
     "Consumer": {"bankConnections"},
-    "Application": {"documents"},
 }
 BEYOND_THE_CONTRACT = {
     "AgencySettings": {"upcoming"},
     "AuditEvent": {"consumers", "outcome"},
     "AuditOutcome": {"DONE", "REFUSED"},
     "CreditReport": {"raw"},
+    "Document": {"rejection"},
+    "DocumentRejection": {
+        *"SIZE_DIFFERS TYPE_DIFFERS DAMAGED ACTIVE_CONTENT TOO_MANY_PIXELS".split(),
+    },
     "AWSTime": set(),  # the last of AppSync's scalars; no field has it yet
 }
 

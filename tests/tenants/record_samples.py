@@ -46,8 +46,10 @@ from domain.credit import (
     ScoreFactor,
     Tradeline,
 )
+from domain.documents import Document, DocumentKind, DocumentStatus
 from domain.events import Event, EventName
 from domain.ids import new_ulid
+from domain.media import DocumentRejection
 from domain.money import Frequency
 from domain.payoff import PayoffStrategy
 from domain.plans import (
@@ -319,6 +321,29 @@ def a_hold() -> LegalHold:
     )
 
 
+def a_document() -> Document:
+    """Return a document under the sample application."""
+    return Document(
+        id=child("doc", 1),
+        version=2,
+        application_id=APPLICATION,
+        kind=DocumentKind.PAY_STUB,
+        file_name="Pay stub of May.pdf",
+        media_type="application/pdf",
+        bytes_announced=14,
+        status=DocumentStatus.AVAILABLE,
+        created_at=AT,
+        uploaded_at=AT + timedelta(minutes=1),
+        file=BlobRef(
+            id=new_ulid(AT, randomness=78),
+            sha256="ab" * 32,
+            bytes=14,
+            media_type="application/pdf",
+        ),
+        rejection=DocumentRejection.DAMAGED,
+    )
+
+
 def some_settings() -> AgencySettings:
     """Return a version of an agency's settings."""
     return AgencySettings(
@@ -437,6 +462,7 @@ SAMPLES: Mapping[str, Record] = {
     "settings": some_settings(),
     "analysis": an_analysis(),
     "plan": a_plan(),
+    "document": a_document(),
 }
 """A record of each kind, by the kind's name."""
 

@@ -40,7 +40,8 @@ def demo(home: Path) -> Path:
 def doctor(home: Path, **settings: str) -> Findings:
     """Return the findings by check; the exit status says whether one of them is a failure."""
     ports = dict.fromkeys(
-        ("port", "operations_port", "issuer_port", "transunion_port", "tls_port"), "0"
+        ("port", "operations_port", "issuer_port", "transunion_port", "plaid_port", "tls_port"),
+        "0",
     )
     environment = {f"ALMONER_{key.upper()}": value for key, value in (ports | settings).items()}
     done = almoner(home, "doctor", "--json", environment=environment)
@@ -96,8 +97,8 @@ def test_a_port_that_is_taken_may_be_the_gateway_s(home: Path) -> None:
 
 
 def test_the_ports_of_a_demo_are_looked_at_in_a_demo_alone(home: Path) -> None:
-    """The issuer's and the simulator's port are nothing to a real home."""
-    ports = {"issuer_port": str(free_port()), "transunion_port": str(free_port())}
+    """The issuer's and the simulators' ports are nothing to a real home."""
+    ports = {name: str(free_port()) for name in ("issuer_port", "transunion_port", "plaid_port")}
     checks = {f"port {port}" for port in ports.values()}
     assert not checks & set(doctor(home, **ports))
     keyring = LocalKeyring.from_file(home / KEYRING_FILE, create=False)

@@ -4,17 +4,30 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from domain.access import AccessGrant, GrantStatus
 from domain.agencies import Agency
+from domain.analysis import Recommendation, analyze
 from domain.applications import Application, ApplicationStatus, compute_totals
 from domain.consents import Consent, ConsentPurpose
 from domain.consumers import Consumer
+from domain.fees import fee_terms
+from domain.payoff import PayoffStrategy
+from domain.proposal import propose, terms_of
 from gateway.local.demo import renew_demo, renew_passwords, seed_demo
-from gateway.local.demo_world import AGENCIES, PASSWORD, DemoAgency, plan_applicants, users_of
+from gateway.local.demo_example import demo_settings
+from gateway.local.demo_world import (
+    AGENCIES,
+    PASSWORD,
+    SEED_DATE,
+    DemoAgency,
+    plan_applicants,
+    users_of,
+)
 from gateway.local.identity_provider.srp import is_password
 from gateway.local.identity_provider.users import (
     User,
@@ -88,6 +101,31 @@ async def test_the_world_holds_what_is_promised(world: Workspace, demo: DemoAgen
 
 
 @pytest.mark.parametrize("demo", AGENCIES, ids=lambda demo: demo.slug)
+def test_the_worked_example_comes_out_to_the_cent(demo: DemoAgency) -> None:
+    """425 a month pays four debts off in 49 months, with 2,607.17 of interest and 1,600 of fees."""
+    (example,) = [one.application for one in plan_applicants(demo) if one.role.example]
+    settings = demo_settings(7, SEED_DATE)
+    fees = fee_terms(settings, example.state, NOW.date())
+
+    analysis = analyze(example, settings, fees, id="ana", at=NOW)
+    plan = propose(
+        terms_of(example.debts, settings, hardship=False),
+        fees,
+        strategy=PayoffStrategy.AVALANCHE,
+        deposit=analysis.disposable,
+        proposed_on=NOW.date(),
+    )
+
+    assert analysis.recommendation is Recommendation.PLAN_STANDARD
+    assert analysis.disposable == Decimal("425.00")
+    assert (plan.months, plan.total_interest, plan.total_fees) == (
+        49,
+        Decimal("2607.17"),
+        Decimal("1600.00"),
+    )
+
+
+@pytest.mark.parametrize("demo", AGENCIES, ids=lambda demo: demo.slug)
 def test_the_plan_is_the_same_every_time(demo: DemoAgency) -> None:
     """Ids, people and figures come out alike, and no Social Security number is anybody's."""
     plan = plan_applicants(demo)
@@ -140,7 +178,7 @@ async def test_the_demos_users_have_the_published_password(world: Workspace) -> 
     """All of them; who chose another keeps it, and who has none is given it at the next start."""
     key = world.keys.derive("issuer")
     issuer = LocalIssuer.open(world.home / ISSUER_FILE, key, create=False)
-    assert len(issuer.users()) == 13
+    assert len(issuer.users()) == 15
     for user in issuer.users():
         assert has_password(issuer, user, PASSWORD)
     first, second, *_ = issuer.users()

@@ -21,7 +21,8 @@ from integrations.transunion.adapter import open_transunion
 from integrations.transunion.certificates import CertificateFiles, ensure_certificates
 from integrations.transunion.settings import RequestForm, TransUnionSettings
 from integrations.transunion.wire import read_answer
-from integrations.upstream import Attempt, AttemptFailed, Trouble
+from integrations.upstream import Attempt, AttemptFailed
+from integrations.verdicts import Trouble
 
 if TYPE_CHECKING:
     from tests.integrations.transunion.conftest import Running

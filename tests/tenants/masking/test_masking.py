@@ -159,6 +159,7 @@ async def test_the_copy_is_joined_as_the_original_was(copying: Copying) -> None:
             "legal_hold",
             "analysis",
             "plan",
+            "document",
         ),
         1,
     )
