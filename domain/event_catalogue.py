@@ -14,6 +14,7 @@ APPLICATION, CONSUMER, CONSENT = "app", "con", "cons"
 REPORT, NOTE, GRANT = "rep", "note", "grant"
 BANK = "bank"
 SETTINGS, DOCUMENT, INVITATION = "set", "doc", "inv"
+ANALYSIS, PLAN = "ana", "plan"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +153,24 @@ CATALOGUE: Mapping[EventName, EventSchema] = {
     ),
     EventName.PROPOSALS_ACCEPTED: _of_application(
         "acceptProposals", "proposed incomes, expenses or debts were taken over"
+    ),
+    EventName.APPLICATION_ANALYZED: _of_application(
+        "analyzeApplication", "its figures were analyzed", {"analysisId": ANALYSIS}
+    ),
+    EventName.PLAN_PROPOSED: EventSchema(
+        mutation="proposePlan",
+        subject=PLAN,
+        data=_IN_APPLICATION,
+        when="a plan was proposed, and those still open superseded; its version is 1",
+    ),
+    EventName.PLAN_ACCEPTED: EventSchema(
+        mutation="acceptPlan",
+        subject=PLAN,
+        data=_IN_APPLICATION,
+        when="its consumer signed it; it is never changed again",
+    ),
+    EventName.PLAN_DECLINED: EventSchema(
+        mutation="declinePlan", subject=PLAN, data=_IN_APPLICATION, when="it was declined"
     ),
     EventName.ACCESS_REQUESTED: _of_grant("requestAccess", "a counselor asked for access"),
     EventName.ACCESS_APPROVED: _of_grant("approveAccess", "an admin approved it"),

@@ -31,6 +31,8 @@ _HEAD = """
 # What is computed from a sealed attribute, or read out of one.
 _DERIVED = {
     "Consumer.ssnLast4": "ssn",
+    "Plan.acceptedAt": "acceptance",
+    "Plan.schedule": "creditors",
     "CreditReport.hit": "file",
     "CreditReport.summary": "file",
     "CreditReport.score": "file",

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from domain.access import Scope
 from domain.actors import PrincipalKind
+from domain.analysis import FinancialAnalysis
 from domain.applications import (
     EDITED_BY_CONSUMER,
     EDITED_BY_COUNSELOR,
@@ -24,6 +25,7 @@ from domain.credit import CreditReport
 from domain.documents import Document
 from domain.errors import Forbidden, InvalidTransition, NotFound, VersionConflict
 from domain.ids import parse_global_id
+from domain.plans import Plan
 from resolvers.context import RequestContext, store_of
 from resolvers.inputs import ApplicationFilter, Maybe, given
 from resolvers.pages import Cut, Listing, Window, read_forward, read_window
@@ -36,7 +38,7 @@ _NOTHING: Listing[Application] = Cut(
 )
 
 Keep = Callable[[Application], bool]
-R = TypeVar("R", Note, Consent, CreditReport, Document)
+R = TypeVar("R", Note, Consent, CreditReport, Document, FinancialAnalysis, Plan)
 
 
 async def applications(

@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from domain.access import READ_SCOPES, AccessGrant, Principal, Scope
 from domain.actors import PrincipalKind
+from domain.analysis import FinancialAnalysis
 from domain.applications import Application, Note
 from domain.bank_connections import BankConnection
 from domain.consents import Consent
@@ -25,19 +26,32 @@ from domain.consumers import Consumer
 from domain.credit import CreditReport
 from domain.documents import Document
 from domain.ids import GlobalId, parse_global_id
+from domain.plans import Plan
 from resolvers.loaders import Loaders
 from resolvers.reads import Reads
 from tenants.records.kinds import sort_time
 from tenants.store import AgencyStore
 
-Child = TypeVar("Child", Note, Consent, CreditReport, BankConnection, Document)
+Child = TypeVar(
+    "Child",
+    Note,
+    Consent,
+    CreditReport,
+    BankConnection,
+    Document,
+    FinancialAnalysis,
+    Plan,
+)
+Grants = Mapping[str | None, AccessGrant]
+"""Grants by the global id of what they are over, None for the whole agency."""
 _SCOPES: Mapping[type, Scope] = {
     BankConnection: Scope.BANKING_READ,
     CreditReport: Scope.CREDIT_READ,
     Document: Scope.DOCUMENTS_READ,
+    FinancialAnalysis: Scope.PLANS_READ,
+    Plan: Scope.PLANS_READ,
 }
-Grants = Mapping[str | None, AccessGrant]
-"""Grants by the global id of what they are over, None for the whole agency."""
+"""What reading what lies under an application takes, where that is its own scope."""
 Held = Mapping[str | None, tuple[AccessGrant, ...]]
 """All grants over each of these."""
 

@@ -15,6 +15,7 @@ from domain.consents import ConsentPurpose
 from domain.credit import PullKind
 from domain.documents import DocumentKind
 from domain.money import Frequency
+from domain.payoff import PayoffStrategy
 from domain.settings import Participation
 from domain.validation import Faults, clean_purpose
 
@@ -186,6 +187,16 @@ class ConnectBankInput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProposePlanInput:
+    """How a plan is to be made; without a deposit it takes all that the budget leaves."""
+
+    application_id: str
+    strategy: PayoffStrategy
+    monthly_deposit: Maybe[Decimal] = ABSENT
+    idempotency_key: Maybe[str] = ABSENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptProposalsInput:
     """Which proposals to take over."""
 
@@ -193,6 +204,15 @@ class AcceptProposalsInput:
     expected_version: Maybe[int] = ABSENT
     ids: tuple[str, ...]
     idempotency_key: Maybe[str] = ABSENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptPlanInput:
+    """Which text a consumer signs, and the name that they typed."""
+
+    id: str
+    agreement_sha256: str
+    signature: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,9 +13,10 @@ from domain.applications import Application
 from domain.bank_connections import BankConnection
 from domain.credit import CreditReport
 from domain.errors import NotFound
-from domain.event_catalogue import APPLICATION, BANK, CATALOGUE, REPORT
+from domain.event_catalogue import APPLICATION, BANK, CATALOGUE, PLAN, REPORT
 from domain.events import Event
 from domain.ids import GlobalId, parse_global_id
+from domain.plans import Plan
 from resolvers.context import RequestContext, store_of
 from resolvers.counseling import is_waiting
 from resolvers.queue import item_of
@@ -118,6 +119,13 @@ async def _bank_connection(context: RequestContext, event: Event) -> BankConnect
     return await store_of(context).get(BankConnection, event.subject)
 
 
+async def _plan(context: RequestContext, event: Event) -> Plan | None:
+    application = await context.loaders.applications.load(event.data["applicationId"])
+    if application is None or not await context.guard.reaches(application, Scope.PLANS_READ):
+        return None
+    return await store_of(context).get(Plan, event.subject)
+
+
 TOPICS: Mapping[str, Topic] = {
     "onApplicationUpdated": Topic(
         mutations=(
@@ -160,6 +168,13 @@ TOPICS: Mapping[str, Topic] = {
         by_subject=True,
         scope=Scope.BANKING_READ,
         find=_bank_connection,
+    ),
+    "onPlanUpdated": Topic(
+        mutations=("proposePlan", "acceptPlan", "declinePlan"),
+        about=PLAN,
+        argument="applicationId",
+        scope=Scope.PLANS_READ,
+        find=_plan,
     ),
 }
 """By the name of the field."""

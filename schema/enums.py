@@ -9,6 +9,7 @@ import strawberry
 
 from domain.access import GrantStatus
 from domain.actors import PrincipalKind
+from domain.analysis import Recommendation
 from domain.applications import (
     ApplicationStatus,
     DebtKind,
@@ -23,6 +24,8 @@ from domain.credit import FileHit, PortfolioType, PullKind
 from domain.documents import DocumentKind, DocumentStatus
 from domain.media import DocumentRejection
 from domain.money import Frequency
+from domain.payoff import PayoffStrategy
+from domain.plans import PlanStatus
 from domain.proposals import ProposalKind, ProposalState
 from domain.settings import Participation
 
@@ -42,12 +45,15 @@ ENUMS: tuple[type[Enum], ...] = tuple(
         GrantStatus,
         IncomeSource,
         Participation,
+        PayoffStrategy,
+        PlanStatus,
         PortfolioType,
         PrincipalKind,
         ProposalKind,
         ProposalState,
         PullKind,
         DocumentRejection,
+        Recommendation,
         Source,
     )
 )

@@ -11,6 +11,7 @@ from domain.consents import ConsentPurpose
 from domain.credit import PullKind
 from domain.documents import DocumentKind
 from domain.money import Frequency
+from domain.payoff import PayoffStrategy
 from domain.settings import Participation
 from resolvers import inputs
 from resolvers.inputs import ABSENT
@@ -169,6 +170,25 @@ class PullCreditReportInput:
     consent_id: strawberry.ID
     kind: PullKind = PullKind.SOFT
     idempotency_key: str
+
+
+@input_type(inputs.ProposePlanInput)
+class ProposePlanInput:
+    """Without a deposit, all that the budget leaves after the cushion goes into the plan."""
+
+    application_id: strawberry.ID
+    strategy: PayoffStrategy = PayoffStrategy.AVALANCHE
+    monthly_deposit: Money | None = UNSET
+    idempotency_key: str | None = UNSET
+
+
+@input_type(inputs.AcceptPlanInput)
+class AcceptPlanInput:
+    """agreementSha256 repeats that of the agreement shown; signature is the full name, typed."""
+
+    id: strawberry.ID
+    agreement_sha256: str
+    signature: str
 
 
 @input_type(inputs.CreateApiKeyInput)

@@ -14,6 +14,7 @@ from domain.consents import ConsentPurpose
 from domain.consents import ConsentText as ConsentTextRecord
 from domain.consumers import Consumer as ConsumerRecord
 from domain.credit import CreditReport as CreditReportRecord
+from domain.plans import Plan as PlanRecord
 from domain.settings import AgencySettings as AgencySettingsRecord
 from resolvers import (
     access,
@@ -25,6 +26,7 @@ from resolvers import (
     credit,
     grants,
     keys,
+    plans,
     queue,
     settings,
 )
@@ -45,6 +47,7 @@ from schema.consumers import Consumer, ConsumerConnection
 from schema.credit import CreditReport
 from schema.declare import Info, field, object_type
 from schema.inputs import ApplicationFilter, ConsumerMatch, plain
+from schema.plans import Plan
 from schema.rules import (
     ADMINS,
     AGENCY_READERS,
@@ -59,6 +62,7 @@ from schema.rules import (
     EVERYONE,
     GRANT_READERS,
     MEMBERS,
+    PLAN_READERS,
     SETTINGS_READERS,
     STAFF_READERS,
 )
@@ -129,6 +133,10 @@ async def _credit_report(info: Info, id: strawberry.ID) -> CreditReportRecord | 
 
 async def _bank_connection(info: Info, id: strawberry.ID) -> BankConnectionRecord | None:
     return await banking.bank_connection(info.context, id)
+
+
+async def _plan(info: Info, id: strawberry.ID) -> PlanRecord | None:
+    return await plans.plan_of(info.context, id)
 
 
 async def _staff(info: Info) -> list[StaffRecord]:
@@ -248,6 +256,12 @@ class Query:
         BankConnection | None,
         rule=BANK_READERS,
         description="Consumers (own), counselors (by grant) [banking:read].",
+    )
+    plan = field(
+        _plan,
+        Plan | None,
+        rule=PLAN_READERS,
+        description="Consumers (own), counselors (by grant) [plans:read].",
     )
     staff = field(_staff, list[Staff] | None, rule=STAFF_READERS, description="Admins; counselors.")
     api_keys = field(

@@ -135,6 +135,14 @@ SSN_READERS = Rule(groups=frozenset({Group.COUNSELORS}), sign_in_seconds_max=SIG
 AUDIT_READERS = allow(Group.ADMINS, scopes=Scope.AUDIT_READ)
 CREDIT_READERS = allow(Group.CONSUMERS, Group.COUNSELORS, scopes=Scope.CREDIT_READ)
 CREDIT_PULLERS = allow(Group.CONSUMERS, Group.COUNSELORS, scopes=Scope.CREDIT_PULL)
+PLAN_READERS = allow(Group.CONSUMERS, Group.COUNSELORS, scopes=Scope.PLANS_READ)
+PLAN_WRITERS = allow(Group.COUNSELORS, scopes=Scope.PLANS_WRITE)
+PLAN_DECLINERS = allow(Group.CONSUMERS, Group.COUNSELORS)
+PLAN_IDENTITY = allow(
+    Group.CONSUMERS,
+    Group.COUNSELORS,
+    scopes=frozenset({Scope.PLANS_READ, Scope.PLANS_WRITE}),
+)
 CREDIT_IDENTITY = allow(
     Group.CONSUMERS,
     Group.COUNSELORS,

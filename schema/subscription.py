@@ -14,13 +14,22 @@ from strawberry.schema_directive import Location
 from domain.applications import Application as ApplicationRecord
 from domain.bank_connections import BankConnection as BankConnectionRecord
 from domain.credit import CreditReport as CreditReportRecord
+from domain.plans import Plan as PlanRecord
 from resolvers.queue import QueueItem as QueueItemRecord
 from resolvers.subscriptions import TOPICS
 from schema.applications import Application, QueueItem
 from schema.banking import BankConnection
 from schema.credit import CreditReport
 from schema.declare import field, object_type
-from schema.rules import APPLICATION_READERS, BANK_READERS, COUNSELORS, CREDIT_READERS, Rule
+from schema.plans import Plan
+from schema.rules import (
+    APPLICATION_READERS,
+    BANK_READERS,
+    COUNSELORS,
+    CREDIT_READERS,
+    PLAN_READERS,
+    Rule,
+)
 
 
 @strawberry.schema_directive(locations=[Location.FIELD_DEFINITION], name="aws_subscribe")
@@ -48,6 +57,11 @@ def _credit_report(
 
 def _bank_connection(root: Any, id: strawberry.ID | None = UNSET) -> BankConnectionRecord | None:
     del id
+    return root  # type: ignore[no-any-return]  # as above
+
+
+def _plan(root: Any, application_id: strawberry.ID | None = UNSET) -> PlanRecord | None:
+    del application_id
     return root  # type: ignore[no-any-return]  # as above
 
 
@@ -90,4 +104,12 @@ class Subscription:
         BANK_READERS,
         "A bank link, or each within reach, after it was changed, and while a sync goes on. "
         "Consumers (own), counselors (by grant) [banking:read].",
+    )
+    on_plan_updated = _told(
+        "onPlanUpdated",
+        _plan,
+        Plan | None,
+        PLAN_READERS,
+        "A plan that was proposed, signed or declined. Consumers (own), counselors (by grant) "
+        "[plans:read].",
     )

@@ -1,6 +1,6 @@
 """Everything that an agency holds about somebody, by kind, so that no new kind is forgotten."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +11,7 @@ from domain.consumers import Consumer
 from domain.credit import BlobRef, CreditReport
 from domain.documents import Document
 from domain.ids import root_of
+from domain.plans import Plan
 from domain.retention import LegalHold
 from tenants.records.kinds import KINDS, Record
 from tenants.store import AgencyStore
@@ -29,6 +30,11 @@ class Filed:
     def held(self) -> bool:
         """Say whether a legal hold lies on it."""
         return any(isinstance(record, LegalHold) for record in self.records)
+
+    @property
+    def signed(self) -> bool:
+        """Say whether a plan was signed under it."""
+        return is_signed(self.records)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +83,11 @@ async def holdings_of(store: AgencyStore, consumer: Consumer) -> Holdings:
         applications=tuple(filed),
         strays=tuple(strays),
     )
+
+
+def is_signed(records: Iterable[Record]) -> bool:
+    """Say whether a signed plan is among the records."""
+    return any(isinstance(one, Plan) and one.acceptance is not None for one in records)
 
 
 async def under(store: AgencyStore, global_id: str) -> tuple[Record, ...]:

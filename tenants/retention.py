@@ -27,7 +27,14 @@ from domain.retention import (
     judge_consumer,
     obstacles_to_erasure,
 )
-from tenants.holdings import Holdings, applications_of, lines_before, raw_files, under
+from tenants.holdings import (
+    Holdings,
+    applications_of,
+    is_signed,
+    lines_before,
+    raw_files,
+    under,
+)
 from tenants.records.kinds import Record, spec_of
 from tenants.store import AgencyStore, Change
 
@@ -67,13 +74,18 @@ async def due(store: AgencyStore, *, years: int, at: datetime) -> AsyncIterator[
         verdict = judge_application(
             application, held=root_of(application.id) in held, years=years, at=at
         )
+        if not verdict.goes:
+            continue
+        records = await under(store, application.id)
+        if is_signed(records):
+            verdict = judge_application(application, held=False, years=years, at=at, signed=True)
         if verdict.goes:
             going.add(application.id)
             yield Disposal(
                 subject=application.id,
                 reason=verdict.reason,
                 consumers=(application.consumer_id,),
-                records=_without_kept(await under(store, application.id), at),
+                records=_without_kept(records, at),
             )
     async for consent in store.scan(Consent):
         verdict = judge_consent(consent, held=root_of(consent.id) in held, at=at)
@@ -152,7 +164,7 @@ def hold_id(application_id: str) -> str:
 
 def obstacles(holdings: Holdings, *, years: int, at: datetime) -> tuple[Obstacle, ...]:
     """Return every duty to keep that stands against erasing what is held about a consumer."""
-    applications = ((one.application, one.held) for one in holdings.applications)
+    applications = ((one.application, one.held, one.signed) for one in holdings.applications)
     return obstacles_to_erasure(applications, holdings.consents, years=years, at=at)
 
 

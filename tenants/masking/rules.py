@@ -40,6 +40,7 @@ from domain.money import monthly
 from domain.retention import LegalHold
 from domain.settings import AgencySettings, CreditorPolicy
 from tenants.masking.bank_rules import BANK_TREATMENTS
+from tenants.masking.plans import PLAN_DERIVATIONS, PLAN_TREATMENTS
 from tenants.masking.treatments import Treatment
 
 _T = Treatment
@@ -213,6 +214,7 @@ TREATMENTS: Mapping[type[Any], Mapping[str, Treatment]] = {
         "revoked_at": _T.SHIFT,
     },
     **BANK_TREATMENTS,
+    **PLAN_TREATMENTS,
     LegalHold: {
         "id": _T.ID,
         "version": _T.ANEW,
@@ -283,6 +285,7 @@ DERIVATIONS: Mapping[type[Any], Callable[[Any], Any]] = {
         totals=compute_totals(application.incomes, application.expenses, application.debts),
     ),
     CreditFile: _file_derived,
+    **PLAN_DERIVATIONS,
 }
 """How what is DERIVED comes about, once the other fields of its record are masked."""
 

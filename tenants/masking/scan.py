@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from domain.applications import Application
 from domain.consents import Consent
 from domain.consumers import Consumer
 from domain.credit import CreditFile, CreditReport
+from domain.plans import Plan
 from domain.settings import AgencySettings
 from tenants.backend import BODY_BYTES_MAX
 from tenants.ledger.compression import NotPressed, plain
@@ -148,7 +150,7 @@ def identifying(record: Record | Staff) -> Iterator[tuple[str, str]]:
         case AgencySettings():
             pass  # creditors are named in it, and nobody
         case _:
-            yield from _of_texts(record)
+            yield from _of_texts(record) if not isinstance(record, Plan) else _of_plan(record)
     for actor in _actors_in(record):
         yield from _token("Actor.id", actor.id)
         if " " in actor.display_name:
@@ -162,9 +164,18 @@ def _of_file(file: CreditFile) -> Iterator[tuple[str, str]]:
         yield from _token("PublicRecord.docket", entry.docket)
 
 
+def _of_plan(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Yield what tells of somebody; its agreement is made of these, and of words for everybody."""
+    for creditor in plan.creditors:
+        yield from _token("Debt.source_key", creditor.debt.source_key)
+    if plan.acceptance is not None:
+        yield from _written("Acceptance.signature", plan.acceptance.signature)
+    yield from _written("Plan.decline_reason", plan.decline_reason or "")
+
+
 def _of_texts(record: Record) -> Iterator[tuple[str, str]]:
     for field, value in sealed_values(record):
-        if isinstance(value, str):
+        if isinstance(value, str) and field not in _SHOWABLE:
             yield from _written(field, value)
 
 
@@ -268,8 +279,8 @@ def _values_in(field: str, value: Any) -> Iterator[tuple[str, str | date | None]
         for part in fields(value):
             yield from _values_in(f"{type(value).__name__}.{part.name}", getattr(value, part.name))
     elif isinstance(value, tuple):
-        for part in value:
-            yield from _values_in(field, part)
+        for part in value:  # amounts are neither, and a copy may have fewer of them
+            yield from () if isinstance(part, Decimal) else _values_in(field, part)
     else:
         yield field, value if type(value) is str or isinstance(value, date) else None
 
@@ -301,6 +312,8 @@ _SHOWABLE = frozenset(
         "CreditInquiry.subscriber",
         "PublicRecord.kind",
         "CreditFile.alerts",
+        "Debt.creditor",
+        "Reason.code",
         "CreditorPolicy.creditor",
         "CreditorPolicy.participation",
     }

@@ -1,4 +1,4 @@
-"""What masking can do with a field."""
+"""What can become of a field in a masked copy."""
 
 from enum import StrEnum
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 from domain.access import AccessGrant, Scope, claim_limit
+from domain.analysis import FinancialAnalysis
 from domain.applications import IN_COUNSELING, Application, Note
 from domain.bank_connections import BankConnection, BankFindings, BankMonth, BankSync
 from domain.consents import Consent
@@ -17,6 +18,7 @@ from domain.credit import CreditReport
 from domain.documents import Document
 from domain.ids import GlobalId, parse_global_id
 from domain.invitations import Invitation
+from domain.plans import Plan
 from domain.retention import LegalHold
 from domain.settings import AgencySettings
 from tenants.backend import IndexEntry, Key, UniqueEntry
@@ -34,6 +36,8 @@ Record = (
     | BankMonth
     | BankFindings
     | AgencySettings
+    | FinancialAnalysis
+    | Plan
     | Document
     | Invitation
 )
@@ -345,6 +349,26 @@ KINDS: tuple[KindSpec[Any], ...] = (
         uniques=_settings_uniques,
         # Nobody's data, but what creditors concede to an agency is told to it in confidence.
         sealed={"policies": ("creditor_policies",)},
+    ),
+    KindSpec(
+        record=FinancialAnalysis,
+        kind="analysis",
+        needed=("id", "version", "application_id"),
+        prefix="ana",
+        sealed={"reasons": ("reasons",)},  # sentences; figures lie open, as an application's do
+    ),
+    KindSpec(
+        record=Plan,
+        kind="plan",
+        needed=("id", "version", "application_id"),
+        prefix="plan",
+        sealed={
+            "debts": ("creditors",),
+            "agreement": ("agreement",),
+            # Who signed is a consumer, whose name lies open nowhere.
+            "signed": ("acceptance", "decline_reason"),
+        },
+        kept_decoded=False,
     ),
     KindSpec(
         record=Document,

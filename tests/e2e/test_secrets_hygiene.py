@@ -226,9 +226,17 @@ def _a_file_from_start_to_import(platform: Platform) -> Ids:
         {"i": {"effectiveFrom": datetime.now(UTC).date().isoformat()}},
         token=admin,
     )
+    analyze = "mutation ($id: ID!) { analyzeApplication(id: $id) { id } }"
+    analysis = data_of(platform.ask(analyze, {"id": application}, token=counselor))
+    plan = platform.ask(
+        "mutation ($i: ProposePlanInput!) { proposePlan(input: $i) { id } }",
+        {"i": {"applicationId": application, "monthlyDeposit": "9000.00"}},
+        token=counselor,
+    )
     return Ids(
         account=application.replace("app_", "acct_"),
         agency=staff["agency"]["id"],
+        analysis=analysis["analyzeApplication"]["id"],
         application=application,
         bank=application.replace("app_", "bank_"),
         transaction=application.replace("app_", "txn_"),
@@ -239,6 +247,7 @@ def _a_file_from_start_to_import(platform: Platform) -> Ids:
         grant=request,
         key=made["apiKey"]["id"],
         note=data_of(note)["addNote"]["id"],
+        plan=data_of(plan)["proposePlan"]["id"],
         queue=application.replace("app_", "queue_"),
         report=report,
         request=request,

@@ -11,6 +11,7 @@ class Ids:
 
     account: str
     agency: str
+    analysis: str
     application: str
     bank: str
     consumer: str
@@ -20,6 +21,7 @@ class Ids:
     grant: str
     key: str
     note: str
+    plan: str
     queue: str
     report: str
     request: str
@@ -42,7 +44,11 @@ def _input(make: Callable[[Ids], dict[str, Any]]) -> Callable[[Ids], dict[str, A
 
 APPLICATION = """id version status state hardshipReason consumer { id name { given family } }
   counselor { id displayName } incomes { id } expenses { id } debts { id creditor }
-  consents { id } creditReports { id } documents { id fileName } notes { id text }"""
+  consents { id } creditReports { id } documents { id fileName } notes { id text }
+  analysis { id reasons { text } } plans { id warnings }"""
+PLAN = """id applicationId status monthlyDeposit warnings acceptedAt fees { name }
+  creditors { debt { id creditor accountLast4 } payment } agreement { html sha256 }
+  schedule(first: 10) { edges { cursor node { creditor payment } } }"""
 CONSUMER = """id name { given family } email phone dateOfBirth ssnLast4 address { line1 city }
   ssn(purpose: "isolation test") applications { edges { node { id } } }"""
 
@@ -55,13 +61,14 @@ QUERIES: dict[str, list[Operation]] = {
         Operation(
             document="""query ($a: ID!, $b: ID!, $c: ID!, $d: ID!, $e: ID!, $f: ID!, $g: ID!,
               $h: ID!, $i: ID!, $j: ID!, $k: ID!, $l: ID!, $m: ID!, $n: ID!, $o: ID!,
-              $p: ID!, $q: ID!) {
+              $p: ID!, $q: ID!, $r: ID!, $s: ID!) {
               a: node(id: $a) { id } b: node(id: $b) { id } c: node(id: $c) { id }
               d: node(id: $d) { id } e: node(id: $e) { id } f: node(id: $f) { id }
               g: node(id: $g) { id } h: node(id: $h) { id } i: node(id: $i) { id }
               j: node(id: $j) { id } k: node(id: $k) { id } l: node(id: $l) { id }
               m: node(id: $m) { id } n: node(id: $n) { id } o: node(id: $o) { id }
-              p: node(id: $p) { id } q: node(id: $q) { id } }""",
+              p: node(id: $p) { id } q: node(id: $q) { id } r: node(id: $r) { id }
+              s: node(id: $s) { id } }""",
             variables=lambda ids: {
                 "a": ids.agency,
                 "b": ids.application,
@@ -80,6 +87,8 @@ QUERIES: dict[str, list[Operation]] = {
                 "o": ids.transaction,
                 "p": ids.settings,
                 "q": ids.document,
+                "r": ids.analysis,
+                "s": ids.plan,
             },
         )
     ],
@@ -153,6 +162,12 @@ QUERIES: dict[str, list[Operation]] = {
               id action subject consumers purpose fields actor { id displayName } } } } }""",
             variables=lambda ids: {"id": ids.consumer},
         ),
+    ],
+    "plan": [
+        Operation(
+            document=f"query ($id: ID!) {{ plan(id: $id) {{ {PLAN} }} }}",
+            variables=lambda ids: {"id": ids.plan},
+        )
     ],
     "settings": [
         Operation(
@@ -259,6 +274,33 @@ MUTATIONS: dict[str, list[Operation]] = {
             variables=lambda ids: {"id": ids.report},
         )
     ],
+    "analyzeApplication": [
+        Operation(
+            document="""mutation ($id: ID!) { analyzeApplication(id: $id) {
+              id reasons { text } } }""",
+            variables=lambda ids: {"id": ids.application},
+        )
+    ],
+    "proposePlan": [
+        Operation(
+            document="""mutation ($input: ProposePlanInput!) {
+              proposePlan(input: $input) { id warnings agreement { html } } }""",
+            variables=_input(lambda ids: {"applicationId": ids.application}),
+        )
+    ],
+    "acceptPlan": [
+        Operation(
+            document="""mutation ($input: AcceptPlanInput!) {
+              acceptPlan(input: $input) { id agreement { html } } }""",
+            variables=_input(
+                lambda ids: {
+                    "id": ids.plan,
+                    "agreementSha256": "0" * 64,
+                    "signature": "Canary",
+                }
+            ),
+        )
+    ],
     "createDocumentUpload": [
         Operation(
             document="""mutation ($input: CreateDocumentUploadInput!) {
@@ -329,6 +371,12 @@ MUTATIONS: dict[str, list[Operation]] = {
         Operation(
             document="""mutation { acceptInvitation(code: "22222-22222") {
               id name { family } } }"""
+        )
+    ],
+    "declinePlan": [
+        Operation(
+            document="mutation ($id: ID!) { declinePlan(id: $id) { id agreement { html } } }",
+            variables=lambda ids: {"id": ids.plan},
         )
     ],
     "createApiKey": [

@@ -76,6 +76,8 @@ AUDIENCES: Mapping[str, frozenset[str]] = {
     "bank_month": frozenset({_OWNER, _COUNSELORS, _MACHINE}),
     "bank_findings": frozenset(),
     "settings": frozenset({_COUNSELORS, _ADMINS}),
+    "analysis": frozenset({_OWNER, _COUNSELORS, _MACHINE}),
+    "plan": frozenset({_OWNER, _COUNSELORS, _MACHINE}),
 }
 NOT_PLANTED: Mapping[str, str] = {
     "invitation": "a code's keyed hash, and which counselor gave it out",
@@ -85,6 +87,11 @@ NOT_PLANTED: Mapping[str, str] = {
 NEVER_SHOWN = frozenset(
     {
         "legal_hold.reason",
+        "plan.creditors.debt.source_key",
+        "plan.decline_reason",
+        "plan.acceptance.signature",
+        "plan.acceptance.source_ip",
+        "plan.acceptance.agreement_sha256",
         "document.file",  # which comes by a link, and is planted to be looked for elsewhere
         "application.status_reason",
         "application.debts.source_key",

@@ -96,6 +96,25 @@ MATCH = f"""query ($match: ConsumerMatch!, $first: Int, $after: String) {{
 NODE = "query ($id: ID!) { node(id: $id) { __typename id } }"
 SETTINGS = """mutation ($input: UpdateSettingsInput!) {
   updateSettings(input: $input) { id version } }"""
+ANALYSIS = """id at netMonthlyIncome monthlyExpenses available cushion disposable
+  contractualMinimums eligibleBalance debtToIncome recommendation reasons { code text }"""
+PLAN = """id applicationId version status createdAt strategy monthlyDeposit months totalInterest
+  totalFees totalPaid debtFreeOn withoutPlan { months totalInterest }
+  fees { name amount timing waived } warnings acceptedAt
+  creditors { debt { id creditor balance } participation planApr payment months totalInterest }
+  agreement { html sha256 }"""
+ANALYZE = f"mutation ($id: ID!) {{ analyzeApplication(id: $id) {{ {ANALYSIS} }} }}"
+PROPOSE = _of_input("proposePlan", PLAN)
+ACCEPT = _of_input("acceptPlan", PLAN)
+DECLINE = f"""mutation ($id: ID!, $reason: String) {{
+  declinePlan(id: $id, reason: $reason) {{ {PLAN} }} }}"""
+READ_PLAN = f"query ($id: ID!) {{ plan(id: $id) {{ {PLAN} }} }}"
+SCHEDULE = """query ($id: ID!, $first: Int = 60, $after: String) { plan(id: $id) {
+  schedule(first: $first, after: $after) {
+    edges { cursor node { month dueOn creditor payment interest principal balance } }
+    pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }"""
+PLANS = f"""query ($id: ID!) {{ application(id: $id) {{ id status
+  analysis {{ {ANALYSIS} }} plans {{ id status }} }} }}"""
 ANNOUNCE = """mutation ($input: CreateDocumentUploadInput!) {
   createDocumentUpload(input: $input) {
     document { id status fileName mediaType bytes sha256 downloadUrl uploadedAt }

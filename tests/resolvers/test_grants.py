@@ -80,6 +80,7 @@ def ids_of(things: Things) -> Ids:
     return Ids(
         account=found["BankAccount"],
         agency=found["Agency"],
+        analysis=found["FinancialAnalysis"],
         application=found["Application"],
         bank=found["BankConnection"],
         transaction=found["Transaction"],
@@ -90,6 +91,7 @@ def ids_of(things: Things) -> Ids:
         grant=found["AccessGrant"],
         key=found["ApiKey"],
         note=found["Note"],
+        plan=found["Plan"],
         queue=found["QueueItem"],
         report=found["CreditReport"],
         request=f"grant_{ABSENT}",

@@ -25,6 +25,7 @@ from tests.resolvers.documents import (
     SYNC,
     TRANSACTIONS,
 )
+from tests.resolvers.plan_world import add_plan
 from tests.resolvers.world import World, nodes, open_world
 
 ABSENT = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -92,6 +93,7 @@ async def _fill(world: World) -> Things:
     ]["apiKey"]["id"]
     day = {"effectiveFrom": world.now.date().isoformat()}
     settings = (await world.ask(admin, SETTINGS, {"input": day}))["updateSettings"]["id"]
+    analysis, plan = await add_plan(world, stored)
     waiting = await world.add_application(consumer, ApplicationStatus.SUBMITTED)
     return Things(
         owner,
@@ -112,6 +114,8 @@ async def _fill(world: World) -> Things:
             "ApiKey": key,
             "Staff": (await world.add_staff(counselor)).id,
             "AgencySettings": settings,
+            "FinancialAnalysis": analysis,
+            "Plan": plan,
             "QueueItem": waiting.id.replace("app_", "queue_"),
             "BankConnection": bank,
             "BankAccount": account,
@@ -148,20 +152,22 @@ async def _seen(world: World, principal: Principal, things: Things) -> set[str]:
     return seen
 
 
+PLANS = {"FinancialAnalysis", "Plan"}
 LINES = {"Application", "Income", "Expense", "Debt", "Consent"}
 BANKING = {"BankConnection", "BankAccount", "Transaction"}
+BOOKS = BANKING | PLANS
 
 
 async def test_a_node_is_what_its_own_field_would_answer(world: World, things: Things) -> None:
     """By node nobody reaches what the direct field refuses, and everybody what it answers."""
     expected = [
-        (things.owner, {"Agency", "Consumer", "CreditReport", "Document"} | LINES | BANKING),
+        (things.owner, {"Agency", "Consumer", "CreditReport", "Document"} | LINES | BOOKS),
         (
             things.counselor,
             {"Agency", "Consumer", "CreditReport", "Note", "AccessGrant", "AgencySettings"}
             | {"Document", "Staff", "QueueItem"}
             | LINES
-            | BANKING,
+            | BOOKS,
         ),
         (things.admin, {"Agency", "AccessGrant", "AgencySettings", "ApiKey", "Staff"}),
         (world.person(Group.ANALYSTS), {"Agency"}),
@@ -171,10 +177,12 @@ async def test_a_node_is_what_its_own_field_would_answer(world: World, things: T
         (world.key(Scope.APPLICATIONS_READ), LINES),
         (world.key(Scope.CONSUMERS_READ), {"Consumer"}),
         (world.key(Scope.CREDIT_READ), {"CreditReport"}),
+        (world.key(Scope.PLANS_READ), PLANS),
+        (world.key(Scope.PLANS_WRITE), set()),
         (world.key(Scope.DOCUMENTS_READ), {"Document"}),
         (world.key(Scope.BANKING_READ), BANKING),
         (world.key(Scope.APPLICATIONS_WRITE), set()),
-        (world.key(), {"Agency", "Consumer", "CreditReport", "Document"} | LINES | BANKING),
+        (world.key(), {"Agency", "Consumer", "CreditReport", "Document"} | LINES | BOOKS),
     ]
     for principal, names in expected:
         assert await _seen(world, principal, things) == names, principal

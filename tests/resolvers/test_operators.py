@@ -57,6 +57,7 @@ def _by_type(ids: Ids) -> dict[str, str]:
         "BankConnection": ids.bank,
         "Consumer": ids.consumer,
         "CreditReport": ids.report,
+        "Plan": ids.plan,
     }
 
 
@@ -106,6 +107,7 @@ async def test_a_grant_over_the_agency_opens_what_a_key_of_its_scope_reads(
         Scope.CONSUMERS_READ: {"consumer", "consumers"},
         Scope.BANKING_READ: {"bankConnection"},
         Scope.CREDIT_READ: {"creditReport"},
+        Scope.PLANS_READ: {"plan"},
         Scope.AUDIT_READ: seen & {"auditEvents"},
     }.get(scope, set())
 

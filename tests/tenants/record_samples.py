@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from domain.access import AccessGrant, Scope
 from domain.actors import Actor, PrincipalKind
+from domain.analysis import FinancialAnalysis, Recommendation
 from domain.applications import (
     Application,
     ApplicationStatus,
@@ -40,6 +41,7 @@ from domain.bank_connections import (
 from domain.banking import BankConnectionStatus, LiabilityFacts, StreamFacts, StreamFrequency
 from domain.consents import Consent, ConsentPurpose
 from domain.consumers import Address, Consumer, PersonName
+from domain.contractual import Payoff
 from domain.credit import (
     BlobRef,
     CreditFile,
@@ -61,6 +63,17 @@ from domain.ids import new_ulid
 from domain.invitations import Invitation
 from domain.media import DocumentRejection
 from domain.money import Frequency
+from domain.payoff import PayoffStrategy
+from domain.plans import (
+    Acceptance,
+    Agreement,
+    Fee,
+    FeeTiming,
+    Plan,
+    PlanCreditor,
+    PlanStatus,
+)
+from domain.reasons import Reason
 from domain.retention import LegalHold
 from domain.settings import SETTINGS_ROOT, AgencySettings, CreditorPolicy, Participation
 from tenants.records.kinds import Record
@@ -532,6 +545,86 @@ def some_settings() -> AgencySettings:
     )
 
 
+def an_analysis() -> FinancialAnalysis:
+    """Return an analysis of the sample application."""
+    return FinancialAnalysis(
+        id=child("ana", 1),
+        version=1,
+        application_id=APPLICATION,
+        application_version=3,
+        settings_id=SETTINGS,
+        at=AT,
+        net_monthly_income=Decimal("2166.67"),
+        monthly_expenses=Decimal("2015.00"),
+        available=Decimal("151.67"),
+        cushion=Decimal("125.00"),
+        disposable=Decimal("26.67"),
+        monthly_fee=Decimal("1.00"),
+        for_creditors=Decimal("25.67"),
+        contractual_minimums=Decimal("35.00"),
+        eligible_balance=Decimal("1250.10"),
+        debt_to_income=Decimal("1.29"),
+        recommendation=Recommendation.PLAN_STANDARD,
+        reasons=(Reason(code="AVAILABLE", text="$2,166.67 less $2,015.00 leaves $151.67."),),
+    )
+
+
+def a_plan(**changes: Any) -> Plan:
+    """Return a plan under the sample application, with every attribute set."""
+    values: dict[str, Any] = {
+        "id": child("plan", 1),
+        "version": 2,
+        "application_id": APPLICATION,
+        "analysis_id": child("ana", 1),
+        "settings_id": SETTINGS,
+        "status": PlanStatus.ACCEPTED,
+        "created_at": AT,
+        "proposed_by": COUNSELOR,
+        "state": "MI",
+        "strategy": PayoffStrategy.AVALANCHE,
+        "monthly_deposit": Decimal("700.00"),
+        "months": 2,
+        "first_due_on": date(2026, 2, 15),
+        "debt_free_on": date(2026, 3, 15),
+        "total_interest": Decimal("12.13"),
+        "total_fees": Decimal("20.00"),
+        "total_paid": Decimal("1282.23"),
+        "without_plan": Payoff(months=78, total_interest=Decimal("1302.11")),
+        "fees": (
+            Fee(
+                name="Monthly fee",
+                amount=Decimal("10.00"),
+                timing=FeeTiming.MONTHLY,
+                waived=False,
+            ),
+        ),
+        "monthly_fees": (Decimal("10.00"), Decimal("10.00")),
+        "warnings": ("A plan is not right for everybody.",),
+        "creditors": (
+            PlanCreditor(
+                debt=a_debt(1),
+                participation=Participation.WITH_CONCESSIONS,
+                plan_apr=Decimal("8.00"),
+                payment=Decimal("26.00"),
+                months=2,
+                total_interest=Decimal("12.13"),
+                payments=(Decimal("690.00"), Decimal("572.23")),
+            ),
+        ),
+        "agreement": Agreement(html="<!DOCTYPE html>\n<p>Sign here.</p>", sha256="12" * 32),
+        "acceptance": Acceptance(
+            signature="Robert Uphold",
+            signed_by=Actor(id="sub-9", kind=PrincipalKind.CONSUMER, display_name="Robert Uphold"),
+            at=AT + timedelta(days=1),
+            source_ip="203.0.113.7",
+            agreement_sha256="12" * 32,
+            consent_id=child("cons", 1),
+        ),
+        "decline_reason": "Not yet",
+    }
+    return Plan(**values | changes)
+
+
 SAMPLES: Mapping[str, Record] = {
     "consumer": a_consumer(),
     "application": an_application(),
@@ -545,6 +638,8 @@ SAMPLES: Mapping[str, Record] = {
     "bank_month": a_bank_month(),
     "bank_findings": a_bank_findings(),
     "settings": some_settings(),
+    "analysis": an_analysis(),
+    "plan": a_plan(),
     "document": a_document(),
     "invitation": an_invitation(),
 }

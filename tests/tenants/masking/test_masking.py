@@ -53,6 +53,7 @@ SHOWN = {  # what is sealed with a group and tells nobody apart
     *(f"Tradeline.{name}" for name in ("payment_pattern", "remarks", "industry_code")),
     *("CreditScore.model", "ScoreFactor.code", "CreditInquiry.subscriber"),
     *("CreditorPolicy.creditor", "CreditorPolicy.participation"),
+    *("Reason.code", "Debt.creditor"),
     *("PublicRecord.kind", "CreditFile.alerts", "Tradeline.original_creditor"),
 }
 
@@ -153,6 +154,7 @@ async def test_the_copy_is_joined_as_the_original_was(copying: Copying) -> None:
         (
             *("application", "note", "consent", "credit_report", "access_grant", "legal_hold"),
             *("bank_connection", "bank_sync", "bank_month", "bank_findings", "document"),
+            *("analysis", "plan"),
         ),
         1,
     )
