@@ -209,8 +209,16 @@ def _paid_in(plan: Plan, number: int) -> Decimal:
 
 
 def accepted(plan: Plan, acceptance: Acceptance) -> Plan:
-    """Return the plan as signed; raises InvalidTransition where it is no longer open."""
+    """Return the plan as signed.
+
+    Raises InvalidTransition where it is no longer open, or its first payment was due before the day
+    of signing (in UTC): each day that it promises would be wrong, and a month's interest untold.
+    """
     _check_open(plan)
+    if acceptance.at.date() > plan.first_due_on:
+        raise InvalidTransition(
+            f"The first payment of this plan was due on {plan.first_due_on}: propose it anew."
+        )
     return replace(plan, status=PlanStatus.ACCEPTED, acceptance=acceptance)
 
 

@@ -14,7 +14,7 @@ from domain.ids import new_ulid
 from resolvers.bank_store import sweep
 from resolvers.bank_syncs import Syncing
 from resolvers.context import RequestContext, RequestMeta, Vendors, open_context, store_of
-from tenants.records.kinds import sort_time
+from tenants.records.indexes import sort_time
 from tenants.store import AgencyStore
 
 SYSTEM = "system:bank-data"

@@ -17,7 +17,7 @@ from resolvers.once import Attempt, once
 from resolvers.pages import Listing, read_forward
 from resolvers.people import changed, clean_person
 from resolvers.trail import audited, commit, happened
-from tenants.records.kinds import normalize
+from tenants.records.indexes import normalize
 
 
 async def consumers(

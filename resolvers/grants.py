@@ -37,7 +37,8 @@ from resolvers.inputs import Maybe, RequestAccessInput, given
 from resolvers.once import Attempt, Attempts, once
 from resolvers.pages import Cut, Listing, read_forward
 from resolvers.trail import audited, commit, happened
-from tenants.records.kinds import Record, sort_time
+from tenants.records.indexes import sort_time
+from tenants.records.kinds import Record
 
 _Perform = Callable[[Attempt], Awaitable[AccessGrant]]
 COUNSELOR_SCOPES = frozenset({Scope.APPLICATIONS_READ, Scope.APPLICATIONS_WRITE})

@@ -29,7 +29,7 @@ from domain.ids import GlobalId, parse_global_id
 from domain.plans import Plan
 from resolvers.loaders import Loaders
 from resolvers.reads import Reads
-from tenants.records.kinds import sort_time
+from tenants.records.indexes import sort_time
 from tenants.store import AgencyStore
 
 Child = TypeVar(

@@ -10,7 +10,7 @@ from resolvers.context import RequestContext, store_of
 from resolvers.counseling import is_waiting
 from resolvers.inputs import Maybe
 from resolvers.pages import Cut, Listing, read_forward
-from tenants.records.kinds import sort_time
+from tenants.records.indexes import sort_time
 
 LAPSED_AT_ONCE = 500
 _LISTING = "queue"

@@ -40,7 +40,8 @@ from tenants.paging import Listing, Page, read_all, read_page
 from tenants.records.blobs import BlobBackend, Blobs
 from tenants.records.codec import AuditRow, encode, encode_event
 from tenants.records.excerpts import Excerpt
-from tenants.records.kinds import R, Record, key_of, normalize, record_of, spec_of
+from tenants.records.indexes import normalize
+from tenants.records.kinds import R, Record, key_of, record_of, spec_of
 from tenants.records.reader import DECODED_BODY_BYTES_MAX, Reader
 from tenants.records.sealing import FieldSealer
 

@@ -29,7 +29,8 @@ from tenants.masking.rules import (
 from tenants.masking.scan import Found, Needles, identifying, name_words, names_shown, unhidden
 from tenants.masking.treatments import Treatment
 from tenants.records.codec import encode
-from tenants.records.kinds import KINDS, Record, normalize
+from tenants.records.indexes import normalize
+from tenants.records.kinds import KINDS, Record
 from tenants.store import AgencyStore, Change
 
 T = TypeVar("T")

@@ -20,7 +20,7 @@ from uuid import UUID
 from domain.ids import EPOCH, new_ulid, parse_global_id, ulid_time
 from domain.money import AMOUNT_MAX, CENT, PERCENT_MAX, ZERO
 from domain.settings import SETTINGS_ROOT
-from tenants.records.kinds import normalize
+from tenants.records.indexes import normalize
 
 T = TypeVar("T", date, datetime)
 SHIFT_DAYS_MAX = 364

@@ -26,7 +26,8 @@ from domain.settings import AgencySettings
 from tenants.backend import BODY_BYTES_MAX
 from tenants.ledger.compression import NotPressed, plain
 from tenants.masking.rules import DROPPED_TEXT
-from tenants.records.kinds import Record, normalize, spec_of
+from tenants.records.indexes import normalize
+from tenants.records.kinds import Record, spec_of
 from tenants.sqlite.sqlcipher import Connection
 
 NEEDLE_CHARACTERS_MIN = 6

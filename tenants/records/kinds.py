@@ -5,12 +5,12 @@ A new kind of record touches its record in `domain/` and this table, never a bac
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 from domain.access import AccessGrant, Scope, claim_limit
 from domain.analysis import FinancialAnalysis
-from domain.applications import IN_COUNSELING, Application, Note
+from domain.applications import Application, Note
 from domain.bank_connections import BankConnection, BankFindings, BankMonth, BankSync
 from domain.consents import Consent
 from domain.consumers import Consumer
@@ -22,6 +22,19 @@ from domain.plans import Plan
 from domain.retention import LegalHold
 from domain.settings import AgencySettings
 from tenants.backend import IndexEntry, Key, UniqueEntry
+from tenants.records.indexes import (
+    Blind,
+    application_indexes,
+    bank_connection_indexes,
+    bank_connection_uniques,
+    bank_sync_indexes,
+    consumer_indexes,
+    consumer_uniques,
+    grant_indexes,
+    invitation_uniques,
+    settings_indexes,
+    settings_uniques,
+)
 
 Record = (
     Consumer
@@ -43,8 +56,6 @@ Record = (
 )
 R = TypeVar("R", bound=Record)
 Body = dict[str, Any]
-Blind = Callable[[str, str], str]
-"""Turns (field, value) into the agency's keyed blind index of it."""
 
 
 def _no_indexes(record: Any, blind: Blind) -> tuple[IndexEntry, ...]:  # noqa: ARG001 -- the shape
@@ -91,106 +102,6 @@ class KindSpec(Generic[R]):
         return str(GlobalId(self.prefix, key.root, key.id))
 
 
-def sort_time(moment: datetime) -> str:
-    """Return the moment in UTC with microseconds, fixed in width, so that text orders as time."""
-    if moment.tzinfo is None:
-        raise ValueError("a moment without a time zone cannot be ordered")
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def normalize(name: str, value: str) -> str:
-    """Return the form under which a personal value is looked up; normalizing twice changes nothing.
-
-    email: trimmed, lower case. phone: E.164, North American where no country is given. ssn: digits.
-    """
-    return _NORMALIZERS[name](value)
-
-
-def _normalize_email(value: str) -> str:
-    return value.strip().lower()
-
-
-def _normalize_phone(value: str) -> str:
-    digits = _digits(value)
-    national = len(digits) == _NANP_DIGITS and not value.strip().startswith("+")
-    return f"+1{digits}" if national else f"+{digits}"
-
-
-def _digits(value: str) -> str:
-    return "".join(sign for sign in value if sign in "0123456789")
-
-
-_NANP_DIGITS = 10
-_NORMALIZERS: dict[str, Callable[[str], str]] = {
-    "email": _normalize_email,
-    "phone": _normalize_phone,
-    "ssn": _digits,
-    "invitation": str,
-}
-
-
-def _own_id(global_id: str) -> str:
-    return global_id.rpartition("_")[2]
-
-
-def _application_indexes(application: Application, blind: Blind) -> tuple[IndexEntry, ...]:  # noqa: ARG001 -- the shape
-    own = _own_id(application.id)
-    entries = [
-        IndexEntry("application_all", "", own),
-        IndexEntry("application_by_status", application.status.value, own),
-        IndexEntry("application_by_consumer", _own_id(application.consumer_id), own),
-    ]
-    if application.status in IN_COUNSELING:
-        if application.assignment is not None:
-            lapse = sort_time(application.assignment.expires_at)
-            entries.append(IndexEntry("application_lapse", "", lapse))
-        elif application.submitted_at is not None:
-            entries.append(IndexEntry("application_queue", "", sort_time(application.submitted_at)))
-    return tuple(entries)
-
-
-def _consumer_indexes(consumer: Consumer, blind: Blind) -> tuple[IndexEntry, ...]:
-    own = _own_id(consumer.id)
-    held = (("email", consumer.email), ("phone", consumer.phone), ("ssn", consumer.ssn))
-    return tuple(
-        IndexEntry(f"consumer_by_{name}", blind(name, normalize(name, value)), own)
-        for name, value in held
-        if value
-    )
-
-
-def _consumer_uniques(consumer: Consumer, blind: Blind) -> tuple[UniqueEntry, ...]:  # noqa: ARG001 -- the shape
-    if consumer.subject is None:
-        return ()
-    return (UniqueEntry("consumer_subject", consumer.subject),)
-
-
-def _grant_indexes(grant: AccessGrant, blind: Blind) -> tuple[IndexEntry, ...]:  # noqa: ARG001 -- the shape
-    own, grantee = _own_id(grant.id), grant.grantee.id
-    newest = (IndexEntry("grant_all", "", own), IndexEntry("grant_of_grantee", grantee, own))
-    if grant.revoked_at is not None:
-        return newest
-    return (*newest, IndexEntry("grant_by_grantee", grantee, sort_time(grant.expires_at)))
-
-
-def _settings_indexes(settings: AgencySettings, blind: Blind) -> tuple[IndexEntry, ...]:  # noqa: ARG001 -- the shape
-    number = f"{settings.number:010}"
-    return (
-        IndexEntry("settings_all", "", number),
-        IndexEntry("settings_by_day", "", f"{settings.effective_from.isoformat()}_{number}"),
-    )
-
-
-def _settings_uniques(settings: AgencySettings, blind: Blind) -> tuple[UniqueEntry, ...]:  # noqa: ARG001 -- the shape
-    return (UniqueEntry("settings_number", str(settings.number)),)
-
-
-def _invitation_uniques(invitation: Invitation, blind: Blind) -> tuple[UniqueEntry, ...]:  # noqa: ARG001 -- the shape
-    if not invitation.is_open:
-        return ()
-    return (UniqueEntry("invitation_code", invitation.code_index),)
-
-
 def _grant_2(body: Body) -> Body:
     """Return a grant of when only the queue gave any, over applications, for thirty days."""
     requested_at = datetime.fromisoformat(body["requestedAt"])
@@ -206,20 +117,6 @@ def _grant_2(body: Body) -> Body:
     }
 
 
-def _bank_connection_indexes(connection: BankConnection, blind: Blind) -> tuple[IndexEntry, ...]:  # noqa: ARG001 -- the shape
-    consumer, own = _own_id(connection.consumer_id), _own_id(connection.id)
-    return (IndexEntry("bank_connection_by_consumer", consumer, own),)
-
-
-def _bank_connection_uniques(connection: BankConnection, blind: Blind) -> tuple[UniqueEntry, ...]:  # noqa: ARG001 -- the shape
-    return (UniqueEntry("bank_item", f"{connection.vendor} {connection.item_id}"),)
-
-
-def _bank_sync_indexes(sync: BankSync, blind: Blind) -> tuple[IndexEntry, ...]:  # noqa: ARG001 -- the shape
-    due_at = sync.due_at
-    return () if due_at is None else (IndexEntry("bank_sync_due", "", sort_time(due_at)),)
-
-
 def _sealed_in_groups(body: Body) -> Body:
     """Return a body of before there were groups: once it is opened, its names are the same."""
     return body
@@ -232,8 +129,8 @@ KINDS: tuple[KindSpec[Any], ...] = (
         prefix="con",
         schema=2,
         upcasts={1: _sealed_in_groups},
-        indexes=_consumer_indexes,
-        uniques=_consumer_uniques,
+        indexes=consumer_indexes,
+        uniques=consumer_uniques,
         sealed={
             "name": ("name",),
             "contact": ("email", "phone", "address"),
@@ -248,7 +145,7 @@ KINDS: tuple[KindSpec[Any], ...] = (
         schema=2,
         sealed_since=2,
         upcasts={1: _sealed_in_groups},
-        indexes=_application_indexes,
+        indexes=application_indexes,
         sealed={
             # All that people write in their own words; lines' figures stay open for projections.
             "hardship": (
@@ -300,7 +197,7 @@ KINDS: tuple[KindSpec[Any], ...] = (
         schema=2,
         sealed_since=2,
         upcasts={1: _grant_2},
-        indexes=_grant_indexes,
+        indexes=grant_indexes,
         sealed={"reason": ("reason",)},
     ),
     KindSpec(
@@ -314,8 +211,8 @@ KINDS: tuple[KindSpec[Any], ...] = (
         kind="bank_connection",
         needed=("id", "version", "application_id"),
         prefix="bank",
-        indexes=_bank_connection_indexes,
-        uniques=_bank_connection_uniques,
+        indexes=bank_connection_indexes,
+        uniques=bank_connection_uniques,
         sealed={"access": ("access_token",), "accounts": ("institution", "accounts")},
         kept_decoded=False,
     ),
@@ -323,7 +220,7 @@ KINDS: tuple[KindSpec[Any], ...] = (
         record=BankSync,
         kind="bank_sync",
         prefix="bsync",
-        indexes=_bank_sync_indexes,
+        indexes=bank_sync_indexes,
         sealed={"cursor": ("cursor",)},
         kept_decoded=False,
     ),
@@ -345,8 +242,8 @@ KINDS: tuple[KindSpec[Any], ...] = (
         record=AgencySettings,
         kind="settings",
         prefix="set",
-        indexes=_settings_indexes,
-        uniques=_settings_uniques,
+        indexes=settings_indexes,
+        uniques=settings_uniques,
         # Nobody's data, but what creditors concede to an agency is told to it in confidence.
         sealed={"policies": ("creditor_policies",)},
     ),
@@ -381,7 +278,7 @@ KINDS: tuple[KindSpec[Any], ...] = (
         record=Invitation,
         kind="invitation",
         prefix="inv",
-        uniques=_invitation_uniques,
+        uniques=invitation_uniques,
         sealed={"maker": ("made_by",)},
     ),
 )

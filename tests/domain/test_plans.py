@@ -1,6 +1,8 @@
 """Plans as kept: their schedule, deposits, and what becomes of them."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 
 import pytest
@@ -68,6 +70,15 @@ def test_only_an_open_plan_changes(status: PlanStatus) -> None:
         else:
             with pytest.raises(InvalidTransition):
                 step(plan)
+
+
+def test_a_plan_whose_first_day_has_passed_is_not_signed() -> None:
+    """On the day of the first payment it can be; from the next its days would all be wrong."""
+    plan = a_plan()
+    on_the_day = datetime.combine(plan.first_due_on, time.max, tzinfo=UTC)
+    assert accepted(plan, replace(ACCEPTANCE, at=on_the_day)).status is PlanStatus.ACCEPTED
+    with pytest.raises(InvalidTransition, match="propose it anew"):
+        accepted(plan, replace(ACCEPTANCE, at=on_the_day + timedelta(microseconds=1)))
 
 
 def test_acceptance_is_kept_whole() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from domain.access import AccessGrant
 from tenants.backend import StoreBackend
-from tenants.records.kinds import sort_time
+from tenants.records.indexes import sort_time
 from tenants.store import AgencyStore, Change
 from tests.tenants.keys.key_samples import random_agency_keys
 from tests.tenants.record_samples import AT, COUNSELOR, a_grant, child

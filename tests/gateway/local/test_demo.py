@@ -38,7 +38,7 @@ from gateway.local.identity_provider.users import (
 )
 from gateway.local.issuer import LocalIssuer
 from gateway.workspace import ISSUER_FILE, Workspace, open_workspace
-from tenants.records.kinds import sort_time
+from tenants.records.indexes import sort_time
 from tenants.store import Change
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)

@@ -10,7 +10,8 @@ import pytest
 from domain.access import AccessGrant
 from domain.ids import new_ulid
 from tenants.backend import IndexEntry, Put, Unit
-from tenants.records.kinds import key_of, sort_time
+from tenants.records.indexes import sort_time
+from tenants.records.kinds import key_of
 from tenants.sqlite.formats import APPLICATION_ID, FORMATS, bring_forward
 from tenants.sqlite.sqlcipher import Connection, open_encrypted
 from tenants.sqlite.store import open_sqlite

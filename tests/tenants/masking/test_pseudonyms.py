@@ -25,7 +25,7 @@ from tenants.masking.pseudonyms import (
     Originals,
     Pseudonyms,
 )
-from tenants.records.kinds import normalize
+from tenants.records.indexes import normalize
 
 KEY = bytes(range(32))
 PERSON = "01HARB0R000000000000000001"

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from domain.applications import IN_COUNSELING, Application, ApplicationStatus
 from tenants.backend import INDEX_ENTRIES_PER_RECORD_MAX, IndexEntry, Key, UniqueEntry
-from tenants.records.kinds import KINDS, Record, key_of, normalize, sort_time, spec_of
+from tenants.records.indexes import normalize, sort_time
+from tenants.records.kinds import KINDS, Record, key_of, spec_of
 from tests.tenants.record_samples import (
     APPLICATION,
     APPLICATION_ULID,
