@@ -246,6 +246,8 @@ class Syncing:
             accounts=merged.accounts,
             last_synced_at=self._now,
             sync_progress=None,
+            has_new_accounts=connection.has_new_accounts
+            and {one.id for one in merged.accounts} <= {one.id for one in connection.accounts},
             ends_at=connection.ends_at if brought.item is None else brought.item.consent_expires_at,
         )
         switched = replace(
