@@ -13,7 +13,7 @@ from domain.ids import parse_global_id
 APPLICATION, CONSUMER, CONSENT = "app", "con", "cons"
 REPORT, NOTE, GRANT = "rep", "note", "grant"
 BANK = "bank"
-SETTINGS = "set"
+SETTINGS, DOCUMENT, INVITATION = "set", "doc", "inv"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,12 @@ def _of_grant(mutation: str, when: str) -> EventSchema:
 
 
 _IN_APPLICATION = {"applicationId": APPLICATION}
+
+
+def _of_document(when: str) -> EventSchema:
+    return EventSchema(
+        mutation="createDocumentUpload", subject=DOCUMENT, data=_IN_APPLICATION, when=when
+    )
 
 
 def _of_bank(mutation: str, when: str) -> EventSchema:
@@ -150,6 +156,20 @@ CATALOGUE: Mapping[EventName, EventSchema] = {
     EventName.ACCESS_REQUESTED: _of_grant("requestAccess", "a counselor asked for access"),
     EventName.ACCESS_APPROVED: _of_grant("approveAccess", "an admin approved it"),
     EventName.ACCESS_REVOKED: _of_grant("revokeAccess", "it was revoked, or its claim barred"),
+    EventName.DOCUMENT_ANNOUNCED: _of_document("a document was announced; its version is 1"),
+    EventName.DOCUMENT_UPLOADED: _of_document("its file came, was judged, and is kept"),
+    EventName.DOCUMENT_REJECTED: _of_document("its file came and was refused"),
+    EventName.INVITATION_CREATED: EventSchema(
+        mutation="createInvitation",
+        subject=INVITATION,
+        data={"consumerId": CONSUMER},
+        when="a code was given out for a consumer's record; its version is 1",
+    ),
+    EventName.INVITATION_ACCEPTED: EventSchema(
+        mutation="acceptInvitation",
+        subject=CONSUMER,
+        when="the consumer bound their own sign-in to the record",
+    ),
     EventName.SETTINGS_UPDATED: EventSchema(
         mutation="updateSettings",
         subject=SETTINGS,

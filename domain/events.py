@@ -39,6 +39,11 @@ class EventName(StrEnum):
     ACCESS_REQUESTED = "AccessRequested"
     ACCESS_APPROVED = "AccessApproved"
     ACCESS_REVOKED = "AccessRevoked"
+    DOCUMENT_ANNOUNCED = "DocumentAnnounced"
+    DOCUMENT_UPLOADED = "DocumentUploaded"
+    DOCUMENT_REJECTED = "DocumentRejected"
+    INVITATION_CREATED = "InvitationCreated"
+    INVITATION_ACCEPTED = "InvitationAccepted"
     SETTINGS_UPDATED = "SettingsUpdated"
 
 

@@ -9,6 +9,7 @@ import strawberry
 from graphql import GraphQLSchema
 
 from domain.agencies import Agency
+from domain.documents import DocumentTerms
 from gateway.bank_worker import BankWorker, NoWork, TakesWork
 from gateway.banks import open_banks
 from gateway.budgets.budgets import Budgets
@@ -29,7 +30,7 @@ from gateway.secret_ages import measuring_ages
 from gateway.secrets import open_secrets
 from gateway.trusted_documents import TrustedDocuments, open_trusted_documents
 from gateway.vendors import AgencyVendors
-from gateway.workspace import open_workspace
+from gateway.workspace import blobs_of, open_workspace
 from resolvers.context import Vendors
 from schema.build import core_schema
 from tenants.directory.port import Directory
@@ -44,6 +45,7 @@ class Served:
     schema: GraphQLSchema
     engine: Engine
     prices: Prices
+    documents: DocumentTerms
 
 
 class LeasesStores(Protocol):
@@ -89,7 +91,9 @@ async def open_parts(config: Config, metrics: Metrics) -> AsyncIterator[Parts]:
     Raises CannotStart where something is missing, StoreUnavailable where it cannot be read.
     """
     async with AsyncExitStack() as stack:
-        home = await stack.enter_async_context(open_workspace(config.home, keys=config.keys))
+        home = await stack.enter_async_context(
+            open_workspace(config.home, keys=config.keys, blobs=blobs_of(config))
+        )
         if config.agency and await home.directory.agency_by_slug(config.agency) is None:
             raise CannotStart(f"there is no agency {config.agency} to serve.")
         secrets = await stack.enter_async_context(open_secrets(config))
@@ -144,4 +148,18 @@ def serve_schema(
         apart=apart,
     )
     prices = Prices(core, config.limits)
-    return Served(config=config, schema=core, engine=engine, prices=prices)
+    documents = terms_of(config)
+    return Served(config=config, schema=core, engine=engine, prices=prices, documents=documents)
+
+
+def terms_of(config: Config) -> DocumentTerms:
+    """Return on what terms documents are moved."""
+    scheme = "http" if config.tls_certificate_file is None else "https"
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    own = f"{scheme}://{host}:{config.port}"
+    return DocumentTerms(
+        base_url=(config.documents.base_url or own).rstrip("/"),
+        link_seconds=config.documents.link_seconds,
+        bytes_max=config.documents.bytes_max,
+        presigned=config.documents.presigned,
+    )

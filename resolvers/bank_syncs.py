@@ -126,11 +126,11 @@ class Syncing:
 
     @property
     def _now(self) -> datetime:
-        """Return the moment: the request's, and what has passed since on a clock that never jumps.
+        """Return the moment: the request's, and the whole seconds since, on a steady clock.
 
         A request is judged by one moment; a lease has to end while it runs.
         """
-        passed = asyncio.get_running_loop().time() - self._began
+        passed = int(asyncio.get_running_loop().time() - self._began)
         return self._context.request.at + timedelta(seconds=passed)
 
     async def _begin(self) -> str | None:

@@ -23,16 +23,18 @@ from domain.bank_connections import BankConnection
 from domain.consents import Consent
 from domain.consumers import Consumer
 from domain.credit import CreditReport
+from domain.documents import Document
 from domain.ids import GlobalId, parse_global_id
 from resolvers.loaders import Loaders
 from resolvers.reads import Reads
 from tenants.records.kinds import sort_time
 from tenants.store import AgencyStore
 
-Child = TypeVar("Child", Note, Consent, CreditReport, BankConnection)
-_SCOPE_OF_CHILD: Mapping[type, Scope] = {
+Child = TypeVar("Child", Note, Consent, CreditReport, BankConnection, Document)
+_SCOPES: Mapping[type, Scope] = {
     BankConnection: Scope.BANKING_READ,
     CreditReport: Scope.CREDIT_READ,
+    Document: Scope.DOCUMENTS_READ,
 }
 Grants = Mapping[str | None, AccessGrant]
 """Grants by the global id of what they are over, None for the whole agency."""
@@ -218,7 +220,7 @@ class Guard:
         if record_type is Note and self._principal.kind is not PrincipalKind.COUNSELOR:
             return None
         root = str(GlobalId("app", parsed.root, parsed.root))
-        scope = _SCOPE_OF_CHILD.get(record_type, Scope.APPLICATIONS_READ)
+        scope = _SCOPES.get(record_type, Scope.APPLICATIONS_READ)
         if await self.application(root, scope) is None:
             return None
         excerpt = self._loaders.excerpts.get(record_type)

@@ -13,6 +13,7 @@ from typing import Final, TypeAlias, TypeVar
 from domain.applications import ApplicationStatus, DebtKind, ExpenseCategory, IncomeSource
 from domain.consents import ConsentPurpose
 from domain.credit import PullKind
+from domain.documents import DocumentKind
 from domain.money import Frequency
 from domain.settings import Participation
 from domain.validation import Faults, clean_purpose
@@ -259,3 +260,14 @@ class UpdateSettingsInput:
     grant_days: Maybe[int] = ABSENT
     retention_years: Maybe[int] = ABSENT
     creditor_policies: Maybe[tuple[CreditorPolicyInput, ...]] = ABSENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateDocumentUploadInput:
+    """What file is to come."""
+
+    application_id: str
+    kind: DocumentKind
+    file_name: str
+    media_type: str
+    bytes: int

@@ -22,7 +22,8 @@ REASONS_NAMED_MAX = 8
 NAMES_CHARACTERS_PER_LINE_MAX = 900
 _CHARACTERS_BESIDE_NAME = 5  # quotes, escaped within a bundle, and a comma
 _OF_APPLICATIONS = frozenset(
-    {"acct", "app", "bank", "cons", "debt", "exp", "grant", "inc", "note", "queue", "rep", "txn"}
+    {"acct", "app", "bank", "cons", "debt", "doc", "exp", "grant", "inc", "note", "queue"}
+    | {"rep", "txn"}
 )
 
 

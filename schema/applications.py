@@ -20,9 +20,10 @@ from domain.applications import Note as NoteRecord
 from domain.consents import Consent as ConsentRecord
 from domain.consumers import Consumer as ConsumerRecord
 from domain.credit import CreditReport as CreditReportRecord
+from domain.documents import Document as DocumentRecord
 from domain.money import Frequency
 from domain.proposals import Proposal as ProposalRecord
-from resolvers import applications, proposals
+from resolvers import applications, documents, proposals
 from resolvers.queue import QueueItem as QueueItemRecord
 from schema.access import Actor
 from schema.connections import Node, PageInfo, edges, page_info
@@ -30,6 +31,7 @@ from schema.consents import Consent
 from schema.consumers import Consumer
 from schema.credit import CreditReport
 from schema.declare import Info, batched, field, object_type
+from schema.documents import Document
 from schema.gates import of_application, of_its_application, of_its_root
 from schema.proposals import Proposal
 from schema.rules import (
@@ -40,6 +42,7 @@ from schema.rules import (
     COUNSELORS,
     COUNT_READERS,
     CREDIT_READERS,
+    DOCUMENT_READERS,
 )
 from schema.scalars import AWSDateTime, Money, Percent
 
@@ -126,6 +129,10 @@ async def _credit_reports(
     return await applications.credit_reports_of(info.context, parents)
 
 
+async def _documents(parents: Applications, info: Info) -> list[list[DocumentRecord] | None]:
+    return await documents.documents_of(info.context, parents)
+
+
 async def _notes(parents: Applications, info: Info) -> list[list[NoteRecord]]:
     return await applications.notes_of(info.context, parents)
 
@@ -163,6 +170,9 @@ class Application(Node):
     consents: list[Consent] = batched(_consents, list[Consent])
     credit_reports: list[CreditReport] | None = batched(
         _credit_reports, list[CreditReport] | None, rule=CREDIT_READERS
+    )
+    documents: list[Document] | None = batched(
+        _documents, list[Document] | None, rule=DOCUMENT_READERS
     )
     notes: list[Note] | None = batched(
         _notes, list[Note] | None, rule=COUNSELORS, description="Counselors only."

@@ -20,6 +20,8 @@ from domain.audit import AuditOutcome
 from domain.banking import BankConnectionStatus
 from domain.consents import ConsentPurpose
 from domain.credit import FileHit, PortfolioType, PullKind
+from domain.documents import DocumentKind, DocumentStatus
+from domain.media import DocumentRejection
 from domain.money import Frequency
 from domain.proposals import ProposalKind, ProposalState
 from domain.settings import Participation
@@ -32,6 +34,8 @@ ENUMS: tuple[type[Enum], ...] = tuple(
         BankConnectionStatus,
         ConsentPurpose,
         DebtKind,
+        DocumentKind,
+        DocumentStatus,
         ExpenseCategory,
         FileHit,
         Frequency,
@@ -43,6 +47,7 @@ ENUMS: tuple[type[Enum], ...] = tuple(
         ProposalKind,
         ProposalState,
         PullKind,
+        DocumentRejection,
         Source,
     )
 )

@@ -9,6 +9,7 @@ from strawberry import UNSET
 from domain.applications import ApplicationStatus, DebtKind, ExpenseCategory, IncomeSource
 from domain.consents import ConsentPurpose
 from domain.credit import PullKind
+from domain.documents import DocumentKind
 from domain.money import Frequency
 from domain.settings import Participation
 from resolvers import inputs
@@ -245,6 +246,17 @@ class UpdateSettingsInput:
     grant_days: int | None = UNSET
     retention_years: int | None = UNSET
     creditor_policies: list[CreditorPolicyInput] | None = UNSET
+
+
+@input_type(inputs.CreateDocumentUploadInput)
+class CreateDocumentUploadInput:
+    """What file is to come: a PDF, PNG, JPEG, TIFF or HEIC, and exactly how many bytes it has."""
+
+    application_id: strawberry.ID
+    kind: DocumentKind
+    file_name: str
+    media_type: str
+    bytes: int
 
 
 def plain(value: object) -> Any:

@@ -13,6 +13,7 @@ from domain.applications import Debt, Expense, Income, Note
 from domain.bank_connections import BankConnection
 from domain.consents import Consent
 from domain.credit import CreditReport
+from domain.documents import Document
 from domain.ids import GlobalId, parse_global_id
 from resolvers import access, audit, banking, grants, keys, queue, settings
 from resolvers.audit_lines import known_owner
@@ -26,6 +27,7 @@ from schema.rules import (
     CONSUMER_READERS,
     COUNSELORS,
     CREDIT_READERS,
+    DOCUMENT_READERS,
     GRANT_READERS,
     SETTINGS_READERS,
     STAFF_READERS,
@@ -97,6 +99,7 @@ NODE_KINDS: dict[str, NodeKind] = {
     "con": NodeKind(CONSUMER_READERS, _consumer),
     "cons": NodeKind(APPLICATION_READERS, _child(Consent)),
     "debt": NodeKind(APPLICATION_READERS, _line),
+    "doc": NodeKind(DOCUMENT_READERS, _child(Document)),
     "exp": NodeKind(APPLICATION_READERS, _line),
     "grant": NodeKind(GRANT_READERS, grants.access_grant),
     "inc": NodeKind(APPLICATION_READERS, _line),

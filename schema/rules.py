@@ -150,6 +150,20 @@ BANK_IDENTITY = allow(
 )
 
 
+DOCUMENT_READERS = allow(Group.CONSUMERS, Group.COUNSELORS, scopes=Scope.DOCUMENTS_READ)
+DOCUMENT_WRITERS = allow(
+    Group.CONSUMERS,
+    Group.COUNSELORS,
+    scopes=frozenset({Scope.APPLICATIONS_WRITE, Scope.DOCUMENTS_WRITE}),
+)
+DOCUMENT_IDENTITY = allow(
+    Group.CONSUMERS,
+    Group.COUNSELORS,
+    scopes=frozenset({Scope.DOCUMENTS_READ, Scope.APPLICATIONS_WRITE, Scope.DOCUMENTS_WRITE}),
+)
+"""What a key that may write alone learns of what it announced: id and status."""
+
+
 @strawberry.schema_directive(
     locations=[Location.OBJECT, Location.FIELD_DEFINITION], name=USER_POOLS
 )

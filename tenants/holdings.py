@@ -10,6 +10,7 @@ from domain.bank_connections import BankConnection, BankSync
 from domain.consents import Consent
 from domain.consumers import Consumer
 from domain.credit import BlobRef, CreditReport
+from domain.documents import Document
 from domain.ids import root_of
 from domain.retention import LegalHold
 from tenants.records.kinds import KINDS, Record
@@ -140,5 +141,16 @@ def without_secrets(record: Record) -> Record:
 
 def raw_files(records: tuple[Record, ...]) -> tuple[BlobRef, ...]:
     """Return the files that belong to records."""
-    reports = (record for record in records if isinstance(record, CreditReport))
-    return tuple(report.raw for report in reports if report.raw is not None)
+    named = (file_of(record) for record in records)
+    return tuple(file for file in named if file is not None)
+
+
+def file_of(record: Record) -> BlobRef | None:
+    """Return the file that a record names, or None."""
+    match record:
+        case CreditReport():
+            return record.raw
+        case Document():
+            return record.file
+        case _:
+            return None

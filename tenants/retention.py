@@ -15,6 +15,7 @@ from domain.audit import AuditLine
 from domain.consents import Consent
 from domain.consumers import Consumer
 from domain.credit import CreditReport
+from domain.documents import Document
 from domain.errors import Duplicate, NotFound, VersionConflict
 from domain.ids import root_of, ulid_time
 from domain.retention import (
@@ -31,7 +32,7 @@ from tenants.records.kinds import Record, spec_of
 from tenants.store import AgencyStore, Change
 
 RECORDS_PER_UNIT = 48  # each may bring the check of a hold with it, and a unit holds 100
-ORPHAN_AGE = timedelta(days=1)  # a pull keeps its file first and its report a moment later
+ORPHAN_AGE = timedelta(days=1)  # a file is kept first and its record a moment later
 
 _NOBODY = Actor(id="", kind=PrincipalKind.OPERATOR, display_name="")
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -111,11 +112,11 @@ async def dispose(store: AgencyStore, disposal: Disposal, audited: Audited) -> b
 
 
 async def sweep_files(store: AgencyStore, *, at: datetime) -> int:
-    """Remove files that no report names: of a pull or a disposal that was cut off."""
+    """Remove files that no record names: of a pull, an upload or a disposal that was cut off."""
     old = {blob for blob in await store.blobs.ids() if at - ulid_time(blob) > ORPHAN_AGE}
-    if old:
-        async for report in store.scan(CreditReport):
-            old -= {file.id for file in raw_files((report,))}
+    for record_type in (CreditReport, Document) if old else ():
+        async for record in store.scan(record_type):
+            old -= {file.id for file in raw_files((record,))}
     for blob in old:
         await store.blobs.delete(blob)
     return len(old)

@@ -34,6 +34,8 @@ from domain.credit import (
     Tradeline,
     summarize,
 )
+from domain.documents import Document
+from domain.invitations import Invitation
 from domain.money import monthly
 from domain.retention import LegalHold
 from domain.settings import AgencySettings, CreditorPolicy
@@ -218,6 +220,28 @@ TREATMENTS: Mapping[type[Any], Mapping[str, Treatment]] = {
         "reason": _T.DROP,
         "placed_by": _T.PARTS,
         "placed_at": _T.SHIFT,
+    },
+    Document: {
+        "id": _T.ID,
+        "version": _T.ANEW,
+        "application_id": _T.ID,
+        **dict.fromkeys(("kind", "media_type", "bytes_announced", "status", "rejection"), _T.KEEP),
+        "file_name": _T.DROP,
+        "created_at": _T.SHIFT,
+        "uploaded_at": _T.SHIFT,
+        "file": _T.DROP,
+    },
+    Invitation: {
+        "id": _T.ID,
+        "version": _T.ANEW,
+        "consumer_id": _T.ID,
+        "code_index": _T.BLIND,
+        "made_by": _T.PARTS,
+        "made_at": _T.SHIFT,
+        "expires_at": _T.SHIFT,
+        "failures": _T.KEEP,
+        "used_at": _T.SHIFT,
+        "ended_at": _T.SHIFT,
     },
     # About nobody; what creditors concede is told to the agency in confidence.
     CreditorPolicy: {

@@ -14,7 +14,9 @@ from domain.bank_connections import BankConnection, BankFindings, BankMonth, Ban
 from domain.consents import Consent
 from domain.consumers import Consumer
 from domain.credit import CreditReport
+from domain.documents import Document
 from domain.ids import GlobalId, parse_global_id
+from domain.invitations import Invitation
 from domain.retention import LegalHold
 from domain.settings import AgencySettings
 from tenants.backend import IndexEntry, Key, UniqueEntry
@@ -32,6 +34,8 @@ Record = (
     | BankMonth
     | BankFindings
     | AgencySettings
+    | Document
+    | Invitation
 )
 R = TypeVar("R", bound=Record)
 Body = dict[str, Any]
@@ -117,6 +121,7 @@ _NORMALIZERS: dict[str, Callable[[str], str]] = {
     "email": _normalize_email,
     "phone": _normalize_phone,
     "ssn": _digits,
+    "invitation": str,
 }
 
 
@@ -174,6 +179,12 @@ def _settings_indexes(settings: AgencySettings, blind: Blind) -> tuple[IndexEntr
 
 def _settings_uniques(settings: AgencySettings, blind: Blind) -> tuple[UniqueEntry, ...]:  # noqa: ARG001 -- the shape
     return (UniqueEntry("settings_number", str(settings.number)),)
+
+
+def _invitation_uniques(invitation: Invitation, blind: Blind) -> tuple[UniqueEntry, ...]:  # noqa: ARG001 -- the shape
+    if not invitation.is_open:
+        return ()
+    return (UniqueEntry("invitation_code", invitation.code_index),)
 
 
 def _grant_2(body: Body) -> Body:
@@ -334,6 +345,20 @@ KINDS: tuple[KindSpec[Any], ...] = (
         uniques=_settings_uniques,
         # Nobody's data, but what creditors concede to an agency is told to it in confidence.
         sealed={"policies": ("creditor_policies",)},
+    ),
+    KindSpec(
+        record=Document,
+        kind="document",
+        needed=("id", "version", "application_id"),
+        prefix="doc",
+        sealed={"name": ("file_name",)},
+    ),
+    KindSpec(
+        record=Invitation,
+        kind="invitation",
+        prefix="inv",
+        uniques=_invitation_uniques,
+        sealed={"maker": ("made_by",)},
     ),
 )
 

@@ -207,6 +207,20 @@ def _a_file_from_start_to_import(platform: Platform) -> Ids:
         headers={"x-agency": "harbor"},
     )
     request = data_of(asked)["requestAccess"]["id"]
+    announced = platform.ask(
+        """mutation ($i: CreateDocumentUploadInput!) {
+          createDocumentUpload(input: $i) { document { id } } }""",
+        {
+            "i": {
+                "applicationId": application,
+                "kind": "OTHER",
+                "fileName": "x.pdf",
+                "mediaType": "application/pdf",
+                "bytes": 100,
+            }
+        },
+        token=counselor,
+    )
     settings = platform.ask(
         "mutation ($i: UpdateSettingsInput!) { updateSettings(input: $i) { id } }",
         {"i": {"effectiveFrom": datetime.now(UTC).date().isoformat()}},
@@ -221,6 +235,7 @@ def _a_file_from_start_to_import(platform: Platform) -> Ids:
         consumer=found["consumer"]["id"],
         consent=consent,
         debt=found["debts"][0]["id"],
+        document=data_of(announced)["createDocumentUpload"]["document"]["id"],
         grant=request,
         key=made["apiKey"]["id"],
         note=data_of(note)["addNote"]["id"],

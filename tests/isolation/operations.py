@@ -16,6 +16,7 @@ class Ids:
     consumer: str
     consent: str
     debt: str
+    document: str
     grant: str
     key: str
     note: str
@@ -41,7 +42,7 @@ def _input(make: Callable[[Ids], dict[str, Any]]) -> Callable[[Ids], dict[str, A
 
 APPLICATION = """id version status state hardshipReason consumer { id name { given family } }
   counselor { id displayName } incomes { id } expenses { id } debts { id creditor }
-  consents { id } creditReports { id } notes { id text }"""
+  consents { id } creditReports { id } documents { id fileName } notes { id text }"""
 CONSUMER = """id name { given family } email phone dateOfBirth ssnLast4 address { line1 city }
   ssn(purpose: "isolation test") applications { edges { node { id } } }"""
 
@@ -54,13 +55,13 @@ QUERIES: dict[str, list[Operation]] = {
         Operation(
             document="""query ($a: ID!, $b: ID!, $c: ID!, $d: ID!, $e: ID!, $f: ID!, $g: ID!,
               $h: ID!, $i: ID!, $j: ID!, $k: ID!, $l: ID!, $m: ID!, $n: ID!, $o: ID!,
-              $p: ID!) {
+              $p: ID!, $q: ID!) {
               a: node(id: $a) { id } b: node(id: $b) { id } c: node(id: $c) { id }
               d: node(id: $d) { id } e: node(id: $e) { id } f: node(id: $f) { id }
               g: node(id: $g) { id } h: node(id: $h) { id } i: node(id: $i) { id }
               j: node(id: $j) { id } k: node(id: $k) { id } l: node(id: $l) { id }
               m: node(id: $m) { id } n: node(id: $n) { id } o: node(id: $o) { id }
-              p: node(id: $p) { id } }""",
+              p: node(id: $p) { id } q: node(id: $q) { id } }""",
             variables=lambda ids: {
                 "a": ids.agency,
                 "b": ids.application,
@@ -78,6 +79,7 @@ QUERIES: dict[str, list[Operation]] = {
                 "n": ids.account,
                 "o": ids.transaction,
                 "p": ids.settings,
+                "q": ids.document,
             },
         )
     ],
@@ -257,6 +259,21 @@ MUTATIONS: dict[str, list[Operation]] = {
             variables=lambda ids: {"id": ids.report},
         )
     ],
+    "createDocumentUpload": [
+        Operation(
+            document="""mutation ($input: CreateDocumentUploadInput!) {
+              createDocumentUpload(input: $input) { document { id fileName } url expiresAt } }""",
+            variables=_input(
+                lambda ids: {
+                    "applicationId": ids.application,
+                    "kind": "OTHER",
+                    "fileName": "isolation.pdf",
+                    "mediaType": "application/pdf",
+                    "bytes": 100,
+                }
+            ),
+        )
+    ],
     "createBankLinkToken": [
         Operation(
             document="""mutation ($id: ID!, $bank: ID) {
@@ -292,6 +309,26 @@ MUTATIONS: dict[str, list[Operation]] = {
             document="""mutation ($input: AcceptProposalsInput!) {
               acceptProposals(input: $input) { id hardshipReason } }""",
             variables=_input(lambda ids: {"applicationId": ids.application, "ids": ["prop_0"]}),
+        )
+    ],
+    "completeDocumentUpload": [
+        Operation(
+            document="""mutation ($id: ID!) {
+              completeDocumentUpload(id: $id) { id fileName status } }""",
+            variables=lambda ids: {"id": ids.document},
+        )
+    ],
+    "createInvitation": [
+        Operation(
+            document="""mutation ($id: ID!) {
+              createInvitation(consumerId: $id) { consumerId } }""",
+            variables=lambda ids: {"id": ids.consumer},
+        )
+    ],
+    "acceptInvitation": [
+        Operation(
+            document="""mutation { acceptInvitation(code: "22222-22222") {
+              id name { family } } }"""
         )
     ],
     "createApiKey": [

@@ -70,18 +70,22 @@ AUDIENCES: Mapping[str, frozenset[str]] = {
     "credit_report": frozenset({_OWNER, _COUNSELORS, _MACHINE}),
     "access_grant": frozenset({_COUNSELORS, _ADMINS}),
     "legal_hold": frozenset(),
+    "document": frozenset({_OWNER, _COUNSELORS, _MACHINE}),
     "bank_connection": frozenset({_OWNER, _COUNSELORS, _MACHINE}),
     "bank_sync": frozenset(),
     "bank_month": frozenset({_OWNER, _COUNSELORS, _MACHINE}),
     "bank_findings": frozenset(),
     "settings": frozenset({_COUNSELORS, _ADMINS}),
 }
-NOT_PLANTED: Mapping[str, str] = {}
+NOT_PLANTED: Mapping[str, str] = {
+    "invitation": "a code's keyed hash, and which counselor gave it out",
+}
 """Kinds of record that hold no text of anybody's, with the reason."""
 
 NEVER_SHOWN = frozenset(
     {
         "legal_hold.reason",
+        "document.file",  # which comes by a link, and is planted to be looked for elsewhere
         "application.status_reason",
         "application.debts.source_key",
         "credit_report.file.tradelines.original_creditor",
@@ -102,8 +106,8 @@ NEVER_SHOWN = frozenset(
 """Attributes that no field of the schema shows: planted all the same, and seen by nobody."""
 
 KEPT = frozenset(
-    {"state", "postal_code", "account_last4", "subject", "ssn_index"}
-    | {"currency", "item_id", "month", "vendor"}
+    {"state", "postal_code", "account_last4", "code_index", "subject", "ssn_index"}
+    | {"currency", "item_id", "media_type", "month", "vendor"}
 )
 """Texts whose form means something; all others become canaries."""
 

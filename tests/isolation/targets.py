@@ -140,6 +140,7 @@ def ids_of(agency: Agency, consumer: str, application: str, request: str, spare:
         "consumer": f"con_{consumer}",
         "consent": plan(child("cons", 1)),
         "debt": plan(child("debt", 1)),
+        "document": plan(child("doc", 1)),
         "grant": plan(child("grant", 9)),
         "key": spare.key,
         "note": plan(child("note", 1)),

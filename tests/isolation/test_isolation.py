@@ -127,6 +127,20 @@ def planted(dev: Running) -> Planted:
         },
         counselor,
     )["pullCreditReport"]
+    document = run(
+        """mutation ($input: CreateDocumentUploadInput!) {
+          createDocumentUpload(input: $input) { document { id } } }""",
+        {
+            "input": {
+                "applicationId": identifier,
+                "kind": "OTHER",
+                "fileName": f"{canary}.pdf",
+                "mediaType": "application/pdf",
+                "bytes": 100,
+            }
+        },
+        consumer,
+    )["createDocumentUpload"]
     key = run(
         """mutation ($n: String!) { createApiKey(input: {
              name: $n, scopes: ["agency:read"], expiresInDays: 1 }) { apiKey { id } secret } }""",
@@ -170,6 +184,7 @@ def planted(dev: Running) -> Planted:
         consumer=application["consumer"]["id"],
         consent=consent["id"],
         debt=budget["debts"][0]["id"],
+        document=document["document"]["id"],
         grant=grant["id"],
         key=key["apiKey"]["id"],
         note=note["id"],
@@ -212,13 +227,14 @@ def credentials(dev: Running) -> dict[str, dict[str, Any]]:
 def of_nobody() -> Ids:
     """Return ids, spelled as real ones are, of objects that never existed."""
     root = new_ulid()
-    children = ("consent", "debt", "grant", "note", "report", "settings")
+    children = ("consent", "debt", "document", "grant", "note", "report", "settings")
     prefixes = {
         "agency": "agency",
         "application": "app",
         "consumer": "con",
         "consent": "cons",
         "debt": "debt",
+        "document": "doc",
         "grant": "grant",
         "key": "key",
         "note": "note",

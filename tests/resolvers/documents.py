@@ -61,7 +61,7 @@ PROPOSAL = """id kind state source lineId label incomeSource expenseCategory deb
   amount statedAmount frequency monthly statedMonthly apr pastDue reasons
   conflicts { field source figure other otherFigure }"""
 PROPOSALS = f"query ($id: ID!) {{ application(id: $id) {{ version proposals {{ {PROPOSAL} }} }} }}"
-ACCEPT = _of_input("acceptProposals", APPLICATION)
+ACCEPT_PROPOSALS = _of_input("acceptProposals", APPLICATION)
 CREATE_KEY = _of_input(
     "createApiKey",
     "apiKey { id name prefix scopes createdBy { id } createdAt expiresAt revokedAt } secret",
@@ -96,3 +96,13 @@ MATCH = f"""query ($match: ConsumerMatch!, $first: Int, $after: String) {{
 NODE = "query ($id: ID!) { node(id: $id) { __typename id } }"
 SETTINGS = """mutation ($input: UpdateSettingsInput!) {
   updateSettings(input: $input) { id version } }"""
+ANNOUNCE = """mutation ($input: CreateDocumentUploadInput!) {
+  createDocumentUpload(input: $input) {
+    document { id status fileName mediaType bytes sha256 downloadUrl uploadedAt }
+    url headers expiresAt } }"""
+INVITE = """mutation ($id: ID!) {
+  createInvitation(consumerId: $id) { code consumerId expiresAt } }"""
+ACCEPT = """mutation ($code: String!, $born: AWSDate) {
+  acceptInvitation(code: $code, dateOfBirth: $born) { id name { family } } }"""
+COMPLETE = """mutation ($id: ID!) {
+  completeDocumentUpload(id: $id) { id status sha256 rejection } }"""

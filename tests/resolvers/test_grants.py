@@ -86,6 +86,7 @@ def ids_of(things: Things) -> Ids:
         consumer=found["Consumer"],
         consent=found["Consent"],
         debt=found["Debt"],
+        document=found["Document"],
         grant=found["AccessGrant"],
         key=found["ApiKey"],
         note=found["Note"],

@@ -12,6 +12,7 @@ from domain.applications import Application, ApplicationStatus
 from domain.consents import ConsentPurpose, current_text
 from tests.resolvers.banks import paid
 from tests.resolvers.documents import (
+    ANNOUNCE,
     CONNECT,
     CONSENT,
     CREATE_KEY,
@@ -76,6 +77,10 @@ async def _fill(world: World) -> Things:
     consent = (await world.ask(owner, CONSENT, {"input": agreed}))["recordConsent"]["id"]
     pull = {"applicationId": application.id, "consentId": consent, "idempotencyKey": "p"}
     report = (await world.ask(owner, PULL, {"input": pull}))["pullCreditReport"]["id"]
+    sent = {"applicationId": application.id, "kind": "OTHER", "fileName": "x.pdf"}
+    announced = {**sent, "mediaType": "application/pdf", "bytes": 100}
+    made = (await world.ask(owner, ANNOUNCE, {"input": announced}))["createDocumentUpload"]
+    document = made["document"]["id"]
     bank, account, transaction = await _link(world, owner, application)
     stored = await world.store.get(Application, application.id)
     assert stored is not None
@@ -101,6 +106,7 @@ async def _fill(world: World) -> Things:
             "Debt": saved["debts"][0]["id"],
             "Consent": consent,
             "CreditReport": report,
+            "Document": document,
             "Note": note,
             "AccessGrant": grant.id,
             "ApiKey": key,
@@ -149,11 +155,11 @@ BANKING = {"BankConnection", "BankAccount", "Transaction"}
 async def test_a_node_is_what_its_own_field_would_answer(world: World, things: Things) -> None:
     """By node nobody reaches what the direct field refuses, and everybody what it answers."""
     expected = [
-        (things.owner, {"Agency", "Consumer", "CreditReport"} | LINES | BANKING),
+        (things.owner, {"Agency", "Consumer", "CreditReport", "Document"} | LINES | BANKING),
         (
             things.counselor,
             {"Agency", "Consumer", "CreditReport", "Note", "AccessGrant", "AgencySettings"}
-            | {"Staff", "QueueItem"}
+            | {"Document", "Staff", "QueueItem"}
             | LINES
             | BANKING,
         ),
@@ -165,9 +171,10 @@ async def test_a_node_is_what_its_own_field_would_answer(world: World, things: T
         (world.key(Scope.APPLICATIONS_READ), LINES),
         (world.key(Scope.CONSUMERS_READ), {"Consumer"}),
         (world.key(Scope.CREDIT_READ), {"CreditReport"}),
+        (world.key(Scope.DOCUMENTS_READ), {"Document"}),
         (world.key(Scope.BANKING_READ), BANKING),
         (world.key(Scope.APPLICATIONS_WRITE), set()),
-        (world.key(), {"Agency", "Consumer", "CreditReport"} | LINES | BANKING),
+        (world.key(), {"Agency", "Consumer", "CreditReport", "Document"} | LINES | BANKING),
     ]
     for principal, names in expected:
         assert await _seen(world, principal, things) == names, principal

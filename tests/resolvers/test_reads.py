@@ -52,7 +52,7 @@ ABOUT_A_CONSUMER: list[tuple[str, str, GraphQLField]] = [
     if gate_of(field).owner is not None
 ]
 ABOUT_NOBODY = {
-    *("AgencySettings", "CreditorPolicy"),
+    *("AgencySettings", "CreditorPolicy", "DocumentUpload", "CreatedInvitation"),
     "BankLinkToken",  # the vendor's, and opens what only the consumer's own sign-in shows
     *"Query Mutation Viewer Agency Staff ApiKey CreatedApiKey Actor PageInfo StatusCount".split(),
     *"ConsentText AuditEvent AuditEventConnection AuditEventEdge".split(),

@@ -21,8 +21,6 @@ SERVED = schema_sdl(create_schema())
 
 # What the contract has and is not served yet: it comes with the subjects named.
 NOT_SERVED_TYPES = {
-    # documents
-    *"DocumentKind DocumentStatus Document DocumentUpload CreateDocumentUploadInput".split(),
     # analysis and plans
     *"Recommendation FinancialAnalysis Reason PayoffStrategy PlanStatus Plan Fee Payoff".split(),
     *"Agreement PlanCreditor ScheduleConnection ScheduleEdge".split(),
@@ -31,10 +29,10 @@ NOT_SERVED_TYPES = {
 NOT_SERVED_FIELDS = {
     "Query": {"plan"},
     "Mutation": {
-        *"createDocumentUpload analyzeApplication proposePlan acceptPlan declinePlan".split(),
+        *"analyzeApplication proposePlan acceptPlan declinePlan".split(),
     },
     "Subscription": {"onPlanUpdated"},
-    "Application": {"documents", "analysis", "plans"},
+    "Application": {"analysis", "plans"},
 }
 BEYOND_THE_CONTRACT = {
     "AcceptProposalsInput": set(),
@@ -44,7 +42,14 @@ BEYOND_THE_CONTRACT = {
     "AuditOutcome": {"DONE", "REFUSED"},
     "BankConnection": {"syncProgress", "hasNewAccounts", "endsAt"},
     "CreditReport": {"raw"},
-    "Mutation": {"acceptProposals"},
+    "CreatedInvitation": {"code", "consumerId", "expiresAt"},
+    "Mutation": {
+        *"acceptProposals completeDocumentUpload createInvitation acceptInvitation".split(),
+    },
+    "Document": {"rejection"},
+    "DocumentRejection": {
+        *"SIZE_DIFFERS TYPE_DIFFERS DAMAGED ACTIVE_CONTENT TOO_MANY_PIXELS".split(),
+    },
     "Proposal": set(),
     "ProposalConflict": set(),
     "ProposalKind": set(),

@@ -55,8 +55,11 @@ from domain.credit import (
     ScoreFactor,
     Tradeline,
 )
+from domain.documents import Document, DocumentKind, DocumentStatus
 from domain.events import Event, EventName
 from domain.ids import new_ulid
+from domain.invitations import Invitation
+from domain.media import DocumentRejection
 from domain.money import Frequency
 from domain.retention import LegalHold
 from domain.settings import SETTINGS_ROOT, AgencySettings, CreditorPolicy, Participation
@@ -317,6 +320,29 @@ def a_hold() -> LegalHold:
     )
 
 
+def a_document() -> Document:
+    """Return a document under the sample application."""
+    return Document(
+        id=child("doc", 1),
+        version=2,
+        application_id=APPLICATION,
+        kind=DocumentKind.PAY_STUB,
+        file_name="Pay stub of May.pdf",
+        media_type="application/pdf",
+        bytes_announced=14,
+        status=DocumentStatus.AVAILABLE,
+        created_at=AT,
+        uploaded_at=AT + timedelta(minutes=1),
+        file=BlobRef(
+            id=new_ulid(AT, randomness=78),
+            sha256="ab" * 32,
+            bytes=14,
+            media_type="application/pdf",
+        ),
+        rejection=DocumentRejection.DAMAGED,
+    )
+
+
 def a_bank_account() -> BankAccount:
     """Return an account of the sample link."""
     return BankAccount(
@@ -463,6 +489,22 @@ def a_bank_findings() -> BankFindings:
     )
 
 
+def an_invitation() -> Invitation:
+    """Return an invitation of the sample consumer, as it was used."""
+    return Invitation(
+        id=f"inv_{CONSUMER.removeprefix('con_')}_{new_ulid(AT, randomness=4)}",
+        version=2,
+        consumer_id=CONSUMER,
+        code_index="ab" * 16,
+        made_by=COUNSELOR,
+        made_at=AT,
+        expires_at=AT + timedelta(days=3),
+        failures=1,
+        used_at=AT + timedelta(days=1),
+        ended_at=AT + timedelta(days=2),
+    )
+
+
 def some_settings() -> AgencySettings:
     """Return a version of an agency's settings."""
     return AgencySettings(
@@ -503,6 +545,8 @@ SAMPLES: Mapping[str, Record] = {
     "bank_month": a_bank_month(),
     "bank_findings": a_bank_findings(),
     "settings": some_settings(),
+    "document": a_document(),
+    "invitation": an_invitation(),
 }
 """A record of each kind, by the kind's name."""
 

@@ -48,6 +48,7 @@ from tests.tenants.record_samples import (
     a_consent,
     a_consumer,
     a_credit_report,
+    a_document,
     a_hold,
     a_note,
     an_application,
@@ -147,6 +148,7 @@ async def test_a_dry_run_says_what_would_go(store: AgencyStore) -> None:
         "note": 1,
         "consent": 1,
         "credit_report": 1,
+        "document": 1,
         "access_grant": 1,
         "bank_connection": 1,
         "bank_sync": 1,
@@ -260,14 +262,16 @@ async def test_a_run_that_was_cut_off_goes_on(stores: Stores, commits: int) -> N
     assert told == ([APPLICATION] if 0 < commits < 4 else []) + [APPLICATION, CONSUMER]
 
 
-async def test_files_that_no_report_names_are_swept(store: AgencyStore) -> None:
+async def test_files_that_no_record_names_are_swept(store: AgencyStore) -> None:
     """A file of a pull that was cut off goes after a day; those in use and the new ones stay."""
     await put_everything(store)
-    orphan, fresh = new_ulid(AT, randomness=78), new_ulid(LATER - timedelta(hours=1))
-    for blob in (orphan, fresh):
+    orphan, fresh = new_ulid(AT, randomness=79), new_ulid(LATER - timedelta(hours=1))
+    uploaded = a_document().file
+    assert uploaded is not None
+    for blob in (orphan, fresh, uploaded.id):
         await store.blobs.put(blob, b"?")
     assert await sweep_files(store, at=LATER) == 1
-    assert set(await store.blobs.ids()) == {BLOB, fresh}
+    assert set(await store.blobs.ids()) == {BLOB, fresh, uploaded.id}
 
 
 async def test_audit_lines_go_after_seven_years(store: AgencyStore) -> None:

@@ -152,7 +152,7 @@ async def test_the_copy_is_joined_as_the_original_was(copying: Copying) -> None:
     assert {kind: len(found) for kind, found in children.items() if found} == dict.fromkeys(
         (
             *("application", "note", "consent", "credit_report", "access_grant", "legal_hold"),
-            *("bank_connection", "bank_sync", "bank_month", "bank_findings"),
+            *("bank_connection", "bank_sync", "bank_month", "bank_findings", "document"),
         ),
         1,
     )
