@@ -126,11 +126,11 @@ class Syncing:
 
     @property
     def _now(self) -> datetime:
-        """Return the moment: the request's, and what has passed since on a clock that never jumps.
+        """Return the moment: the request's, and the whole seconds since, on a steady clock.
 
         A request is judged by one moment; a lease has to end while it runs.
         """
-        passed = asyncio.get_running_loop().time() - self._began
+        passed = int(asyncio.get_running_loop().time() - self._began)
         return self._context.request.at + timedelta(seconds=passed)
 
     async def _begin(self) -> str | None:
@@ -246,6 +246,8 @@ class Syncing:
             accounts=merged.accounts,
             last_synced_at=self._now,
             sync_progress=None,
+            has_new_accounts=connection.has_new_accounts
+            and {one.id for one in merged.accounts} <= {one.id for one in connection.accounts},
             ends_at=connection.ends_at if brought.item is None else brought.item.consent_expires_at,
         )
         switched = replace(

@@ -49,8 +49,9 @@ _EFFECTS: Mapping[tuple[str, str], _Effect] = {
     ("TRANSACTIONS", "TRANSACTIONS_REMOVED"): _SYNC,
     ("LIABILITIES", "DEFAULT_UPDATE"): _SYNC,
     ("ITEM", "LOGIN_REPAIRED"): _Effect(status=_S.HEALTHY, sync=True),
-    ("ITEM", "PENDING_DISCONNECT"): _Effect(status=_S.PENDING_DISCONNECT),
-    ("ITEM", "PENDING_EXPIRATION"): _Effect(status=_S.PENDING_DISCONNECT),
+    # The sync asks until when.
+    ("ITEM", "PENDING_DISCONNECT"): _Effect(status=_S.PENDING_DISCONNECT, sync=True),
+    ("ITEM", "PENDING_EXPIRATION"): _Effect(status=_S.PENDING_DISCONNECT, sync=True),
     ("ITEM", "USER_PERMISSION_REVOKED"): _Effect(ends=True),
     ("ITEM", "USER_ACCOUNT_REVOKED"): _Effect(ends=True),
     ("ITEM", "NEW_ACCOUNTS_AVAILABLE"): _Effect(new_accounts=True),

@@ -57,5 +57,5 @@ class Proposal:
     reasons: list[str] = reads(
         "reasons",
         list[str],
-        description="What it rests on or why it is excluded, as codes: docs/banking.md.",
+        description="What it rests on or why it is excluded, as codes: docs/bank_links.md.",
     )

@@ -1,11 +1,12 @@
 """Everything that an agency holds about somebody, by kind, so that no new kind is forgotten."""
 
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from domain.applications import Application
 from domain.audit import AuditLine
+from domain.bank_connections import BankConnection, BankSync
 from domain.consents import Consent
 from domain.consumers import Consumer
 from domain.credit import BlobRef, CreditReport
@@ -138,6 +139,15 @@ async def lines_before(store: AgencyStore, moment: datetime) -> int:
             return entry.index
         index = entry.index + 1
     return index
+
+
+def without_secrets(record: Record) -> Record:
+    """Return a record as it may be exported: what opens a vendor's door is nobody's data."""
+    if isinstance(record, BankConnection):
+        return replace(record, access_token=None)
+    if isinstance(record, BankSync):
+        return replace(record, cursor=None, lease=None)
+    return record
 
 
 def raw_files(records: tuple[Record, ...]) -> tuple[BlobRef, ...]:

@@ -31,7 +31,7 @@ from gateway.cli.terminal import (
 )
 from gateway.settings import CannotStart
 from gateway.workspace import Workspace
-from tenants.holdings import Holdings, holdings_of, lines_about, raw_files
+from tenants.holdings import Holdings, holdings_of, lines_about, raw_files, without_secrets
 from tenants.records.codec import encode, encode_audit
 from tenants.records.kinds import Record, spec_of
 from tenants.retention import erase, obstacles
@@ -197,7 +197,7 @@ def _by_kind(records: Iterable[Record]) -> dict[str, list[Any]]:
 
 
 def _plain(record: Record) -> Any:
-    return json.loads(encode(record))
+    return json.loads(encode(without_secrets(record)))
 
 
 async def _file(store: AgencyStore, file: BlobRef) -> dict[str, object]:

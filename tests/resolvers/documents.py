@@ -61,7 +61,7 @@ PROPOSAL = """id kind state source lineId label incomeSource expenseCategory deb
   amount statedAmount frequency monthly statedMonthly apr pastDue reasons
   conflicts { field source figure other otherFigure }"""
 PROPOSALS = f"query ($id: ID!) {{ application(id: $id) {{ version proposals {{ {PROPOSAL} }} }} }}"
-ACCEPT = _of_input("acceptProposals", APPLICATION)
+ACCEPT_PROPOSALS = _of_input("acceptProposals", APPLICATION)
 CREATE_KEY = _of_input(
     "createApiKey",
     "apiKey { id name prefix scopes createdBy { id } createdAt expiresAt revokedAt } secret",

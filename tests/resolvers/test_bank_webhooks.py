@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -14,14 +15,17 @@ from domain.agencies import Agency
 from domain.applications import Application
 from domain.bank_connections import BankConnection, BankFindings, BankMonth, BankSync, sync_id
 from domain.banking import BankConnectionStatus, WebhookFacts
-from domain.errors import BankLoginRequired, StoreUnavailable, UpstreamTimeout
+from domain.errors import BankLoginRequired, NotFound, StoreUnavailable, UpstreamTimeout
+from domain.events import EventName
 from gateway.bank_worker import BankWorker
 from resolvers.bank_syncs import LEASE_SECONDS, Syncing
 from resolvers.bank_webhooks import HANDLED, PASSED_OVER, take_webhook
 from resolvers.bank_work import SYSTEM, due_syncs, look_after, system_context
 from resolvers.context import RequestContext, RequestMeta, Vendors
+from resolvers.subscriptions import TOPICS, reach_of
+from tenants.records.codec import decode_event
 from tenants.store import AgencyStore
-from tests.resolvers.banks import paid
+from tests.resolvers.banks import CARD, paid
 from tests.resolvers.test_banking import linked, read_all, sync
 from tests.resolvers.world import World
 
@@ -146,6 +150,15 @@ async def test_new_accounts_are_told_to_the_consumer(world: World, link: str) ->
     found = await world.store.get(BankConnection, link)
     assert found is not None
     assert found.has_new_accounts
+    await look_after(system(world), link)
+    found = await world.store.get(BankConnection, link)
+    assert found is not None
+    assert found.has_new_accounts, "they are not shared yet"
+    world.banks.accounts_now = (*world.banks.accounts_now, replace(CARD, source_id="new"))
+    await look_after(system(world), link)
+    found = await world.store.get(BankConnection, link)
+    assert found is not None
+    assert (found.has_new_accounts, len(found.accounts)) == (False, 3)
 
 
 @pytest.mark.parametrize(("type", "code"), [*sorted(PASSED_OVER), ("TRANSFER", "SOMETHING_NEW")])
@@ -343,3 +356,26 @@ async def test_the_worker_tries_again_what_may_pass(
     await worker.settled()
     world.later(seconds=90)
     assert await due_syncs(system(world)) == []
+
+
+async def test_subscribers_are_told_of_the_links_within_their_reach(
+    world: World, me: Principal, draft: Application, link: str
+) -> None:
+    """Narrowed to a link by its id; a stranger is told nothing, and cannot narrow to it."""
+    topic = TOPICS["onBankConnectionUpdated"]
+    events = [decode_event(one.body) for one in await world.backend.outbox_pending(100)]
+    told_of = [one for one in events if topic.concerns(one)]
+    assert {topic.named_by(one) for one in told_of} == {link}
+    assert EventName.BANK_SYNCED in {one.name for one in told_of}
+    stranger = world.person(Group.CONSUMERS, subject="somebody")
+    await world.add_consumer("somebody")
+    mine, theirs = world.context(me), world.context(stranger)
+    found = await topic.find(mine, told_of[-1])
+    assert isinstance(found, BankConnection)
+    assert await topic.find(theirs, told_of[-1]) is None
+    assert await reach_of(mine, link, topic.scope) is None
+    for id_ in (link, link.replace("bank_", "bank_0")):
+        with pytest.raises(NotFound):
+            await reach_of(theirs, id_, topic.scope)
+    with pytest.raises(NotFound):
+        await reach_of(mine, f"bank_{draft.id.partition('_')[2]}", topic.scope)

@@ -14,7 +14,7 @@ from domain.banking import LiabilityFacts
 from domain.credit import CreditFile, CreditReport, FileHit, PortfolioType, PullKind, Tradeline
 from domain.ids import new_child_id
 from tests.resolvers.banks import paid
-from tests.resolvers.documents import ACCEPT, PROPOSALS, SAVE
+from tests.resolvers.documents import ACCEPT_PROPOSALS, PROPOSALS, SAVE
 from tests.resolvers.test_banking import linked, sync
 from tests.resolvers.world import World
 
@@ -144,7 +144,7 @@ async def test_what_was_said_is_shown_beside_and_kept_until_it_is_accepted(
         "1000.00",
         "1545.00",
     )
-    answer = await world.ask(me, ACCEPT, accepting(draft, expense["id"]))
+    answer = await world.ask(me, ACCEPT_PROPOSALS, accepting(draft, expense["id"]))
     accepted = answer["acceptProposals"]
     (line,) = accepted["expenses"]
     assert (line["id"], line["amount"], line["verifiedBy"]) == (
@@ -161,7 +161,7 @@ async def test_what_is_accepted_becomes_lines_that_rest_on_the_bank(
 ) -> None:
     """All three kinds at once, with totals; afterwards they agree."""
     ids = [one["id"] for one in await read(world, me, draft)]
-    accepted = (await world.ask(me, ACCEPT, accepting(draft, *ids)))["acceptProposals"]
+    accepted = (await world.ask(me, ACCEPT_PROPOSALS, accepting(draft, *ids)))["acceptProposals"]
     (income,), (expense,), (debt,) = (accepted[name] for name in ("incomes", "expenses", "debts"))
     assert (income["verifiedBy"], expense["verifiedBy"], debt["source"]) == ("BANK",) * 3
     assert debt["eligibleForPlan"]
@@ -178,13 +178,15 @@ async def test_only_what_was_shown_can_be_accepted(
     await say(
         world, me, draft, incomes=[{"source": "WAGES", "net": "900", "frequency": "BIWEEKLY"}]
     )
-    refused = await world.ask(me, ACCEPT, accepting(draft, income["id"], "prop_0"))
+    refused = await world.ask(me, ACCEPT_PROPOSALS, accepting(draft, income["id"], "prop_0"))
     assert refused.faults == {"input.ids.0": "UNKNOWN", "input.ids.1": "UNKNOWN"}
-    assert (await world.ask(me, ACCEPT, accepting(draft))).faults == {"input.ids": "REQUIRED"}
+    assert (await world.ask(me, ACCEPT_PROPOSALS, accepting(draft))).faults == {
+        "input.ids": "REQUIRED"
+    }
     expense = of_kind(found, "EXPENSE")["id"]
-    twice = await world.ask(me, ACCEPT, accepting(draft, expense, expense))
+    twice = await world.ask(me, ACCEPT_PROPOSALS, accepting(draft, expense, expense))
     assert twice.faults == {"input.ids.1": "INVALID"}
-    stale = await world.ask(me, ACCEPT, accepting(draft, expense, expectedVersion=1))
+    stale = await world.ask(me, ACCEPT_PROPOSALS, accepting(draft, expense, expectedVersion=1))
     assert stale.code == "VERSION_CONFLICT"
 
 
@@ -194,8 +196,8 @@ async def test_a_retry_is_answered_and_not_repeated(
     """The same key adds the lines once, though their proposals have changed by it."""
     ids = [one["id"] for one in await read(world, me, draft)]
     asked = accepting(draft, *ids, idempotencyKey="once")
-    first = (await world.ask(me, ACCEPT, asked))["acceptProposals"]
-    assert (await world.ask(me, ACCEPT, asked))["acceptProposals"] == first
+    first = (await world.ask(me, ACCEPT_PROPOSALS, asked))["acceptProposals"]
+    assert (await world.ask(me, ACCEPT_PROPOSALS, asked))["acceptProposals"] == first
 
 
 async def test_bureau_and_bank_are_one_debt_and_show_where_they_differ(
@@ -209,7 +211,7 @@ async def test_bureau_and_bank_are_one_debt_and_show_where_they_differ(
     assert card["reasons"] == ["REPORTED_BY BANK", "REPORTED_BY CREDIT_REPORT"]
     assert [one["otherFigure"] for one in card["conflicts"]] == ["1900.00"]
     assert (uncle["state"], uncle["reasons"][0]) == ("EXCLUDED", "AUTHORIZED_USER")
-    refused = await world.ask(me, ACCEPT, accepting(draft, uncle["id"]))
+    refused = await world.ask(me, ACCEPT_PROPOSALS, accepting(draft, uncle["id"]))
     assert refused.faults == {"input.ids.0": "INVALID"}
 
 
@@ -226,7 +228,9 @@ async def test_each_key_sees_what_its_scopes_are_about(world: World, draft: Appl
     refused = await world.ask(world.key(application), PROPOSALS, {"id": draft.id})
     assert refused.code == "FORBIDDEN"
     writer = world.key(Scope.APPLICATIONS_WRITE)
-    assert (await world.ask(writer, ACCEPT, accepting(draft, "prop_0"))).code == "NOT_FOUND"
+    assert (
+        await world.ask(writer, ACCEPT_PROPOSALS, accepting(draft, "prop_0"))
+    ).code == "NOT_FOUND"
 
 
 async def test_several_lines_of_a_category_are_not_replaced_by_one(
@@ -240,5 +244,5 @@ async def test_several_lines_of_a_category_are_not_replaced_by_one(
     await say(world, me, draft, expenses=food)
     expense = of_kind(await read(world, me, draft), "EXPENSE")
     assert (expense["state"], expense["statedMonthly"]) == ("CONFLICTS", "220.00")
-    refused = await world.ask(me, ACCEPT, accepting(draft, expense["id"]))
+    refused = await world.ask(me, ACCEPT_PROPOSALS, accepting(draft, expense["id"]))
     assert refused.faults == {"input.ids.0": "INVALID"}
