@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from html import escape
+from itertools import groupby
 
 from domain.agreement_chart import Curves, chart, described
 from domain.agreement_page import FOOT, HEAD, items, paragraph, section, table
 from domain.agreement_words import (
     CANCELLATION,
     CLASSES,
+    CONTRACTUAL,
+    ESTIMATE,
     EXPECTED_OF_YOU,
     NO_SUCH_CREDITOR,
     SERVICES,
@@ -32,6 +35,7 @@ from domain.payoff import PayoffStrategy
 from domain.plans import Agreement, Deposit, Fee, FeeTiming, Plan, PlanCreditor, deposits, schedule
 from domain.reasons import counted, dollars, percent
 from domain.settings import Participation
+from domain.states import STATE_NAMES
 
 _STRATEGIES = {
     PayoffStrategy.AVALANCHE: "What is left over each month goes to the debt with the highest "
@@ -72,8 +76,9 @@ def _document(plan: Plan, parties: Parties) -> str:
             section("Your creditors", "\n".join(_class(plan, one) for one in Participation)),
             section("How your debt shrinks", _chart(plan)),
             section("Your payments", _payments(plan, paid)),
+            section("What each creditor gets", _expected(plan)),
             section("Your right to cancel", items(CANCELLATION)),
-            section("Questions and complaints", _contact(parties)),
+            section("Questions and complaints", _contact(plan, parties)),
             section("How you sign", paragraph(SIGNING)),
             FOOT,
         )
@@ -108,10 +113,22 @@ def _summary(plan: Plan, paid: Sequence[Deposit]) -> str:
     ]
     head = ("", "With this plan", "At the contractual terms")
     first = paid[0]
-    notes = [_STRATEGIES[plan.strategy]]
+    notes = [_STRATEGIES[plan.strategy], CONTRACTUAL, ESTIMATE, *_outside(plan)]
     if first.setup_fee > 0:
         notes.append(f"The first payment is {dollars(first.total)}, the set-up fee included.")
     return "\n".join((table("The plan and the contractual terms", head, rows), items(notes)))
+
+
+def _outside(plan: Plan) -> Iterable[str]:
+    """Say what is not in the figures: what is owed to creditors that take no part."""
+    outside = [one.debt for one in plan.creditors if not one.payments]
+    if outside:
+        owed = total(debt.balance for debt in outside)
+        minimums = total(debt.minimum_payment for debt in outside)
+        yield (
+            f"Not in these figures: {dollars(owed)} that you owe to creditors that take no part. "
+            f"You go on paying {dollars(minimums)} a month for it yourself."
+        )
 
 
 def _all_without(plan: Plan) -> str:
@@ -144,8 +161,8 @@ def _class(plan: Plan, participation: Participation) -> str:
         rows = [_unpaid_row(one) for one in creditors]
     else:
         head = (
-            *("Creditor", "Owed now", "Rate now", "Rate in the plan", "Monthly payment"),
-            *("Payments", "Estimated last"),
+            *("Creditor", "Owed now", "Rate now", "Rate in the plan"),
+            *("Monthly payment, the last may be less", "Payments", "Estimated last"),
         )
         rows = [_paid_row(plan, one) for one in creditors]
     return f"<h3>{escape(heading)}</h3>\n{paragraph(note)}\n{table(heading, head, rows)}"
@@ -202,6 +219,23 @@ def _payments(plan: Plan, paid: Sequence[Deposit]) -> str:
     return table("Each payment and its day", head, rows)
 
 
+def _expected(plan: Plan) -> str:
+    """Return each creditor's expected payments, those alike and in a row in one line.
+
+    The Act asks for each payment and its day: a line holds both, with the number of payments.
+    """
+    head = ("Creditor", "First", "Last", "Payments", "Each")
+    rows = []
+    for one in plan.creditors:
+        first = 0
+        for payment, alike in groupby(one.payments):
+            count = len(list(alike))
+            days = (add_months(plan.first_due_on, at) for at in (first, first + count - 1))
+            rows.append((_named(one), *map(_day, days), f"{count}", dollars(payment)))
+            first += count
+    return table("Expected payments to each creditor, on the same day of each month", head, rows)
+
+
 def _balances(plan: Plan) -> list[Decimal]:
     """Return what is owed to creditors that are paid: at the beginning, and after each month."""
     owed = [_owed(plan)]
@@ -214,11 +248,11 @@ def _balances(plan: Plan) -> list[Decimal]:
     return owed
 
 
-def _contact(parties: Parties) -> str:
+def _contact(plan: Plan, parties: Parties) -> str:
     where = f" at {parties.website}" if parties.website else ""
     return paragraph(
         f"Turn to {parties.agency}{where}. You may also turn to the attorney general or the "
-        "regulator of your state."
+        f"regulator of {STATE_NAMES.get(plan.state or '', 'your state')}."
     )
 
 

@@ -14,7 +14,8 @@ body { font: 1rem/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff;
 h1, h2, h3 { line-height: 1.25; break-after: avoid; }
 table { border-collapse: collapse; width: 100%; margin: 1rem 0; }
 caption { text-align: left; font-weight: 600; padding: .25rem 0; }
-th, td { border: 1px solid #595959; padding: .35rem .5rem; text-align: left; vertical-align: top; }
+th, td { border: 1px solid #595959; padding: .35rem .5rem; text-align: left; vertical-align: top;
+  overflow-wrap: anywhere; }
 thead th { background: #f0f0f0; }
 .wide { overflow-x: auto; }
 figure { margin: 1rem 0; }
@@ -83,7 +84,3 @@ def table(caption: str, head: Sequence[str] | None, rows: Iterable[Sequence[str]
         lines.append(f'<tr><th scope="row">{escape(first)}</th>{cells}</tr>')
     lines.append("</tbody>\n</table>\n</div>")
     return "\n".join(lines)
-
-
-def _heading(cell: str) -> str:
-    return f'<th scope="col">{escape(cell)}</th>' if cell else "<td></td>"

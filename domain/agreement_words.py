@@ -5,8 +5,11 @@ cancel are those of its section 20, which was not read in the source: they are o
 change of wording never alters an agreement that was shown: its text is kept whole.
 """
 
+from decimal import Decimal
+
 from domain.analysis import FinancialAnalysis, Recommendation
 from domain.contractual import Payoff
+from domain.money import total
 from domain.proposal import Proposal
 from domain.reasons import dollars
 from domain.settings import Participation
@@ -29,6 +32,8 @@ SERVICES = (
     "We send you a statement every month of what we received, what we paid to whom and when, and "
     "what we kept as a fee; and another within 5 business days whenever you ask for one, once a "
     "month.",
+    "We may end this agreement for good cause, and then return what we hold of yours and have not "
+    "yet paid to creditors.",
 )
 EXPECTED_OF_YOU = (
     "You make each payment by its day. Tell us at once when you cannot: we then look at your budget"
@@ -50,7 +55,7 @@ SIGNING = (
 CLASSES = {
     Participation.WITH_CONCESSIONS: (
         "Creditors expected to take part, with concessions",
-        "They are expected to accept these payments and to lower the interest as shown.",
+        "They are expected to accept these payments and the interest in the plan as shown.",
     ),
     Participation.WITHOUT_CONCESSIONS: (
         "Creditors expected to take part, without concessions",
@@ -61,6 +66,16 @@ CLASSES = {
         "We do not pay them under this plan. You go on paying them yourself.",
     ),
 }
+CONTRACTUAL = (
+    "The contractual terms are an estimate: a card is paid the month's interest and 1% of its "
+    "balance, at least $25, the common form of a card's minimum payment; any other debt its stated "
+    "payment. Nothing new is bought, and nothing is paid late. Whoever pays more is done sooner and"
+    " pays less interest."
+)
+ESTIMATE = (
+    "Creditors have not agreed to this plan yet. Until one does, its interest and late fees go on "
+    "as they are; then dates and amounts may change."
+)
 NO_SUCH_CREDITOR = "None."
 _PLANS = frozenset({Recommendation.PLAN_STANDARD, Recommendation.PLAN_HARDSHIP})
 _PROPOSED = {
@@ -79,18 +94,26 @@ def warnings_of(proposal: Proposal, analysis: FinancialAnalysis) -> tuple[str, .
     if analysis.recommendation not in _PLANS:
         proposed = _PROPOSED[analysis.recommendation]
         own.append(f"The analysis of your figures did not propose a plan, but {proposed}.")
-    if proposal.monthly_deposit > analysis.disposable:
-        own.append(
-            f"The monthly payment of {dollars(proposal.monthly_deposit)} is more than the "
-            f"{dollars(analysis.disposable)} that your budget leaves after a cushion. Sign only if "
-            "you know where the rest comes from."
-        )
+    beside = total(one.debt.minimum_payment for one in proposal.creditors if not one.payments)
+    if proposal.monthly_deposit + beside > analysis.disposable:
+        own.append(_beyond_budget(proposal.monthly_deposit, beside, analysis.disposable))
     if _costs_more(proposal):
         own.append(
             "With its fees this plan costs more than paying the same debts at their contractual "
             "terms would, if you can keep these up."
         )
     return (*REQUIRED_WARNINGS, *own)
+
+
+def _beyond_budget(deposit: Decimal, beside: Decimal, left: Decimal) -> str:
+    """Return the warning. beside: what is paid a month to creditors that take no part."""
+    paid = f"The monthly payment of {dollars(deposit)}"
+    if beside > 0:
+        paid += f", with the {dollars(beside)} that you go on paying to other creditors yourself,"
+    return (
+        f"{paid} is more than the {dollars(left)} that your budget leaves after a cushion. Sign "
+        "only if you know where the rest comes from."
+    )
 
 
 def _costs_more(proposal: Proposal) -> bool:

@@ -196,10 +196,17 @@ def debt_to_income(
 
 
 def doubts(application: Application, settings: AgencySettings) -> Iterable[Reason]:
-    """Yield what a counselor should look at: where something may have been counted twice.
+    """Yield what a counselor should look at: what may be counted twice, or not at all.
 
     Nothing is taken out of the figures: only people know what a line stands for.
     """
+    silent = sum(debt.minimum_payment <= 0 for debt in eligible_debts(application.debts))
+    if silent:
+        text = (
+            f"{counted(silent, 'debt', 'debts')} that a plan could take without a minimum payment: "
+            "what covers the minimums may not cover them. Check what their creditors ask for."
+        )
+        yield Reason(code="NO_MINIMUM_PAYMENT", text=text)
     saved = total(
         line.monthly for line in application.expenses if line.category is ExpenseCategory.SAVINGS
     )
@@ -282,7 +289,8 @@ def _by_rates(
         met = _compared("HARDSHIP_RATE_MET", figures, settings.hardship_payment_rate, met=True)
         return Recommendation.PLAN_HARDSHIP, (*said, below, met)
     short = _compared("BELOW_HARDSHIP_RATE", figures, settings.hardship_payment_rate, met=False)
-    return Recommendation.BUDGET_FOLLOW_UP, (*said, below, short)
+    waived = _with_fee_waived(figures, settings)
+    return Recommendation.BUDGET_FOLLOW_UP, (*said, below, short, *waived)
 
 
 def _without_fee(figures: Figures) -> tuple[Reason, ...]:
@@ -294,6 +302,18 @@ def _without_fee(figures: Figures) -> tuple[Reason, ...]:
         "consider managing without a plan."
     )
     return (Reason(code="COVERED_WITHOUT_FEE", text=text),)
+
+
+def _with_fee_waived(figures: Figures, settings: AgencySettings) -> tuple[Reason, ...]:
+    """Say where a fee that a hardship plan would not charge is all that rules one out."""
+    threshold = _share(figures.balance, settings.hardship_payment_rate)
+    if figures.disposable < threshold:
+        return ()
+    text = (
+        f"With the plan's fee waived, {dollars(figures.disposable)} would meet the "
+        f"{dollars(threshold)} of a hardship plan: consider one."
+    )
+    return (Reason(code="HARDSHIP_RATE_MET_WITHOUT_FEE", text=text),)
 
 
 def _compared(code: str, figures: Figures, rate: Decimal, *, met: bool) -> Reason:

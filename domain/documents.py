@@ -61,12 +61,14 @@ class Document:
 class DocumentTerms:
     """On what terms documents are moved: where links lead, how long they hold, what fits.
 
-    base_url: the gateway as clients reach it, without a slash at its end.
+    base_url: the gateway as clients reach it, without a slash at its end. presigned: uploads go to
+    where files are kept, wherever that takes them, and are completed afterwards.
     """
 
     base_url: str = "http://127.0.0.1:8000"
     link_seconds: int = LINK_SECONDS_DEFAULT
     bytes_max: int = BYTES_MAX_DEFAULT
+    presigned: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

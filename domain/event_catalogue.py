@@ -12,8 +12,8 @@ from domain.ids import parse_global_id
 
 APPLICATION, CONSUMER, CONSENT = "app", "con", "cons"
 REPORT, NOTE, GRANT = "rep", "note", "grant"
-SETTINGS, DOCUMENT = "set", "doc"
-ANALYSIS, PLAN = "ana", "plan"
+BANK, ANALYSIS, PLAN = "bank", "ana", "plan"
+SETTINGS, DOCUMENT, INVITATION = "set", "doc", "inv"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +47,10 @@ def _of_document(when: str) -> EventSchema:
     return EventSchema(
         mutation="createDocumentUpload", subject=DOCUMENT, data=_IN_APPLICATION, when=when
     )
+
+
+def _of_bank(mutation: str, when: str) -> EventSchema:
+    return EventSchema(mutation=mutation, subject=BANK, data=_IN_APPLICATION, when=when)
 
 
 CATALOGUE: Mapping[EventName, EventSchema] = {
@@ -131,12 +135,59 @@ CATALOGUE: Mapping[EventName, EventSchema] = {
     EventName.PLAN_DECLINED: EventSchema(
         mutation="declinePlan", subject=PLAN, data=_IN_APPLICATION, when="it was declined"
     ),
+    EventName.BANK_LINK_REQUESTED: EventSchema(
+        mutation="connectBank",
+        subject=CONSENT,
+        data=_IN_APPLICATION,
+        when="linking a bank began, and used the consent; the vendor has not been asked yet",
+    ),
+    EventName.BANK_LINK_FAILED: EventSchema(
+        mutation="connectBank",
+        subject=CONSENT,
+        data=_IN_APPLICATION,
+        when="no link was made; the consent's version stays where the vendor may have acted, and "
+        "is one more where it is given back",
+    ),
+    EventName.BANK_CONNECTED: _of_bank("connectBank", "a bank was linked; its version is 1"),
+    EventName.BANK_DISCONNECTED: _of_bank(
+        "disconnectBank", "the link was ended, and its transactions are removed"
+    ),
+    EventName.BANK_SYNC_WANTED: _of_bank(
+        "syncBank", "a sync was wished for, by somebody or by the vendor's webhook"
+    ),
+    EventName.BANK_SYNC_BEGUN: _of_bank("syncBank", "a sync began"),
+    EventName.BANK_SYNC_PROGRESSED: _of_bank(
+        "syncBank", "a sync has read more transactions; none of them counts yet"
+    ),
+    EventName.BANK_SYNC_FAILED: _of_bank(
+        "syncBank", "a sync came to nothing; what counted before counts"
+    ),
+    EventName.BANK_SYNCED: _of_bank(
+        "syncBank", "accounts and transactions were switched to what a sync brought"
+    ),
+    EventName.BANK_STATUS_CHANGED: _of_bank(
+        "syncBank", "the bank or the vendor told of its status, by a webhook or at a sync"
+    ),
+    EventName.PROPOSALS_ACCEPTED: _of_application(
+        "acceptProposals", "proposed incomes, expenses or debts were taken over"
+    ),
     EventName.ACCESS_REQUESTED: _of_grant("requestAccess", "a counselor asked for access"),
     EventName.ACCESS_APPROVED: _of_grant("approveAccess", "an admin approved it"),
     EventName.ACCESS_REVOKED: _of_grant("revokeAccess", "it was revoked, or its claim barred"),
     EventName.DOCUMENT_ANNOUNCED: _of_document("a document was announced; its version is 1"),
     EventName.DOCUMENT_UPLOADED: _of_document("its file came, was judged, and is kept"),
     EventName.DOCUMENT_REJECTED: _of_document("its file came and was refused"),
+    EventName.INVITATION_CREATED: EventSchema(
+        mutation="createInvitation",
+        subject=INVITATION,
+        data={"consumerId": CONSUMER},
+        when="a code was given out for a consumer's record; its version is 1",
+    ),
+    EventName.INVITATION_ACCEPTED: EventSchema(
+        mutation="acceptInvitation",
+        subject=CONSUMER,
+        when="the consumer bound their own sign-in to the record",
+    ),
     EventName.SETTINGS_UPDATED: EventSchema(
         mutation="updateSettings",
         subject=SETTINGS,

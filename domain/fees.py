@@ -171,7 +171,10 @@ def fee_rule(terms: FeeTerms) -> FeeRule:
 
 
 def monthly_fee(terms: FeeTerms, creditors: int, deposit: Decimal) -> Decimal:
-    """Return the fee of a month in which so many creditors are paid out of a deposit."""
-    if creditors == 0 or deposit <= ZERO:
+    """Return the fee of a month in which so many creditors are paid out of a deposit.
+
+    Of a deposit of nothing too, so that a cent more to pay with never makes an outcome worse.
+    """
+    if creditors == 0 or deposit < ZERO:
         return ZERO
     return amount_of(fee_rule(terms).out_of(cents(deposit), creditors))

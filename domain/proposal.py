@@ -4,7 +4,7 @@ Where no plan is possible, PlanNotPossible says why, with every figure that woul
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
@@ -125,8 +125,8 @@ def propose(
     course = run(accounts, order_of(accounts, strategy), cents(deposit), rule)
     if course is None:
         raise PlanNotPossible([_TOO_LONG])
-    items = _itemised(fees, amount_of(course.fees[0]), len(numbers))
-    return _proposal(terms, course, items, deposit=deposit, proposed_on=proposed_on)
+    items = _itemised(fees, course, len(numbers))
+    return _proposal(terms, course, items, proposed_on=proposed_on)
 
 
 def _lacks(debt: Debt, policy: CreditorPolicy | None) -> bool:
@@ -165,7 +165,15 @@ def _least(balance: int, apr: Decimal) -> int:
 
 
 def _made(debt: Debt, participation: Participation, apr: Decimal, payment: int) -> Terms:
-    return Terms(debt=debt, participation=participation, apr=apr, payment=amount_of(payment))
+    """Return the terms; nobody is paid, or has a deposit asked for, beyond what is owed to them.
+
+    A floor, a minimum payment as it was entered or a whole dollar may be more than a small debt.
+    """
+    balance = cents(debt.balance)
+    owed = balance + monthly_interest(balance, rate_of(apr))
+    return Terms(
+        debt=debt, participation=participation, apr=apr, payment=amount_of(min(payment, owed))
+    )
 
 
 def _check_deposit(accounts: Sequence[Account], rule: FeeRule, deposit: int) -> int:
@@ -209,10 +217,14 @@ def _said(whole: int) -> str:
     return dollars(amount_of(whole))
 
 
-def _itemised(fees: FeeTerms, first: Decimal, creditors: int) -> tuple[Fee, ...]:
-    """Return the fees as shown before anything is signed, the waived ones too."""
+def _itemised(fees: FeeTerms, course: Course, creditors: int) -> tuple[Fee, ...]:
+    """Return the fees as shown before anything is signed, the waived ones too, within their caps.
+
+    A waived one is what would have been charged beside the first month's payments.
+    """
+    first = course.fees[0]
     if fees.waived:
-        first = min(fees.per_creditor * creditors, fees.monthly_max)
+        first = fee_rule(replace(fees, waived=False)).needed(_disbursed(course), creditors)
     most = f"at most {dollars(fees.monthly_max)}"
     if fees.disbursed_share is not None:
         most += f" and {fees.disbursed_share.normalize():f}% of what is paid to creditors"
@@ -227,7 +239,7 @@ def _itemised(fees: FeeTerms, first: Decimal, creditors: int) -> tuple[Fee, ...]
             timing=FeeTiming.SETUP,
             waived=fees.waived,
         ),
-        Fee(name=name, amount=first, timing=FeeTiming.MONTHLY, waived=fees.waived),
+        Fee(name=name, amount=amount_of(first), timing=FeeTiming.MONTHLY, waived=fees.waived),
     )
 
 
@@ -236,18 +248,22 @@ def _proposal(
     course: Course,
     items: tuple[Fee, ...],
     *,
-    deposit: Decimal,
     proposed_on: date,
 ) -> Proposal:
+    """Return the figures; what is paid a month is the first month's.
+
+    A plan of one month may need less than was offered; in any other all of it goes out at once.
+    """
+    first_due_on = add_months(proposed_on, 1)
     monthly_fees = tuple(amount_of(fee) for fee in course.fees)
     setup = total(item.amount for item in items if item.timing is FeeTiming.SETUP)
     total_fees = total(monthly_fees) + (ZERO if items[0].waived else setup)
     to_creditors = amount_of(sum(map(sum, course.payments)))
     return Proposal(
-        monthly_deposit=deposit,
+        monthly_deposit=amount_of(_disbursed(course) + course.fees[0]),
         months=course.months,
-        first_due_on=add_months(proposed_on, 1),
-        debt_free_on=add_months(proposed_on, course.months),
+        first_due_on=first_due_on,
+        debt_free_on=add_months(first_due_on, course.months - 1),
         total_interest=amount_of(sum(course.interest)),
         total_fees=total_fees,
         total_paid=to_creditors + total_fees,
@@ -256,6 +272,11 @@ def _proposal(
         monthly_fees=monthly_fees,
         creditors=tuple(_creditors(terms, course)),
     )
+
+
+def _disbursed(course: Course) -> int:
+    """Return what all creditors are paid in the first month."""
+    return sum(payments[0] for payments in course.payments)
 
 
 def _creditors(terms: Sequence[Terms], course: Course) -> Iterable[PlanCreditor]:

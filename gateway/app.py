@@ -48,6 +48,7 @@ from gateway.parts import OpenParts, Parts, Served, open_parts, serve_schema
 from gateway.realtime.realtime import Realtime
 from gateway.replies import Reply, refusal
 from gateway.telemetry import TRACER_NAME
+from gateway.webhooks import webhook_routes
 from resolvers.audit_lines import leave_lines
 from resolvers.context import NO_VENDORS, RequestContext, RequestMeta, open_context
 from schema.build import create_schema
@@ -158,6 +159,7 @@ def meta_of(exchange: Exchange, served: Served) -> RequestMeta:
         idempotency_key=idempotency_key(exchange.headers),
         allow_test_ssn=served.config.allow_test_ssn,
         documents=served.documents,
+        invitation_hours=served.config.invitation_hours,
     )
 
 
@@ -241,6 +243,7 @@ def create_app(
         routes=[
             *health_routes(stopping, lambda: directory_answers(app.state.parts.directory)),
             *document_routes(config, served, lambda: app.state.parts, cors_policy(config)),
+            *webhook_routes(lambda: app.state.parts, only=config.agency),
             *routes,
         ],
         exception_handlers={HTTPException: _unknown_path},

@@ -145,6 +145,9 @@ class Config:
         doc="Accept Social Security numbers of the never-issued ranges; loopback vendors only.",
         under_dev=True,
     )
+    invitation_hours: int = setting(
+        72, "How long an invitation's code holds.", at_least=1, at_most=72
+    )
     log_level: str = setting(
         "info", "Least level that is logged.", choices=("debug", "info", "warning", "error")
     )

@@ -279,6 +279,15 @@ class DocumentsConfig:
         "Address by which clients reach the gateway, which links to documents begin with; its own"
         " host and port if empty.",
     )
+    place: str = setting(
+        "file",
+        "Where files are kept, sealed: `file` (below home), or `s3:` and a bucket, with a prefix"
+        " behind a slash or without.",
+    )
+    presigned: bool = setting(
+        default=False,
+        doc="Whether uploads go to S3 by presigned addresses, where files are kept there.",
+    )
     bytes_max: int = setting(15_728_640, "Size of one document.", at_least=1024, at_most=50_331_648)
     link_seconds: int = setting(
         300, "How long a link to upload or download holds.", at_least=10, at_most=3600

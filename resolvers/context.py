@@ -9,6 +9,7 @@ from domain.banking import BankData
 from domain.credit import CreditBureau
 from domain.documents import DocumentTerms
 from domain.errors import Forbidden, NotFound
+from domain.invitations import HOURS_DEFAULT
 from resolvers.guard import Guard
 from resolvers.loaders import Loaders
 from tenants.directory.port import AgencyDirectory
@@ -23,7 +24,7 @@ class RequestMeta:
 
     at: the moment that the whole request is judged by, UTC. allow_test_ssn: Social Security numbers
     of the never-issued ranges are accepted, which development alone allows. documents: on what
-    terms they are moved.
+    terms they are moved. invitation_hours: how long a code holds.
     """
 
     id: str
@@ -32,6 +33,7 @@ class RequestMeta:
     idempotency_key: str | None = None
     allow_test_ssn: bool = False
     documents: DocumentTerms = _DEFAULT_TERMS
+    invitation_hours: int = HOURS_DEFAULT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,7 +87,7 @@ async def create_document_upload(
             ),
             begin=attempt.done(document.id),
         )
-        return _upload(context, document)
+        return await _upload(context, document)
 
     async def replay(reference: str) -> DocumentUpload:
         document = await context.guard.child(Document, reference)
@@ -95,9 +95,47 @@ async def create_document_upload(
             raise NotFound
         if document.status is not DocumentStatus.AWAITING_UPLOAD:
             raise InvalidTransition("This document has been uploaded already.")
-        return _upload(context, document)
+        return await _upload(context, document)
 
     return await once(context, "createDocumentUpload", input, perform=perform, replay=replay)
+
+
+async def complete_document_upload(context: RequestContext, id: str) -> Document:
+    """Take in what was sent to a presigned address: judged, sealed, kept, and removed there.
+
+    What came by the gateway's own link is complete already, and answered as it is. Raises NotFound,
+    Forbidden, InvalidTransition where nothing has come.
+    """
+
+    async def perform(_attempt: Attempt) -> Document:
+        document = await _document_to_write(context, id)
+        incoming = store_of(context).blobs.incoming
+        if document.status is not DocumentStatus.AWAITING_UPLOAD:
+            return document
+        content = None
+        if incoming is not None:
+            most = document.bytes_announced
+            content = await incoming.take_incoming(document.id, bytes_max=most)
+        if incoming is None or content is None:
+            raise InvalidTransition("Nothing has come for this document yet. Send it first.")
+        settled = await receive(context, document, content)
+        with suppress(StoreUnavailable):  # the bucket's own rule removes it then
+            await incoming.drop_incoming(document.id)
+        return settled
+
+    async def replay(reference: str) -> Document:
+        return await _document_to_write(context, reference)
+
+    body = {"id": id}
+    return await once(context, "completeDocumentUpload", body, perform=perform, replay=replay)
+
+
+async def _document_to_write(context: RequestContext, id: str) -> Document:
+    document = await context.guard.child(Document, id)
+    if document is None:
+        raise NotFound
+    _check_open(await application_named(context, document.application_id))
+    return document
 
 
 async def documents_of(
@@ -125,10 +163,7 @@ async def awaited_document(context: RequestContext, link: DocumentLink) -> Docum
     Raises NotFound and Forbidden where it is out of reach by now, InvalidTransition where the link
     was used.
     """
-    document = await context.guard.child(Document, link.document_id)
-    if document is None:
-        raise NotFound
-    _check_open(await application_named(context, document.application_id))
+    document = await _document_to_write(context, link.document_id)
     if (document.version, document.status) != (link.version, DocumentStatus.AWAITING_UPLOAD):
         raise InvalidTransition("This link has been used. Ask for another one.")
     return document
@@ -198,12 +233,21 @@ def _announced(
     return document
 
 
-def _upload(context: RequestContext, document: Document) -> DocumentUpload:
-    url, ends = link_to(context, document, LinkUse.UPLOAD)
-    headers = {"content-type": document.media_type}
-    return DocumentUpload(
-        document=document, place=UploadPlace(url=url, headers=headers, expires_at=ends)
-    )
+async def _upload(context: RequestContext, document: Document) -> DocumentUpload:
+    terms, incoming = context.request.documents, store_of(context).blobs.incoming
+    if terms.presigned and incoming is not None:
+        url, headers = await incoming.upload_address(
+            document.id,
+            media_type=document.media_type,
+            size=document.bytes_announced,
+            seconds=terms.link_seconds,
+        )
+        ends = context.request.at + timedelta(seconds=terms.link_seconds)
+    else:
+        url, ends = link_to(context, document, LinkUse.UPLOAD)
+        headers = {"content-type": document.media_type}
+    place = UploadPlace(url=url, headers=headers, expires_at=ends)
+    return DocumentUpload(document=document, place=place)
 
 
 def _check_open(application: Application) -> None:

@@ -20,6 +20,7 @@ from domain.access import READ_SCOPES, AccessGrant, Principal, Scope
 from domain.actors import PrincipalKind
 from domain.analysis import FinancialAnalysis
 from domain.applications import Application, Note
+from domain.bank_connections import BankConnection
 from domain.consents import Consent
 from domain.consumers import Consumer
 from domain.credit import CreditReport
@@ -31,10 +32,13 @@ from resolvers.reads import Reads
 from tenants.records.kinds import sort_time
 from tenants.store import AgencyStore
 
-Child = TypeVar("Child", Note, Consent, CreditReport, Document, FinancialAnalysis, Plan)
+Child = TypeVar(
+    "Child", Note, Consent, CreditReport, BankConnection, Document, FinancialAnalysis, Plan
+)
 Grants = Mapping[str | None, AccessGrant]
 """Grants by the global id of what they are over, None for the whole agency."""
 _SCOPES: Mapping[type, Scope] = {
+    BankConnection: Scope.BANKING_READ,
     CreditReport: Scope.CREDIT_READ,
     Document: Scope.DOCUMENTS_READ,
     FinancialAnalysis: Scope.PLANS_READ,

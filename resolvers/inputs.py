@@ -177,6 +177,16 @@ class PullCreditReportInput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectBankInput:
+    """Which bank to link, by what the vendor's Link gave, under which consent."""
+
+    application_id: str
+    consent_id: str
+    public_token: str = field(repr=False)
+    idempotency_key: Maybe[str] = ABSENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProposePlanInput:
     """How a plan is to be made; without a deposit it takes all that the budget leaves."""
 
@@ -193,6 +203,16 @@ class AcceptPlanInput:
     id: str
     agreement_sha256: str
     signature: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptProposalsInput:
+    """Which proposals to take over."""
+
+    application_id: str
+    expected_version: Maybe[int] = ABSENT
+    ids: tuple[str, ...]
+    idempotency_key: Maybe[str] = ABSENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,8 @@ REASONS_NAMED_MAX = 8
 NAMES_CHARACTERS_PER_LINE_MAX = 900
 _CHARACTERS_BESIDE_NAME = 5  # quotes, escaped within a bundle, and a comma
 _OF_APPLICATIONS = frozenset(
-    {"ana", "app", "cons", "debt", "doc", "exp", "grant", "inc", "note", "plan", "queue", "rep"}
+    {"acct", "ana", "app", "bank", "cons", "debt", "doc", "exp", "grant", "inc", "note", "plan"}
+    | {"queue", "rep", "txn"}
 )
 
 

@@ -24,7 +24,8 @@ from domain.credit import CreditReport as CreditReportRecord
 from domain.documents import Document as DocumentRecord
 from domain.money import Frequency
 from domain.plans import Plan as PlanRecord
-from resolvers import analysis, applications, documents, plans
+from domain.proposals import Proposal as ProposalRecord
+from resolvers import analysis, applications, documents, plans, proposals
 from resolvers.queue import QueueItem as QueueItemRecord
 from schema.access import Actor
 from schema.connections import Node, PageInfo, edges, page_info
@@ -35,9 +36,11 @@ from schema.declare import Info, batched, field, object_type
 from schema.documents import Document
 from schema.gates import of_application, of_its_application, of_its_root
 from schema.plans import FinancialAnalysis, Plan
+from schema.proposals import Proposal
 from schema.rules import (
     APPLICATION_IDENTITY,
     APPLICATION_READERS,
+    BANK_READERS,
     CONSUMER_READERS,
     COUNSELORS,
     COUNT_READERS,
@@ -146,6 +149,10 @@ async def _notes(parents: Applications, info: Info) -> list[list[NoteRecord]]:
     return await applications.notes_of(info.context, parents)
 
 
+async def _proposals(root: ApplicationRecord, info: Info) -> list[ProposalRecord] | None:
+    return await proposals.proposals_of(info.context, root)
+
+
 @object_type(rule=APPLICATION_READERS, record=ApplicationRecord, about=of_application)
 class Application(Node):
     """A consumer's application for counseling."""
@@ -190,6 +197,13 @@ class Application(Node):
     )
     notes: list[Note] | None = batched(
         _notes, list[Note] | None, rule=COUNSELORS, description="Counselors only."
+    )
+    proposals = field(
+        _proposals,
+        list[Proposal] | None,
+        rule=BANK_READERS,
+        description="What bank data, and credit reports for whoever reads them, say beside the "
+        "application's lines; acceptProposals takes some over.",
     )
 
 

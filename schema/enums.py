@@ -18,6 +18,7 @@ from domain.applications import (
     Source,
 )
 from domain.audit import AuditOutcome
+from domain.banking import BankConnectionStatus
 from domain.consents import ConsentPurpose
 from domain.credit import FileHit, PortfolioType, PullKind
 from domain.documents import DocumentKind, DocumentStatus
@@ -25,6 +26,7 @@ from domain.media import DocumentRejection
 from domain.money import Frequency
 from domain.payoff import PayoffStrategy
 from domain.plans import PlanStatus
+from domain.proposals import ProposalKind, ProposalState
 from domain.settings import Participation
 
 ENUMS: tuple[type[Enum], ...] = tuple(
@@ -32,6 +34,7 @@ ENUMS: tuple[type[Enum], ...] = tuple(
     for shown in (
         ApplicationStatus,
         AuditOutcome,
+        BankConnectionStatus,
         ConsentPurpose,
         DebtKind,
         DocumentKind,
@@ -46,6 +49,8 @@ ENUMS: tuple[type[Enum], ...] = tuple(
         PlanStatus,
         PortfolioType,
         PrincipalKind,
+        ProposalKind,
+        ProposalState,
         PullKind,
         DocumentRejection,
         Recommendation,

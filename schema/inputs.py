@@ -201,6 +201,26 @@ class CreateApiKeyInput:
     idempotency_key: str | None = UNSET
 
 
+@input_type(inputs.ConnectBankInput)
+class ConnectBankInput:
+    """What Link gave, and the consent under which the bank is linked. A key never links twice."""
+
+    application_id: strawberry.ID
+    consent_id: strawberry.ID
+    public_token: str
+    idempotency_key: str | None = UNSET
+
+
+@input_type(inputs.AcceptProposalsInput)
+class AcceptProposalsInput:
+    """Which of an application's proposals to take over, all or nothing."""
+
+    application_id: strawberry.ID
+    expected_version: int | None = UNSET
+    ids: list[strawberry.ID]
+    idempotency_key: str | None = UNSET
+
+
 @input_type(inputs.RequestAccessInput)
 class RequestAccessInput:
     """What access is asked for, over what, why, and for how long once it is approved.

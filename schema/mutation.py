@@ -8,13 +8,18 @@ from domain.access import ApiKey as ApiKeyRecord
 from domain.analysis import FinancialAnalysis as AnalysisRecord
 from domain.applications import Application as ApplicationRecord
 from domain.applications import Note as NoteRecord
+from domain.bank_connections import BankConnection as BankConnectionRecord
+from domain.banking import LinkToken
 from domain.consents import Consent as ConsentRecord
 from domain.consumers import Consumer as ConsumerRecord
 from domain.credit import CreditReport as CreditReportRecord
+from domain.documents import Document as DocumentRecord
 from domain.plans import Plan as PlanRecord
 from domain.settings import AgencySettings as AgencySettingsRecord
 from resolvers import (
     analysis,
+    bank_links,
+    banking,
     budget,
     consents,
     consumers,
@@ -23,19 +28,25 @@ from resolvers import (
     documents,
     grants,
     intake,
+    invitations,
     keys,
     plans,
+    proposals,
     settings,
 )
+from resolvers.inputs import given
 from schema.access import AccessGrant, ApiKey, CreatedApiKey
 from schema.applications import Application, Note
+from schema.banking import BankConnection, BankLinkToken
 from schema.consents import Consent
 from schema.consumers import Consumer
 from schema.credit import CreditReport
 from schema.declare import Info, field, object_type
-from schema.documents import DocumentUpload
+from schema.documents import Document, DocumentUpload
 from schema.inputs import (
     AcceptPlanInput,
+    AcceptProposalsInput,
+    ConnectBankInput,
     CreateApiKeyInput,
     CreateDocumentUploadInput,
     ProposePlanInput,
@@ -49,11 +60,13 @@ from schema.inputs import (
     UpdateSettingsInput,
     plain,
 )
+from schema.invitations import CreatedInvitation
 from schema.plans import FinancialAnalysis, Plan
 from schema.rules import (
     ACCESS_ASKERS,
     ADMINS,
     APPLICATION_WRITERS,
+    BANK_WRITERS,
     CONSUMER_WRITERS,
     CONSUMERS,
     COUNSELORS,
@@ -63,6 +76,7 @@ from schema.rules import (
     PLAN_DECLINERS,
     PLAN_WRITERS,
 )
+from schema.scalars import AWSDate
 from schema.settings import AgencySettings
 
 
@@ -152,6 +166,34 @@ async def _create_document_upload(
     return await documents.create_document_upload(info.context, plain(input))
 
 
+async def _create_bank_link_token(
+    info: Info, application_id: strawberry.ID, connection_id: strawberry.ID | None = UNSET
+) -> LinkToken:
+    return await bank_links.create_link_token(
+        info.context, application_id, given(plain(connection_id))
+    )
+
+
+async def _connect_bank(info: Info, input: ConnectBankInput) -> BankConnectionRecord:
+    return await bank_links.connect_bank(info.context, plain(input))
+
+
+async def _sync_bank(info: Info, id: strawberry.ID) -> BankConnectionRecord:
+    return await banking.sync_bank(info.context, id)
+
+
+async def _disconnect_bank(info: Info, id: strawberry.ID) -> BankConnectionRecord:
+    return await banking.disconnect_bank(info.context, id)
+
+
+async def _accept_proposals(info: Info, input: AcceptProposalsInput) -> ApplicationRecord:
+    return await proposals.accept_proposals(info.context, plain(input))
+
+
+async def _complete_document_upload(info: Info, id: strawberry.ID) -> DocumentRecord:
+    return await documents.complete_document_upload(info.context, id)
+
+
 async def _create_api_key(info: Info, input: CreateApiKeyInput) -> keys.CreatedApiKey:
     return await keys.create_api_key(info.context, plain(input))
 
@@ -176,6 +218,18 @@ async def _approve_access(info: Info, id: strawberry.ID) -> AccessGrantRecord:
 
 async def _revoke_access(info: Info, id: strawberry.ID) -> AccessGrantRecord:
     return await grants.revoke_access(info.context, id)
+
+
+async def _create_invitation(
+    info: Info, consumer_id: strawberry.ID
+) -> invitations.CreatedInvitation:
+    return await invitations.create_invitation(info.context, consumer_id)
+
+
+async def _accept_invitation(
+    info: Info, code: str, date_of_birth: AWSDate | None = UNSET
+) -> ConsumerRecord:
+    return await invitations.accept_invitation(info.context, code, plain(date_of_birth))
 
 
 async def _update_settings(info: Info, input: UpdateSettingsInput) -> AgencySettingsRecord:
@@ -280,12 +334,55 @@ class Mutation:
         description="Turns the report's open tradelines into debts, matched with those already "
         "entered [applications:write, and credit:read].",
     )
+    create_bank_link_token = field(
+        _create_bank_link_token,
+        BankLinkToken | None,
+        rule=BANK_WRITERS,
+        description="Opens the vendor's Link: for a new link, or to repair the one named by "
+        "connectionId, whose status is LOGIN_REQUIRED or PENDING_DISCONNECT. Consumers (own), "
+        "counselors (by grant) [banking:write].",
+    )
+    connect_bank = field(
+        _connect_bank,
+        BankConnection | None,
+        rule=BANK_WRITERS,
+        description="Links the bank under a live consent to BANK_DATA; what is linked already is "
+        "answered, not doubled [banking:write].",
+    )
+    sync_bank = field(
+        _sync_bank,
+        BankConnection | None,
+        rule=BANK_WRITERS,
+        description="Takes over what the bank says now; where a sync is under way, another "
+        "follows it [banking:write].",
+    )
+    disconnect_bank = field(
+        _disconnect_bank,
+        BankConnection | None,
+        rule=BANK_WRITERS,
+        description="Ends the link at the bank and deletes what was read by it [banking:write].",
+    )
+    accept_proposals = field(
+        _accept_proposals,
+        Application | None,
+        rule=APPLICATION_WRITERS,
+        description="Makes lines of the proposals named, or changes those that they stand beside, "
+        "all or nothing [applications:write, and banking:read].",
+    )
     create_document_upload = field(
         _create_document_upload,
         DocumentUpload | None,
         rule=DOCUMENT_WRITERS,
         description="A sealed place to upload to, and then the document's record. Consumers, "
         "counselors [applications:write or documents:write].",
+    )
+    complete_document_upload = field(
+        _complete_document_upload,
+        Document | None,
+        rule=DOCUMENT_WRITERS,
+        description="After the file was sent to a presigned address: it is judged and kept. What "
+        "was sent to the gateway itself is complete already. Consumers, counselors "
+        "[applications:write or documents:write].",
     )
     analyze_application = field(
         _analyze_application,
@@ -357,4 +454,18 @@ class Mutation:
         rule=ADMINS,
         description="Admins. A new version from a day on: what was proposed or signed keeps its "
         "own.",
+    )
+    create_invitation = field(
+        _create_invitation,
+        CreatedInvitation | None,
+        rule=COUNSELORS,
+        description="Counselors (by grant): a code for a consumer who was taken on by telephone. "
+        "It is good once, and ends the one before.",
+    )
+    accept_invitation = field(
+        _accept_invitation,
+        Consumer | None,
+        rule=CONSUMERS,
+        description="A consumer without a record binds their sign-in to the one that the code is "
+        "for; dateOfBirth has to be given where the record has one.",
     )

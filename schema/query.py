@@ -9,6 +9,7 @@ from domain.access import Principal
 from domain.agencies import Agency as AgencyRecord
 from domain.agencies import Staff as StaffRecord
 from domain.applications import Application as ApplicationRecord
+from domain.bank_connections import BankConnection as BankConnectionRecord
 from domain.consents import ConsentPurpose
 from domain.consents import ConsentText as ConsentTextRecord
 from domain.consumers import Consumer as ConsumerRecord
@@ -19,6 +20,7 @@ from resolvers import (
     access,
     applications,
     audit,
+    banking,
     consents,
     consumers,
     credit,
@@ -38,6 +40,7 @@ from schema.applications import (
     StatusCount,
 )
 from schema.audit import AuditEventConnection
+from schema.banking import BankConnection
 from schema.connections import Node
 from schema.consents import ConsentText
 from schema.consumers import Consumer, ConsumerConnection
@@ -50,6 +53,7 @@ from schema.rules import (
     AGENCY_READERS,
     APPLICATION_READERS,
     AUDIT_READERS,
+    BANK_READERS,
     CONSUMER_FINDERS,
     CONSUMER_READERS,
     COUNSELORS,
@@ -129,6 +133,10 @@ async def _credit_report(info: Info, id: strawberry.ID) -> CreditReportRecord | 
 
 async def _plan(info: Info, id: strawberry.ID) -> PlanRecord | None:
     return await plans.plan_of(info.context, id)
+
+
+async def _bank_connection(info: Info, id: strawberry.ID) -> BankConnectionRecord | None:
+    return await banking.bank_connection(info.context, id)
 
 
 async def _staff(info: Info) -> list[StaffRecord]:
@@ -242,6 +250,12 @@ class Query:
         CreditReport | None,
         rule=CREDIT_READERS,
         description="Consumers (own), counselors (by grant) [credit:read].",
+    )
+    bank_connection = field(
+        _bank_connection,
+        BankConnection | None,
+        rule=BANK_READERS,
+        description="Consumers (own), counselors (by grant) [banking:read].",
     )
     plan = field(
         _plan,

@@ -149,6 +149,14 @@ CREDIT_IDENTITY = allow(
     scopes=frozenset({Scope.CREDIT_READ, Scope.CREDIT_PULL}),
 )
 
+BANK_READERS = allow(Group.CONSUMERS, Group.COUNSELORS, scopes=Scope.BANKING_READ)
+BANK_WRITERS = allow(Group.CONSUMERS, Group.COUNSELORS, scopes=Scope.BANKING_WRITE)
+BANK_IDENTITY = allow(
+    Group.CONSUMERS,
+    Group.COUNSELORS,
+    scopes=frozenset({Scope.BANKING_READ, Scope.BANKING_WRITE}),
+)
+
 
 DOCUMENT_READERS = allow(Group.CONSUMERS, Group.COUNSELORS, scopes=Scope.DOCUMENTS_READ)
 DOCUMENT_WRITERS = allow(

@@ -190,6 +190,8 @@ class _Copy:
             value = getattr(record, name)
             if treatment is Treatment.PARTS:
                 values[name] = self._parts(value, person)
+            elif treatment is Treatment.NONE_OF_THEM:
+                values[name] = ()
             elif value is not None and treatment is Treatment.DROP:
                 values[name] = None if name in optional else DROPPED_TEXT
             elif value is not None:

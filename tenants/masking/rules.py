@@ -35,9 +35,11 @@ from domain.credit import (
     summarize,
 )
 from domain.documents import Document
+from domain.invitations import Invitation
 from domain.money import monthly
 from domain.retention import LegalHold
 from domain.settings import AgencySettings, CreditorPolicy
+from tenants.masking.bank_rules import BANK_TREATMENTS
 from tenants.masking.plans import PLAN_DERIVATIONS, PLAN_TREATMENTS
 from tenants.masking.treatments import Treatment
 
@@ -212,6 +214,7 @@ TREATMENTS: Mapping[type[Any], Mapping[str, Treatment]] = {
         "revoked_at": _T.SHIFT,
     },
     **PLAN_TREATMENTS,
+    **BANK_TREATMENTS,
     LegalHold: {
         "id": _T.ID,
         "version": _T.ANEW,
@@ -229,6 +232,18 @@ TREATMENTS: Mapping[type[Any], Mapping[str, Treatment]] = {
         "created_at": _T.SHIFT,
         "uploaded_at": _T.SHIFT,
         "file": _T.DROP,
+    },
+    Invitation: {
+        "id": _T.ID,
+        "version": _T.ANEW,
+        "consumer_id": _T.ID,
+        "code_index": _T.BLIND,
+        "made_by": _T.PARTS,
+        "made_at": _T.SHIFT,
+        "expires_at": _T.SHIFT,
+        "failures": _T.KEEP,
+        "used_at": _T.SHIFT,
+        "ended_at": _T.SHIFT,
     },
     # About nobody; what creditors concede is told to the agency in confidence.
     CreditorPolicy: {
@@ -333,7 +348,7 @@ def parts_of(record_types: list[type[Any]]) -> list[type[Any]]:
         waiting += [
             part
             for field in fields(record_type)
-            if table.get(field.name) not in (_T.DERIVED, _T.DROP)
+            if table.get(field.name) not in (_T.DERIVED, _T.DROP, _T.NONE_OF_THEM)
             for part in _records_in(hints[field.name])
         ]
     return found

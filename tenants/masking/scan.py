@@ -228,12 +228,17 @@ def name_words(record: Record | Staff) -> Iterator[str]:
 
 
 def unhidden(original: Record, masked: Record) -> Iterator[str]:
-    """Yield the sealed fields of an original that its copy shows as they were."""
-    pairs = zip(sealed_values(original), sealed_values(masked), strict=True)
-    for (field, before), (_, after) in pairs:
-        hideable = not isinstance(before, str) or any(map(str.isalnum, before))
-        if before == after and hideable and before not in (None, DROPPED_TEXT):
-            yield from () if field in _SHOWABLE else (field,)
+    """Yield the sealed fields of an original that its copy shows as they were.
+
+    A list that was left out of the copy shows nothing.
+    """
+    for path in _sealed_paths(original):
+        left = tuple(_sealed_at(masked, path))
+        pairs = zip(_sealed_at(original, path), left, strict=True) if left else ()
+        for (field, before), (_, after) in pairs:
+            hideable = not isinstance(before, str) or any(map(str.isalnum, before))
+            if before == after and hideable and before not in (None, DROPPED_TEXT):
+                yield from () if field in _SHOWABLE else (field,)
 
 
 def names_shown(masked: Record, words: set[str]) -> Iterator[str]:
@@ -250,15 +255,23 @@ def sealed_values(record: Record) -> Iterator[tuple[str, str | date | None]]:
 
     What is neither, or is not there, comes as None: two records of one shape yield alike.
     """
+    for path in _sealed_paths(record):
+        yield from _sealed_at(record, path)
+
+
+def _sealed_paths(record: Record) -> Iterator[str]:
     for paths in spec_of(type(record)).sealed.values():
-        for path in paths:
-            name, _, rest = path.partition(".")
-            value = getattr(record, name)
-            if rest:
-                for part in value:
-                    yield from _values_in(f"{type(part).__name__}.{rest}", getattr(part, rest))
-            else:
-                yield from _values_in(f"{type(record).__name__}.{name}", value)
+        yield from paths
+
+
+def _sealed_at(record: Record, path: str) -> Iterator[tuple[str, str | date | None]]:
+    name, _, rest = path.partition(".")
+    value = getattr(record, name)
+    if rest:
+        for part in value:
+            yield from _values_in(f"{type(part).__name__}.{rest}", getattr(part, rest))
+    else:
+        yield from _values_in(f"{type(record).__name__}.{name}", value)
 
 
 def _values_in(field: str, value: Any) -> Iterator[tuple[str, str | date | None]]:
@@ -283,6 +296,9 @@ def _actors_in(record: Any) -> Iterator[Actor]:
 _SHOWABLE = frozenset(
     {
         "Address.state",
+        "BankAccount.type",
+        "BankAccount.subtype",
+        "BankAccount.currency",
         "Tradeline.creditor",
         "Tradeline.original_creditor",
         "Tradeline.account_type",

@@ -1,4 +1,4 @@
-"""What can become of a field in a masked copy."""
+"""What masking can do with a field."""
 
 from enum import StrEnum
 
@@ -25,3 +25,4 @@ class Treatment(StrEnum):
     DERIVED = "computed again from what was masked"
     CREDITOR = "kept where a bureau or three consumers name it, made up elsewhere"
     DROP = "left out"
+    NONE_OF_THEM = "left out, all of the list"

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
 from xml.etree import ElementTree as ET
@@ -11,11 +12,18 @@ import pytest
 
 from domain.agreement import Parties, agreement_of
 from domain.agreement_chart import Curves, chart, described
-from domain.agreement_words import CANCELLATION, REQUIRED_WARNINGS, warnings_of
+from domain.agreement_words import (
+    CANCELLATION,
+    CONTRACTUAL,
+    ESTIMATE,
+    REQUIRED_WARNINGS,
+    warnings_of,
+)
 from domain.analysis import Recommendation
 from domain.applications import DebtKind
+from domain.months import add_months
 from domain.payoff import PayoffStrategy
-from domain.plans import Plan, deposits
+from domain.plans import Plan, deposits, schedule
 from domain.settings import Participation
 from tests.domain.plan_samples import (
     DEBTS,
@@ -91,6 +99,74 @@ def test_what_people_wrote_is_escaped(plan: Plan) -> None:
     assert not list(tree.iter("b"))
     assert evil.consumer in words(tree)
     assert "<b>Bank & Sons</b>" in words(tree)
+
+
+def test_each_creditor_s_expected_payments_are_there_with_their_days(plan: Plan) -> None:
+    """Unfolded, the lines of each debt are its rows of the schedule: every amount and every day."""
+    (table,) = (
+        one
+        for one in page(plan.agreement.html).iter("table")
+        if (one.findtext("caption") or "").startswith("Expected payments")
+    )
+    unfolded: list[tuple[str, str, str]] = []
+    for row in table.findall("tbody/tr"):
+        name, first, last, count, each = ("".join(cell.itertext()) for cell in row)
+        begins = datetime.strptime(first, "%B %d, %Y").date()  # noqa: DTZ007 -- a day alone
+        days = [add_months(begins, number) for number in range(int(count))]
+        assert f"{days[-1]:%B} {days[-1].day}, {days[-1].year}" == last
+        unfolded += [(name, day.isoformat(), each) for day in days]
+    expected = [
+        (one.creditor, one.due_on.isoformat(), f"${one.payment:,.2f}") for one in schedule(plan)
+    ]
+    assert sorted(unfolded) == sorted(expected)
+
+
+def test_a_reader_is_not_misled(plan: Plan) -> None:
+    """How the comparison is estimated, that nobody agreed yet, and what the figures leave out."""
+    said = words(page(plan.agreement.html))
+    assert CONTRACTUAL in said
+    assert ESTIMATE in said
+    assert "$300.00 that you owe to creditors that take no part" in said
+    assert "$15.00 a month for it yourself" in said
+    assert "regulator of Michigan" in said
+    assert "take no part" not in words(page(a_plan().agreement.html))
+    nowhere = agreement_of(replace(plan, state=None), PARTIES)
+    assert "regulator of your state" in words(page(nowhere.html))
+
+
+ODD_NAMES = (
+    "<i>&amp;\"'</i>",
+    "بنك \u05d1\u05e0\u05e7 24",
+    "💳🏦 Émile's",
+    "W" * 120,
+    "A\u0301 · 銀行",
+)
+
+
+def test_thirty_creditors_of_odd_names_over_sixty_months() -> None:
+    """It stays a page of modest size, each name as it was written, each month once."""
+    debts = tuple(
+        a_debt(
+            f"{ODD_NAMES[number % 5]} {number}",
+            f"{9_000 + 777 * number}.13",
+            "29.99",
+            "1",
+            number=number,
+        )
+        for number in range(30)
+    )
+    proposal = a_proposal(debts=debts, deposit="99999.99", chosen=settings(creditor_policies=()))
+    needed = sum(one.payment for one in proposal.creditors) + Decimal(50)
+    plan = a_plan(
+        a_proposal(debts=debts, deposit=f"{needed}", chosen=settings(creditor_policies=()))
+    )
+    html = plan.agreement.html
+    assert len(html.encode()) < 100_000
+    tree = page(html)
+    cells = {"".join(one.itertext()) for one in tree.iter("th")}
+    assert {debt.creditor for debt in debts} <= cells
+    assert not list(tree.iter("i"))
+    assert len(deposits(plan)) == plan.months
 
 
 def test_it_is_accessible(plan: Plan) -> None:
@@ -201,6 +277,19 @@ def test_a_deposit_beyond_the_budget_is_warned_of() -> None:
     analysis = an_analysis()
     assert len(warnings_of(a_proposal(deposit="425.00"), analysis)) == 3
     assert "$425.01" in warnings_of(a_proposal(deposit="425.01"), analysis)[3]
+
+
+def test_what_is_paid_beside_the_plan_counts_against_the_budget() -> None:
+    """A creditor that takes no part still gets its 261: of 461 that leaves 200 to the cent."""
+    outside = a_policy("CARD_A", "0.00", participation=Participation.NOT_EXPECTED)
+    chosen = settings(creditor_policies=(*POLICIES[1:], outside), monthly_fee_max=Decimal(0))
+    analysis = replace(an_analysis(), disposable=Decimal("461.00"))
+    fine = a_proposal(PayoffStrategy.SNOWBALL, deposit="200.00", chosen=chosen)
+    assert len(warnings_of(fine, analysis)) == 3
+    over = a_proposal(PayoffStrategy.SNOWBALL, deposit="200.01", chosen=chosen)
+    said = warnings_of(over, analysis)[3]
+    for figure in ("$200.01", "$261.00", "$461.00"):
+        assert figure in said
 
 
 def test_a_plan_that_costs_more_is_warned_of() -> None:

@@ -104,6 +104,34 @@ def test_the_fee_comes_off_before_anything_is_compared() -> None:
     assert "COVERED_WITHOUT_FEE" not in codes
 
 
+def test_a_waived_fee_that_would_make_a_hardship_plan_is_named() -> None:
+    """A hardship plan charges no fee; who is short of one by the fee alone is told, to the cent."""
+    for disposable, named in (("288.75", True), ("288.74", False)):
+        short = figures(disposable, fee=Decimal("40.00"))
+        recommendation, reasons = recommend(short, settings())
+        assert recommendation is Recommendation.BUDGET_FOLLOW_UP
+        assert ("HARDSHIP_RATE_MET_WITHOUT_FEE" in {one.code for one in reasons}) is named
+
+
+def test_debts_without_a_minimum_payment_are_pointed_out() -> None:
+    """Nothing covers a minimum of nothing: the outcome holds, and the counselor is told."""
+    silent = (a_debt("AGENCY", "20000.00", "0.00", "0.00", DebtKind.COLLECTION),)
+    found = an_analysis(an_application(debts=silent))
+    assert found.recommendation is Recommendation.SELF_MANAGE
+    assert found.reasons[-1].code == "NO_MINIMUM_PAYMENT"
+    assert "NO_MINIMUM_PAYMENT" not in {one.code for one in an_analysis().reasons}
+
+
+def test_a_cent_more_never_makes_the_outcome_worse() -> None:
+    """Nothing left at all does not fare better than a cent, of which a fee is due as well."""
+    silent = (a_debt("AGENCY", "20000.00", "0.00", "0.00", DebtKind.COLLECTION),)
+    outcomes = [
+        an_analysis(an_application(debts=silent, incomes=(an_income(net),))).recommendation
+        for net in ("3024.99", "3025.00", "3025.01", "3034.99")
+    ]
+    assert outcomes == [Recommendation.BUDGET_FOLLOW_UP] * 4
+
+
 def test_the_fee_counts_creditors_and_not_accounts() -> None:
     """Two accounts of one bank are one creditor, however its name is spelled."""
     twice = (*DEBTS[:3], a_debt("Card A", "10.00", "0.00", "1.00", number=5))

@@ -71,6 +71,7 @@ def test_without_creditors_or_a_deposit_there_is_no_fee() -> None:
     terms = fee_terms(DEAR, "MI", ON)
     assert monthly_fee(terms, 0, Decimal(1000)) == 0
     assert monthly_fee(terms, 3, Decimal("-0.01")) == 0
+    assert monthly_fee(terms, 3, Decimal("0.00")) == 300
 
 
 def test_the_cap_in_force_is_the_latest_begun() -> None:

@@ -11,10 +11,18 @@ from domain.applications import DebtKind
 from domain.errors import PlanNotPossible
 from domain.money import ZERO
 from domain.payoff import PayoffStrategy
-from domain.plans import FeeTiming
+from domain.plans import FeeTiming, schedule
 from domain.proposal import Terms, beside_plan, terms_of
 from domain.settings import Participation
-from tests.domain.plan_samples import DEBTS, POLICIES, a_debt, a_policy, a_proposal, settings
+from tests.domain.plan_samples import (
+    DEBTS,
+    POLICIES,
+    a_debt,
+    a_plan,
+    a_policy,
+    a_proposal,
+    settings,
+)
 
 
 def codes(call: Callable[[], object]) -> dict[str, str]:
@@ -175,6 +183,42 @@ def test_payments_are_due_on_the_day_of_the_proposal(on: str, first: str, last: 
     """A month after it, and each month from then; a month's last day where it is shorter."""
     plan = a_proposal(on=date.fromisoformat(on))
     assert (plan.first_due_on.isoformat(), plan.debt_free_on.isoformat()) == (first, last)
+
+
+@pytest.mark.parametrize("on", ["2026-01-29", "2026-01-30", "2026-01-31", "2028-02-29"])
+@pytest.mark.parametrize("deposit", ["425.00", "440.00", "460.00", "520.00"])
+def test_the_last_day_is_that_of_the_last_payment(on: str, deposit: str) -> None:
+    """The day that is promised is the schedule's own last, whatever day it began on."""
+    plan = a_plan(a_proposal(on=date.fromisoformat(on), deposit=deposit))
+    assert schedule(plan)[-1].due_on == plan.debt_free_on
+
+
+def test_nobody_is_paid_more_than_is_owed() -> None:
+    """A floor of 25 on 10 dollars asks for 10, and so does a minimum that was entered too high."""
+    small = a_debt("CLINIC", "10.00", "0.00", "90.00", DebtKind.MEDICAL)
+    for policies in ((), (a_policy("CLINIC", "0.00", floor="25.00"),)):
+        chosen = settings(creditor_policies=policies)
+        plan = a_proposal(debts=(small,), deposit="20.00", chosen=chosen)
+        assert plan.creditors[0].payment == Decimal("10.00")
+        refused = codes(
+            lambda chosen=chosen: a_proposal(debts=(small,), deposit="19.99", chosen=chosen)  # type: ignore[misc]  # the lambda's default is its type
+        )
+        assert "$20.00 would do" in refused["DEPOSIT_TOO_SMALL"]
+
+
+@pytest.mark.parametrize("strategy", PayoffStrategy)
+def test_a_deposit_of_more_than_is_owed_is_not_asked_for(strategy: PayoffStrategy) -> None:
+    """What one month pays off is that month's payment, whatever was offered."""
+    plan = a_proposal(strategy, deposit="50000.00", debts=(a_debt("CARD_C", "0.40", "0.00", "0"),))
+    assert (plan.months, plan.monthly_deposit) == (1, Decimal("10.40"))
+
+
+def test_a_waived_fee_is_shown_within_its_cap() -> None:
+    """In Virginia it would have been 15 % of 349 dollars, rounded down."""
+    dear = settings(monthly_fee_per_creditor=Decimal("50.00"), monthly_fee_max=Decimal("99.00"))
+    plan = a_proposal(deposit="349.00", chosen=dear, state="VA", waived=True)
+    assert plan.fees[1].amount == Decimal("52.35")
+    assert plan.total_fees == 0
 
 
 def test_the_set_up_fee_is_on_top() -> None:

@@ -234,9 +234,12 @@ def _a_file_from_start_to_import(platform: Platform) -> Ids:
         token=counselor,
     )
     return Ids(
+        account=application.replace("app_", "acct_"),
         agency=staff["agency"]["id"],
         analysis=analysis["analyzeApplication"]["id"],
         application=application,
+        bank=application.replace("app_", "bank_"),
+        transaction=application.replace("app_", "txn_"),
         consumer=found["consumer"]["id"],
         consent=consent,
         debt=found["debts"][0]["id"],

@@ -9,9 +9,11 @@ from typing import Any
 class Ids:
     """One object of each kind, of the other agency or of nobody."""
 
+    account: str
     agency: str
     analysis: str
     application: str
+    bank: str
     consumer: str
     consent: str
     debt: str
@@ -25,6 +27,7 @@ class Ids:
     request: str
     settings: str
     staff: str
+    transaction: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,13 +61,14 @@ QUERIES: dict[str, list[Operation]] = {
         Operation(
             document="""query ($a: ID!, $b: ID!, $c: ID!, $d: ID!, $e: ID!, $f: ID!, $g: ID!,
               $h: ID!, $i: ID!, $j: ID!, $k: ID!, $l: ID!, $m: ID!, $n: ID!, $o: ID!,
-              $p: ID!) {
+              $p: ID!, $q: ID!, $r: ID!, $s: ID!) {
               a: node(id: $a) { id } b: node(id: $b) { id } c: node(id: $c) { id }
               d: node(id: $d) { id } e: node(id: $e) { id } f: node(id: $f) { id }
               g: node(id: $g) { id } h: node(id: $h) { id } i: node(id: $i) { id }
               j: node(id: $j) { id } k: node(id: $k) { id } l: node(id: $l) { id }
               m: node(id: $m) { id } n: node(id: $n) { id } o: node(id: $o) { id }
-              p: node(id: $p) { id } }""",
+              p: node(id: $p) { id } q: node(id: $q) { id } r: node(id: $r) { id }
+              s: node(id: $s) { id } }""",
             variables=lambda ids: {
                 "a": ids.agency,
                 "b": ids.application,
@@ -78,12 +82,20 @@ QUERIES: dict[str, list[Operation]] = {
                 "j": ids.report,
                 "k": ids.staff,
                 "l": ids.request,
-                "m": ids.settings,
-                "n": ids.document,
-                "o": ids.analysis,
-                "p": ids.plan,
+                "m": ids.bank,
+                "n": ids.account,
+                "o": ids.transaction,
+                "p": ids.settings,
+                "q": ids.document,
+                "r": ids.analysis,
+                "s": ids.plan,
             },
-        )
+        ),
+        Operation(
+            document="""query ($id: ID!) { node(id: $id) {
+              ... on FinancialAnalysis { reasons { code text } } } }""",
+            variables=lambda ids: {"id": ids.analysis},
+        ),
     ],
     "consumer": [
         Operation(
@@ -131,6 +143,13 @@ QUERIES: dict[str, list[Operation]] = {
             document="""query ($id: ID!) { creditReport(id: $id) { id tradelines { creditor }
               raw(purpose: "isolation test") } }""",
             variables=lambda ids: {"id": ids.report},
+        )
+    ],
+    "bankConnection": [
+        Operation(
+            document="""query ($id: ID!) { bankConnection(id: $id) { id institution accounts {
+              id name mask transactions { edges { node { id name amount } } } } } }""",
+            variables=lambda ids: {"id": ids.bank},
         )
     ],
     "staff": [Operation(document="{ staff { id displayName email groups active } }")],
@@ -306,6 +325,63 @@ MUTATIONS: dict[str, list[Operation]] = {
         Operation(
             document="mutation ($id: ID!) { declinePlan(id: $id) { id agreement { html } } }",
             variables=lambda ids: {"id": ids.plan},
+        )
+    ],
+    "createBankLinkToken": [
+        Operation(
+            document="""mutation ($id: ID!, $bank: ID) {
+              createBankLinkToken(applicationId: $id, connectionId: $bank) { token } }""",
+            variables=lambda ids: {"id": ids.application, "bank": ids.bank},
+        )
+    ],
+    "connectBank": [
+        Operation(
+            document="""mutation ($input: ConnectBankInput!) {
+              connectBank(input: $input) { id institution accounts { name } } }""",
+            variables=_input(
+                lambda ids: {
+                    "applicationId": ids.application,
+                    "consentId": ids.consent,
+                    "publicToken": "public-isolation",
+                    "idempotencyKey": "isolation",
+                }
+            ),
+        )
+    ],
+    **{
+        name: [
+            Operation(
+                document=f"mutation ($id: ID!) {{ {name}(id: $id) {{ id institution status }} }}",
+                variables=lambda ids: {"id": ids.bank},
+            )
+        ]
+        for name in ("syncBank", "disconnectBank")
+    },
+    "acceptProposals": [
+        Operation(
+            document="""mutation ($input: AcceptProposalsInput!) {
+              acceptProposals(input: $input) { id hardshipReason } }""",
+            variables=_input(lambda ids: {"applicationId": ids.application, "ids": ["prop_0"]}),
+        )
+    ],
+    "completeDocumentUpload": [
+        Operation(
+            document="""mutation ($id: ID!) {
+              completeDocumentUpload(id: $id) { id fileName status } }""",
+            variables=lambda ids: {"id": ids.document},
+        )
+    ],
+    "createInvitation": [
+        Operation(
+            document="""mutation ($id: ID!) {
+              createInvitation(consumerId: $id) { consumerId } }""",
+            variables=lambda ids: {"id": ids.consumer},
+        )
+    ],
+    "acceptInvitation": [
+        Operation(
+            document="""mutation { acceptInvitation(code: "22222-22222") {
+              id name { family } } }"""
         )
     ],
     "createApiKey": [

@@ -185,8 +185,11 @@ def planted(dev: Running) -> Planted:
     me = run("{ me { grants { id subject } agency { id name } } }", None, counselor)["me"]
     grant = next(item for item in me["grants"] if item["subject"] == identifier)
     ids = Ids(
+        account=identifier.replace("app_", "acct_"),
         agency=me["agency"]["id"],
         application=identifier,
+        bank=identifier.replace("app_", "bank_"),
+        transaction=identifier.replace("app_", "txn_"),
         consumer=application["consumer"]["id"],
         analysis=analysis["id"],
         consent=consent["id"],

@@ -78,9 +78,12 @@ def ids_of(things: Things) -> Ids:
     """Return the things as the table of operations names them."""
     found = things.ids
     return Ids(
+        account=found["BankAccount"],
         agency=found["Agency"],
         analysis=found["FinancialAnalysis"],
         application=found["Application"],
+        bank=found["BankConnection"],
+        transaction=found["Transaction"],
         consumer=found["Consumer"],
         consent=found["Consent"],
         debt=found["Debt"],

@@ -10,8 +10,10 @@ from domain.access import AccessGrant, Principal, Scope
 from domain.actors import Group
 from domain.applications import Application, ApplicationStatus
 from domain.consents import ConsentPurpose, current_text
+from tests.resolvers.banks import paid
 from tests.resolvers.documents import (
     ANNOUNCE,
+    CONNECT,
     CONSENT,
     CREATE_KEY,
     LIST,
@@ -20,6 +22,8 @@ from tests.resolvers.documents import (
     PULL,
     SAVE,
     SETTINGS,
+    SYNC,
+    TRANSACTIONS,
 )
 from tests.resolvers.plan_world import add_plan
 from tests.resolvers.world import World, nodes, open_world
@@ -78,6 +82,7 @@ async def _fill(world: World) -> Things:
     announced = {**sent, "mediaType": "application/pdf", "bytes": 100}
     made = (await world.ask(owner, ANNOUNCE, {"input": announced}))["createDocumentUpload"]
     document = made["document"]["id"]
+    bank, account, transaction = await _link(world, owner, application)
     stored = await world.store.get(Application, application.id)
     assert stored is not None
     await world.assign(stored, counselor)
@@ -112,8 +117,29 @@ async def _fill(world: World) -> Things:
             "FinancialAnalysis": analysis,
             "Plan": plan,
             "QueueItem": waiting.id.replace("app_", "queue_"),
+            "BankConnection": bank,
+            "BankAccount": account,
+            "Transaction": transaction,
         },
     )
+
+
+async def _link(world: World, owner: Principal, application: Application) -> tuple[str, str, str]:
+    """Link a bank, and return the ids of the link, its account and its one transaction."""
+    text = current_text(ConsentPurpose.BANK_DATA, world.agency.name)
+    agreed = {
+        "applicationId": application.id,
+        "purpose": text.purpose.value,
+        "textVersion": text.version,
+        "textSha256": text.sha256,
+    }
+    consent = (await world.ask(owner, CONSENT, {"input": agreed}))["recordConsent"]["id"]
+    given = {"applicationId": application.id, "consentId": consent, "publicToken": "public-1"}
+    bank = (await world.ask(owner, CONNECT, {"input": given}))["connectBank"]["id"]
+    world.banks.history = [paid("t1", world.now.date())]
+    account = (await world.ask(owner, SYNC, {"id": bank}))["syncBank"]["accounts"][0]["id"]
+    page = (await world.ask(owner, TRANSACTIONS, {"id": account}))["node"]["transactions"]
+    return bank, account, page["edges"][0]["node"]["id"]
 
 
 async def _seen(world: World, principal: Principal, things: Things) -> set[str]:
@@ -128,18 +154,23 @@ async def _seen(world: World, principal: Principal, things: Things) -> set[str]:
 
 PLANS = {"FinancialAnalysis", "Plan"}
 LINES = {"Application", "Income", "Expense", "Debt", "Consent"}
+BANKING = {"BankConnection", "BankAccount", "Transaction"}
 
 
 async def test_a_node_is_what_its_own_field_would_answer(world: World, things: Things) -> None:
     """By node nobody reaches what the direct field refuses, and everybody what it answers."""
     expected = [
-        (things.owner, {"Agency", "Consumer", "CreditReport", "Document"} | LINES | PLANS),
+        (
+            things.owner,
+            {"Agency", "Consumer", "CreditReport", "Document"} | LINES | BANKING | PLANS,
+        ),
         (
             things.counselor,
             {"Agency", "Consumer", "CreditReport", "Note", "AccessGrant", "AgencySettings"}
             | {"Document", "Staff", "QueueItem"}
             | LINES
-            | PLANS,
+            | PLANS
+            | BANKING,
         ),
         (things.admin, {"Agency", "AccessGrant", "AgencySettings", "ApiKey", "Staff"}),
         (world.person(Group.ANALYSTS), {"Agency"}),
@@ -152,8 +183,9 @@ async def test_a_node_is_what_its_own_field_would_answer(world: World, things: T
         (world.key(Scope.PLANS_READ), PLANS),
         (world.key(Scope.PLANS_WRITE), set()),
         (world.key(Scope.DOCUMENTS_READ), {"Document"}),
+        (world.key(Scope.BANKING_READ), BANKING),
         (world.key(Scope.APPLICATIONS_WRITE), set()),
-        (world.key(), {"Agency", "Consumer", "CreditReport", "Document"} | LINES | PLANS),
+        (world.key(), {"Agency", "Consumer", "CreditReport", "Document"} | LINES | BANKING | PLANS),
     ]
     for principal, names in expected:
         assert await _seen(world, principal, things) == names, principal
@@ -306,7 +338,7 @@ async def test_a_key_reads_an_applications_parts_by_scope(world: World, things: 
         "application.creditReports": "FORBIDDEN",
     }
     assert answer.data is not None
-    assert answer.data["application"]["consents"] == [{"id": things.ids["Consent"]}]
+    assert {"id": things.ids["Consent"]} in answer.data["application"]["consents"]
     full = await world.ask(world.key(), document, {"id": things.ids["Application"]})
     assert full["application"]["creditReports"] == [{"id": things.ids["CreditReport"]}]
 

@@ -52,7 +52,8 @@ ABOUT_A_CONSUMER: list[tuple[str, str, GraphQLField]] = [
     if gate_of(field).owner is not None
 ]
 ABOUT_NOBODY = {
-    *("AgencySettings", "CreditorPolicy", "DocumentUpload"),
+    *("AgencySettings", "CreditorPolicy", "DocumentUpload", "CreatedInvitation"),
+    "BankLinkToken",  # the vendor's, and opens what only the consumer's own sign-in shows
     *"Query Mutation Viewer Agency Staff ApiKey CreatedApiKey Actor PageInfo StatusCount".split(),
     *"ConsentText AuditEvent AuditEventConnection AuditEventEdge".split(),
     # Their root fields note what they hand out; an edge's cursor tells nothing beside.
@@ -152,7 +153,11 @@ def _field(gate: Gate) -> GraphQLField:
     return field
 
 
-NOT_SHOWN = {("Application", "status_reason"), ("Plan", "decline_reason")}
+NOT_SHOWN = {
+    ("Application", "status_reason"),
+    ("BankConnection", "access_token"),
+    ("Plan", "decline_reason"),
+}
 LINE_TYPES = {"incomes": "Income", "expenses": "Expense", "debts": "Debt"}
 IDENTITY = {"id", "applicationId"}
 

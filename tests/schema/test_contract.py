@@ -20,32 +20,31 @@ SCHEMA_FOLDER = Path(__file__).parent.parent.parent / "schema"
 SERVED = schema_sdl(create_schema())
 
 # What the contract has and is not served yet: it comes with the subjects named.
-NOT_SERVED_TYPES = {
-    # banking
-    *"BankLinkToken BankConnectionStatus BankConnection BankAccount ConnectBankInput".split(),
-    *"TransactionConnection TransactionEdge Transaction".split(),
-}
-NOT_SERVED_FIELDS = {
-    "Query": {
-        "bankConnection",
-    },
-    "Mutation": {
-        *"createBankLinkToken connectBank syncBank disconnectBank".split(),
-    },
-    "Subscription": {"onBankConnectionUpdated"},
-    "Consumer": {"bankConnections"},
-}
+NOT_SERVED_TYPES: set[str] = set()
+NOT_SERVED_FIELDS: dict[str, set[str]] = {}
 BEYOND_THE_CONTRACT = {
+    "AcceptProposalsInput": set(),
+    "Application": {"proposals"},
     "AgencySettings": {"upcoming"},
     "AuditEvent": {"consumers", "outcome"},
     "AuditOutcome": {"DONE", "REFUSED"},
+    "BankConnection": {"syncProgress", "hasNewAccounts", "endsAt"},
     "CreditReport": {"raw"},
+    "CreatedInvitation": {"code", "consumerId", "expiresAt"},
+    "Mutation": {
+        *"acceptProposals completeDocumentUpload createInvitation acceptInvitation".split(),
+    },
     "Document": {"rejection"},
     "DocumentRejection": {
         *"SIZE_DIFFERS TYPE_DIFFERS DAMAGED ACTIVE_CONTENT TOO_MANY_PIXELS".split(),
     },
+    "Proposal": set(),
+    "ProposalConflict": set(),
+    "ProposalKind": set(),
+    "ProposalState": set(),
     "AWSTime": set(),  # the last of AppSync's scalars; no field has it yet
 }
+ARGUMENTS_BEYOND_THE_CONTRACT = {"createBankLinkToken": {"connectionId"}}
 
 
 def _definitions(document: DocumentNode) -> dict[str, ast.DefinitionNode]:
@@ -68,7 +67,10 @@ def _members(definition: ast.DefinitionNode) -> dict[str, str]:
 
 def _spelled(member: ast.Node) -> str:
     parts = [type(member).__name__, member.name.value]  # type: ignore[attr-defined]
+    added = ARGUMENTS_BEYOND_THE_CONTRACT.get(member.name.value, set())  # type: ignore[attr-defined]
     for argument in getattr(member, "arguments", ()) or ():
+        if argument.name.value in added:
+            continue
         default = print_ast(argument.default_value) if argument.default_value else None
         parts.append(f"{argument.name.value}: {print_ast(argument.type)} = {default}")
     if getattr(member, "type", None) is not None:

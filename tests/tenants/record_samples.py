@@ -28,6 +28,17 @@ from domain.applications import (
     Source,
 )
 from domain.audit import AuditLine
+from domain.bank_connections import (
+    BankAccount,
+    BankConnection,
+    BankFindings,
+    BankMonth,
+    BankSync,
+    BankTransaction,
+    Lease,
+    MonthRef,
+)
+from domain.banking import BankConnectionStatus, LiabilityFacts, StreamFacts, StreamFrequency
 from domain.consents import Consent, ConsentPurpose
 from domain.consumers import Address, Consumer, PersonName
 from domain.contractual import Payoff
@@ -49,6 +60,7 @@ from domain.credit import (
 from domain.documents import Document, DocumentKind, DocumentStatus
 from domain.events import Event, EventName
 from domain.ids import new_ulid
+from domain.invitations import Invitation
 from domain.media import DocumentRejection
 from domain.money import Frequency
 from domain.payoff import PayoffStrategy
@@ -344,6 +356,168 @@ def a_document() -> Document:
     )
 
 
+def a_bank_account() -> BankAccount:
+    """Return an account of the sample link."""
+    return BankAccount(
+        id=child("acct", 21),
+        connection_id=child("bank", 20),
+        source_id="acc-1",
+        name="Everyday Checking",
+        official_name="Platypus Everyday Checking",
+        mask="0000",
+        type="depository",
+        subtype="checking",
+        current=Decimal("1250.10"),
+        available=Decimal("1200.00"),
+        limit=Decimal("500.00"),
+        currency="USD",
+    )
+
+
+def a_bank_connection(**changes: Any) -> BankConnection:
+    """Return the sample link with changes."""
+    values: dict[str, Any] = {
+        "id": child("bank", 20),
+        "version": 1,
+        "application_id": APPLICATION,
+        "consumer_id": CONSUMER,
+        "consent_id": child("cons", 1),
+        "vendor": "Plaid",
+        "item_id": "item-1",
+        "institution_id": "ins_109508",
+        "institution": "First Platypus Bank",
+        "status": BankConnectionStatus.HEALTHY,
+        "status_at": AT,
+        "connected_at": AT,
+        "last_synced_at": AT,
+        "sync_progress": 500,
+        "has_new_accounts": True,
+        "ends_at": AT + timedelta(days=90),
+        "access_token": "access-sandbox-1",
+        "accounts": (a_bank_account(),),
+    }
+    return BankConnection(**values | changes)
+
+
+def a_bank_sync(**changes: Any) -> BankSync:
+    """Return where the syncs of the sample link stand, with changes."""
+    values: dict[str, Any] = {
+        "id": child("bsync", 20),
+        "version": 1,
+        "application_id": APPLICATION,
+        "connection_id": child("bank", 20),
+        "generation": 1,
+        "cursor": "cursor-1",
+        "complete": True,
+        "months": (
+            MonthRef(
+                account_id=child("acct", 21),
+                month="2026-01",
+                part=0,
+                month_id=child("bmonth", 22),
+            ),
+        ),
+        "loose": (child("bmonth", 23),),
+        "lease": Lease(holder=new_ulid(AT, randomness=24), until=AT + timedelta(minutes=2)),
+        "wanted_at": AT,
+        "failures": 1,
+    }
+    return BankSync(**values | changes)
+
+
+def a_bank_transaction() -> BankTransaction:
+    """Return a transaction of the sample account."""
+    return BankTransaction(
+        id=child("txn", 25),
+        source_id="tx-1",
+        posted_on=date(2026, 1, 10),
+        authorized_on=date(2026, 1, 9),
+        name="GROCER 0042",
+        merchant="Grocer",
+        amount=Decimal("89.40"),
+        currency="USD",
+        category="FOOD_AND_DRINK",
+        detail="FOOD_AND_DRINK_GROCERIES",
+        pending=True,
+        pending_id="tx-0",
+    )
+
+
+def a_bank_month(**changes: Any) -> BankMonth:
+    """Return a month of the sample account, with changes."""
+    values: dict[str, Any] = {
+        "id": child("bmonth", 22),
+        "version": 1,
+        "application_id": APPLICATION,
+        "connection_id": child("bank", 20),
+        "account_id": child("acct", 21),
+        "month": "2026-01",
+        "part": 0,
+        "generation": 1,
+        "transactions": (a_bank_transaction(),),
+    }
+    return BankMonth(**values | changes)
+
+
+def a_bank_findings() -> BankFindings:
+    """Return what the vendor makes of the sample link's accounts."""
+    return BankFindings(
+        id=child("bfind", 20),
+        version=1,
+        application_id=APPLICATION,
+        connection_id=child("bank", 20),
+        found_at=AT,
+        streams=(
+            StreamFacts(
+                source_id="stream-1",
+                account_id="acc-1",
+                inflow=True,
+                description="ACME PAYROLL",
+                merchant="Acme",
+                category="INCOME",
+                detail="INCOME_WAGES",
+                first_on=date(2025, 6, 1),
+                last_on=date(2026, 1, 9),
+                frequency=StreamFrequency.BIWEEKLY,
+                average=Decimal("-1000.00"),
+                last=Decimal("-1010.00"),
+                active=True,
+                mature=True,
+                transaction_ids=("tx-2",),
+            ),
+        ),
+        liabilities=(
+            LiabilityFacts(
+                account_id="acc-2",
+                kind="credit",
+                apr=Decimal("24.99"),
+                minimum_payment=Decimal("35.00"),
+                statement_balance=Decimal("1250.10"),
+                last_payment=Decimal("40.00"),
+                past_due=Decimal("5.00"),
+                overdue=True,
+                next_due_on=date(2026, 2, 1),
+            ),
+        ),
+    )
+
+
+def an_invitation() -> Invitation:
+    """Return an invitation of the sample consumer, as it was used."""
+    return Invitation(
+        id=f"inv_{CONSUMER.removeprefix('con_')}_{new_ulid(AT, randomness=4)}",
+        version=2,
+        consumer_id=CONSUMER,
+        code_index="ab" * 16,
+        made_by=COUNSELOR,
+        made_at=AT,
+        expires_at=AT + timedelta(days=3),
+        failures=1,
+        used_at=AT + timedelta(days=1),
+        ended_at=AT + timedelta(days=2),
+    )
+
+
 def some_settings() -> AgencySettings:
     """Return a version of an agency's settings."""
     return AgencySettings(
@@ -459,10 +633,15 @@ SAMPLES: Mapping[str, Record] = {
     "credit_report": a_credit_report(),
     "access_grant": a_grant(),
     "legal_hold": a_hold(),
+    "bank_connection": a_bank_connection(),
+    "bank_sync": a_bank_sync(),
+    "bank_month": a_bank_month(),
+    "bank_findings": a_bank_findings(),
     "settings": some_settings(),
     "analysis": an_analysis(),
     "plan": a_plan(),
     "document": a_document(),
+    "invitation": an_invitation(),
 }
 """A record of each kind, by the kind's name."""
 

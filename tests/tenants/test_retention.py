@@ -154,6 +154,10 @@ async def test_a_dry_run_says_what_would_go(store: AgencyStore) -> None:
         "access_grant": 1,
         "analysis": 1,
         "plan": 1,
+        "bank_connection": 1,
+        "bank_sync": 1,
+        "bank_month": 1,
+        "bank_findings": 1,
     }
     assert "ended on" in first.reason
     assert await all_due(store, LATER) == [first, second]
