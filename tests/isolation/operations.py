@@ -90,7 +90,12 @@ QUERIES: dict[str, list[Operation]] = {
                 "r": ids.analysis,
                 "s": ids.plan,
             },
-        )
+        ),
+        Operation(
+            document="""query ($id: ID!) { node(id: $id) {
+              ... on FinancialAnalysis { reasons { code text } } } }""",
+            variables=lambda ids: {"id": ids.analysis},
+        ),
     ],
     "consumer": [
         Operation(

@@ -105,7 +105,7 @@ PLAN = """id applicationId version status createdAt strategy monthlyDeposit mont
   agreement { html sha256 }"""
 ANALYZE = f"mutation ($id: ID!) {{ analyzeApplication(id: $id) {{ {ANALYSIS} }} }}"
 PROPOSE = _of_input("proposePlan", PLAN)
-ACCEPT = _of_input("acceptPlan", PLAN)
+ACCEPT_PLAN = _of_input("acceptPlan", PLAN)
 DECLINE = f"""mutation ($id: ID!, $reason: String) {{
   declinePlan(id: $id, reason: $reason) {{ {PLAN} }} }}"""
 READ_PLAN = f"query ($id: ID!) {{ plan(id: $id) {{ {PLAN} }} }}"

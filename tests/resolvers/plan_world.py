@@ -11,7 +11,7 @@ from domain.ids import new_child_id
 from domain.plans import Plan
 from resolvers.budget import with_lines
 from tests.domain import plan_samples as samples
-from tests.resolvers.documents import ACCEPT, ANALYZE, PROPOSE
+from tests.resolvers.documents import ACCEPT_PLAN, ANALYZE, PROPOSE
 from tests.resolvers.world import Answer, World
 
 UPDATE_SETTINGS = """mutation ($input: UpdateSettingsInput!) {
@@ -53,7 +53,7 @@ class Case:
             "signature": "Ada Byron",
             **more,
         }
-        return await self.world.ask(who or self.consumer, ACCEPT, {"input": asked})
+        return await self.world.ask(who or self.consumer, ACCEPT_PLAN, {"input": asked})
 
     async def stored(self) -> Application:
         """Return the application as it is."""

@@ -344,7 +344,7 @@ async def test_a_hundred_debts_fit(case: Case) -> None:
     """The most debts with the longest names, over sixty months: one body, within its limit."""
     debts = [
         replace(
-            a_debt('"' * 116 + f"{number:04}", "600.00", "1.00", "11.00", number=number),
+            a_debt("B" * 116 + f"{number:04}", "600.00", "1.00", "11.00", number=number),
             account_last4="1234",
         )
         for number in range(100)

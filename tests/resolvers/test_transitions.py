@@ -12,7 +12,7 @@ from domain.applications import Application, ApplicationStatus
 from domain.plans import Plan
 from tests.domain.plan_samples import DEBTS
 from tests.resolvers.documents import (
-    ACCEPT,
+    ACCEPT_PLAN,
     ANALYZE,
     CLAIM,
     CLOSE,
@@ -164,7 +164,7 @@ PLAN_STEPS: dict[str, tuple[str, Callable[[Named], dict[str, Any]]]] = {
         lambda named: {"input": {"applicationId": named.application, "monthlyDeposit": "9000.00"}},
     ),
     "acceptPlan": (
-        ACCEPT,
+        ACCEPT_PLAN,
         lambda named: {
             "input": {
                 "id": named.plan,
