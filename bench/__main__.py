@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
+from bench import plan
 from bench.figures import short
 from bench.full_path import FULL_DIRECT, FULL_PATH, full_path
 from bench.machine import can_measure, end_cleanly, load_average, machine_name
@@ -23,7 +24,7 @@ from bench.rounds import DEFAULT, QUICK, Pace
 from bench.sections import CORE, ENGINE, RATES, Bench, Measured
 from bench.synthetic.data import write_applications
 
-PARTS = ("inprocess", "peers", "full", "connections")
+PARTS = ("inprocess", "peers", "full", "connections", "plan")
 CONNECTIONS, CONNECTIONS_AT_LEAST = 4_000, 500
 DESCRIPTORS_FOR_THE_REST = 500
 BUSY_LOAD = 0.5
@@ -68,12 +69,17 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory() as folder:
             bench = Bench(folder=Path(folder), pace=pace, connections=connections, tell=tell)
-            sections = measured(bench, set(given.only or PARTS))
+            parts = set(given.only or PARTS)
+            sections = measured(bench, parts)
     except PeerFailed as error:
         print(f"almoner: {error}", file=sys.stderr)
         return 1
     tell("done")
-    print("\n\n".join((heading(pace, busy), table(sections), "\n".join(verdicts(bench, sections)))))
+    lines = verdicts(bench, sections)
+    if "plan" in parts:
+        tell("a plan, beside a plain loop")
+        lines.append(plan.measure().text)
+    print("\n\n".join((heading(pace, busy), table(sections), "\n".join(lines))))
     return 0
 
 

@@ -18,7 +18,7 @@ MONTHS_LIMIT = 1_200
 _DOLLAR = 100
 RATE_BASE = 120_000  # hundredths of a percent in a whole, times twelve months
 TWICE_BASE = 2 * RATE_BASE
-_DIGITS = 60
+_DIGITS = 34
 
 
 def cents(amount: Decimal) -> int:
@@ -79,9 +79,16 @@ def pay_off_minimum(balance: int, rate: int, *, floor: int) -> PaidOff:
     total, months, twice = 0, 0, 2 * rate
     while balance > 0:
         interest = (balance * twice + RATE_BASE) // TWICE_BASE
-        total += interest
         principal = (balance + 50) // 100
-        balance -= principal if interest + principal > floor else floor - interest
+        if interest + principal <= floor:  # from here on it is the floor, as both only shrink
+            break
+        total += interest
+        balance -= principal
+        months += 1
+    while balance > 0:
+        interest = (balance * twice + RATE_BASE) // TWICE_BASE
+        total += interest
+        balance += interest - floor
         months += 1
     return PaidOff(months=months, interest=total)
 

@@ -221,6 +221,10 @@ class Step(StrEnum):
     WITHDRAW = "withdraw"
     CLOSE = "close"
     EDIT = "edit"
+    ANALYZE = "analyze"
+    PROPOSE = "propose a plan"
+    ACCEPT = "accept a plan"
+    DECLINE = "decline a plan"
 
 
 _S = ApplicationStatus
@@ -254,6 +258,11 @@ TRANSITIONS: dict[Step, dict[ApplicationStatus, ApplicationStatus]] = {
         # An edit after the analysis makes the analysis stale.
         _S.ANALYZED: _S.IN_REVIEW,
     },
+    Step.ANALYZE: {_S.IN_REVIEW: _S.ANALYZED, _S.ANALYZED: _S.ANALYZED},
+    # A plan rests on an analysis of the figures as they are: there is none after an edit.
+    Step.PROPOSE: {_S.ANALYZED: _S.PLAN_PROPOSED, _S.PLAN_PROPOSED: _S.PLAN_PROPOSED},
+    Step.ACCEPT: {_S.PLAN_PROPOSED: _S.ENROLLED},
+    Step.DECLINE: {_S.PLAN_PROPOSED: _S.ANALYZED},
 }
 
 

@@ -107,9 +107,10 @@ class TransactionFacts:
 class TransactionChanges:
     """What a whole sync brought: nothing of it counts unless all of it is kept with the cursor.
 
-    removed: source ids. cursor: where the next sync begins. complete: whether the bank's whole
-    history is there. from_start: it began without a cursor, so that what was kept before and is
-    not among `added` is gone.
+    removed: source ids. cursor: where the next sync begins; None while the vendor has nothing yet.
+    complete: whether the bank's whole history is there. from_start: it began without a cursor and
+    has the whole history, so that what was kept before and is not among `added` is gone. Without
+    it nothing is gone but what is `removed`, even where the sync began without a cursor.
     """
 
     accounts: tuple[AccountFacts, ...]

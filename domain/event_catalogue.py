@@ -12,7 +12,9 @@ from domain.ids import parse_global_id
 
 APPLICATION, CONSUMER, CONSENT = "app", "con", "cons"
 REPORT, NOTE, GRANT = "rep", "note", "grant"
-SETTINGS = "set"
+BANK = "bank"
+SETTINGS, DOCUMENT, INVITATION = "set", "doc", "inv"
+ANALYSIS, PLAN = "ana", "plan"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,17 @@ def _of_grant(mutation: str, when: str) -> EventSchema:
 
 
 _IN_APPLICATION = {"applicationId": APPLICATION}
+
+
+def _of_document(when: str) -> EventSchema:
+    return EventSchema(
+        mutation="createDocumentUpload", subject=DOCUMENT, data=_IN_APPLICATION, when=when
+    )
+
+
+def _of_bank(mutation: str, when: str) -> EventSchema:
+    return EventSchema(mutation=mutation, subject=BANK, data=_IN_APPLICATION, when=when)
+
 
 CATALOGUE: Mapping[EventName, EventSchema] = {
     EventName.APPLICATION_STARTED: _of_application(
@@ -105,9 +118,77 @@ CATALOGUE: Mapping[EventName, EventSchema] = {
         data=_IN_APPLICATION | {"consentId": CONSENT},
         when="a report was kept; its version is 1",
     ),
+    EventName.BANK_LINK_REQUESTED: EventSchema(
+        mutation="connectBank",
+        subject=CONSENT,
+        data=_IN_APPLICATION,
+        when="linking a bank began, and used the consent; the vendor has not been asked yet",
+    ),
+    EventName.BANK_LINK_FAILED: EventSchema(
+        mutation="connectBank",
+        subject=CONSENT,
+        data=_IN_APPLICATION,
+        when="no link was made; the consent's version stays where the vendor may have acted, and "
+        "is one more where it is given back",
+    ),
+    EventName.BANK_CONNECTED: _of_bank("connectBank", "a bank was linked; its version is 1"),
+    EventName.BANK_DISCONNECTED: _of_bank(
+        "disconnectBank", "the link was ended, and its transactions are removed"
+    ),
+    EventName.BANK_SYNC_WANTED: _of_bank(
+        "syncBank", "a sync was wished for, by somebody or by the vendor's webhook"
+    ),
+    EventName.BANK_SYNC_BEGUN: _of_bank("syncBank", "a sync began"),
+    EventName.BANK_SYNC_PROGRESSED: _of_bank(
+        "syncBank", "a sync has read more transactions; none of them counts yet"
+    ),
+    EventName.BANK_SYNC_FAILED: _of_bank(
+        "syncBank", "a sync came to nothing; what counted before counts"
+    ),
+    EventName.BANK_SYNCED: _of_bank(
+        "syncBank", "accounts and transactions were switched to what a sync brought"
+    ),
+    EventName.BANK_STATUS_CHANGED: _of_bank(
+        "syncBank", "the bank or the vendor told of its status, by a webhook or at a sync"
+    ),
+    EventName.PROPOSALS_ACCEPTED: _of_application(
+        "acceptProposals", "proposed incomes, expenses or debts were taken over"
+    ),
+    EventName.APPLICATION_ANALYZED: _of_application(
+        "analyzeApplication", "its figures were analyzed", {"analysisId": ANALYSIS}
+    ),
+    EventName.PLAN_PROPOSED: EventSchema(
+        mutation="proposePlan",
+        subject=PLAN,
+        data=_IN_APPLICATION,
+        when="a plan was proposed, and those still open superseded; its version is 1",
+    ),
+    EventName.PLAN_ACCEPTED: EventSchema(
+        mutation="acceptPlan",
+        subject=PLAN,
+        data=_IN_APPLICATION,
+        when="its consumer signed it; it is never changed again",
+    ),
+    EventName.PLAN_DECLINED: EventSchema(
+        mutation="declinePlan", subject=PLAN, data=_IN_APPLICATION, when="it was declined"
+    ),
     EventName.ACCESS_REQUESTED: _of_grant("requestAccess", "a counselor asked for access"),
     EventName.ACCESS_APPROVED: _of_grant("approveAccess", "an admin approved it"),
     EventName.ACCESS_REVOKED: _of_grant("revokeAccess", "it was revoked, or its claim barred"),
+    EventName.DOCUMENT_ANNOUNCED: _of_document("a document was announced; its version is 1"),
+    EventName.DOCUMENT_UPLOADED: _of_document("its file came, was judged, and is kept"),
+    EventName.DOCUMENT_REJECTED: _of_document("its file came and was refused"),
+    EventName.INVITATION_CREATED: EventSchema(
+        mutation="createInvitation",
+        subject=INVITATION,
+        data={"consumerId": CONSUMER},
+        when="a code was given out for a consumer's record; its version is 1",
+    ),
+    EventName.INVITATION_ACCEPTED: EventSchema(
+        mutation="acceptInvitation",
+        subject=CONSUMER,
+        when="the consumer bound their own sign-in to the record",
+    ),
     EventName.SETTINGS_UPDATED: EventSchema(
         mutation="updateSettings",
         subject=SETTINGS,

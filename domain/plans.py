@@ -77,7 +77,8 @@ class Agreement:
 class Acceptance:
     """Who signed, how, when, from where, and the hash of what they were shown.
 
-    signature: the name as they typed it.
+    signature: the name as they typed it. consent_id: their live consent to electronic records, None
+    where they gave none: a contract is not void for that alone (15 USC 7001(c)(3)).
     """
 
     signature: str
@@ -85,6 +86,7 @@ class Acceptance:
     at: datetime
     source_ip: str | None
     agreement_sha256: str
+    consent_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

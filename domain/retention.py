@@ -20,6 +20,7 @@ from domain.consumers import Consumer
 RETENTION_YEARS_DEFAULT = 7
 RETENTION_YEARS_MIN = 1
 RETENTION_YEARS_MAX = 25
+PLAN_YEARS = 5  # after the last payment: Uniform Debt-Management Services Act, section 27
 CONSENT_YEARS = 7  # after its end: that a pull was allowed must be shown for as long as it is asked
 AUDIT_YEARS = 7
 
@@ -84,11 +85,16 @@ _STAYS = {
 }
 
 
-def judge_application(application: Application, *, held: bool, years: int, at: datetime) -> Verdict:
+def judge_application(
+    application: Application, *, held: bool, years: int, at: datetime, signed: bool = False
+) -> Verdict:
     """Say whether an application goes: ended for so many years, and nobody holds it.
 
-    An ended application is not changed any more, so its last change is its end.
+    An ended application is not changed any more, so its last change is its end. signed: a plan
+    was signed under it, whose last payment is not after that end; an agency that keeps others for
+    fewer years keeps this one for PLAN_YEARS.
     """
+    years = max(years, PLAN_YEARS) if signed else years
     if held:
         return Verdict(duty=Duty.LEGAL_HOLD)
     if application.status not in ENDED:
@@ -119,7 +125,7 @@ class Obstacle:
 
 
 def obstacles_to_erasure(
-    applications: Iterable[tuple[Application, bool]],
+    applications: Iterable[tuple[Application, bool, bool]],
     consents: Iterable[Consent],
     *,
     years: int,
@@ -127,13 +133,14 @@ def obstacles_to_erasure(
 ) -> tuple[Obstacle, ...]:
     """Return every duty to keep that stands against erasing a consumer at their wish.
 
-    applications: each with whether it is held. One that was withdrawn before it was ever submitted
-    is no service rendered, and a consent that was never used allowed nothing: neither is kept
-    against the consumer's wish. Whoever has no application may go at once.
+    applications: each with whether it is held, and whether a plan was signed under it. One that was
+    withdrawn before it was ever submitted is no service rendered, and a consent that was never used
+    allowed nothing: neither is kept against the consumer's wish. Whoever has no application may go
+    at once.
     """
     found = []
-    for application, held in applications:
-        verdict = judge_application(application, held=held, years=years, at=at)
+    for application, held, signed in applications:
+        verdict = judge_application(application, held=held, years=years, at=at, signed=signed)
         if verdict.duty is Duty.RETENTION and application.submitted_at is None:
             continue
         if not verdict.goes:

@@ -5,8 +5,9 @@ and the groups under which the store seals what they tell.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args, get_type_hints
 
 import strawberry
 from graphql import GraphQLObjectType, get_named_type
@@ -30,6 +31,8 @@ _HEAD = """
 # What is computed from a sealed attribute, or read out of one.
 _DERIVED = {
     "Consumer.ssnLast4": "ssn",
+    "Plan.acceptedAt": "acceptance",
+    "Plan.schedule": "creditors",
     "CreditReport.hit": "file",
     "CreditReport.summary": "file",
     "CreditReport.score": "file",
@@ -116,11 +119,21 @@ def _ways_to(value: GraphQLObjectType, types: list[GraphQLObjectType]) -> Iterat
 def _groups() -> Mapping[tuple[str, str], str]:
     """Return the sealed groups by the record's name and the attribute."""
     return {
-        _placed(spec.record, path): f"{spec.kind} {group}"
+        place: f"{spec.kind} {group}"
         for spec in KINDS
         for group, paths in spec.sealed.items()
         for path in paths
+        for place in _within(spec.record, path)
     }
+
+
+def _within(record: type, path: str) -> Iterator[tuple[str, str]]:
+    """Yield what a path seals: an attribute, and those of the lines in a list sealed as a whole."""
+    yield _placed(record, path)
+    if "." not in path:
+        for line in get_args(get_type_hints(record)[path]):
+            if is_dataclass(line) and isinstance(line, type):
+                yield from ((line.__name__, item.name) for item in fields(line))
 
 
 def _placed(record: type, path: str) -> tuple[str, str]:

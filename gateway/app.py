@@ -25,6 +25,7 @@ from gateway.agency import settle_agency
 from gateway.budgets.budgets import Budgets, Charge
 from gateway.config import Config
 from gateway.cors import CorsPolicy
+from gateway.documents import document_routes
 from gateway.endpoint import Exchange, GraphQLEndpoint
 from gateway.engine.documents import Operation
 from gateway.engine.execute import Engine, Result
@@ -47,6 +48,7 @@ from gateway.parts import OpenParts, Parts, Served, open_parts, serve_schema
 from gateway.realtime.realtime import Realtime
 from gateway.replies import Reply, refusal
 from gateway.telemetry import TRACER_NAME
+from gateway.webhooks import webhook_routes
 from resolvers.audit_lines import leave_lines
 from resolvers.context import NO_VENDORS, RequestContext, RequestMeta, open_context
 from schema.build import create_schema
@@ -62,7 +64,7 @@ async def answer(served: Served, parts: Parts, exchange: Exchange) -> Reply:
     # 1 limits    Request → Asked            bytes, JSON and members; before anybody asks who it is
     clock.begin("limits")
     asked = await read_request(exchange.request, config.limits)
-    meta = exchange.meta = meta_of(exchange, config)
+    meta = exchange.meta = meta_of(exchange, served)
 
     # 2 identity  credential → Principal
     clock.begin("identity")
@@ -148,14 +150,16 @@ async def execute(
     return result
 
 
-def meta_of(exchange: Exchange, config: Config) -> RequestMeta:
+def meta_of(exchange: Exchange, served: Served) -> RequestMeta:
     """Return what the resolvers learn of the request itself; raises Refused for its headers."""
     return RequestMeta(
         id=exchange.id,
         at=exchange.at,
         source_ip=exchange.request.client,
         idempotency_key=idempotency_key(exchange.headers),
-        allow_test_ssn=config.allow_test_ssn,
+        allow_test_ssn=served.config.allow_test_ssn,
+        documents=served.documents,
+        invitation_hours=served.config.invitation_hours,
     )
 
 
@@ -238,6 +242,8 @@ def create_app(
         realtime,
         routes=[
             *health_routes(stopping, lambda: directory_answers(app.state.parts.directory)),
+            *document_routes(config, served, lambda: app.state.parts, cors_policy(config)),
+            *webhook_routes(lambda: app.state.parts, only=config.agency),
             *routes,
         ],
         exception_handlers={HTTPException: _unknown_path},

@@ -7,16 +7,15 @@ reads the environment.
 
 # ruff: noqa: RUF009 - setting() and block() return dataclass fields, as field() does
 
-import ipaddress
 import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from domain.addresses import is_loopback, is_web_address
+from domain.addresses import is_loopback
+from gateway.config_checks import check, transit_fault
 from gateway.settings import (
     FILE_VARIABLE,
     PREFIX,
@@ -34,22 +33,23 @@ from gateway.settings import (
 )
 from gateway.settings_blocks import (
     BudgetsConfig,
+    DocumentsConfig,
     EdgeConfig,
     EventsConfig,
     Limits,
     RealtimeConfig,
     TrustedDocumentsConfig,
-    check_protection,
 )
 from gateway.settings_vendors import PlaidConfig, TransUnionConfig
 from tenants.aws import AwsSettings
-from tenants.keys.home import IN_FILE, IN_KMS, KeySettings
+from tenants.keys.home import IN_FILE, KeySettings
 
 __all__ = [
     "BudgetsConfig",
     "CannotStart",
     "Config",
     "ConfigFault",
+    "DocumentsConfig",
     "EdgeConfig",
     "EventsConfig",
     "Limits",
@@ -62,10 +62,8 @@ __all__ = [
     "is_loopback",
     "load_config",
     "load_config_here",
+    "transit_fault",
 ]
-
-
-_PLAID_ADDRESSES = ("plaid.url", "plaid.webhook_url", "plaid.redirect_uri")
 
 
 class Source(StrEnum):
@@ -147,6 +145,9 @@ class Config:
         doc="Accept Social Security numbers of the never-issued ranges; loopback vendors only.",
         under_dev=True,
     )
+    invitation_hours: int = setting(
+        72, "How long an invitation's code holds.", at_least=1, at_most=72
+    )
     log_level: str = setting(
         "info", "Least level that is logged.", choices=("debug", "info", "warning", "error")
     )
@@ -185,6 +186,7 @@ class Config:
     events: EventsConfig = block(EventsConfig)
     realtime: RealtimeConfig = block(RealtimeConfig)
     trusted_documents: TrustedDocumentsConfig = block(TrustedDocumentsConfig)
+    documents: DocumentsConfig = block(DocumentsConfig)
     edge: EdgeConfig = block(EdgeConfig)
     transunion: TransUnionConfig = block(TransUnionConfig)
     plaid: PlaidConfig = block(PlaidConfig)
@@ -256,7 +258,7 @@ def load_config(
         )
     values["home"] = Path(str(values["home"])).expanduser().absolute()
     config: Config = build(Config, values | {"command": command, "sources": sources})
-    _check(config)
+    check(config)
     return config
 
 
@@ -308,86 +310,3 @@ def _read_file(path: str) -> dict[str, object]:
         else:
             flat[key] = value
     return flat
-
-
-def _check(config: Config) -> None:
-    """Raise ConfigFault where values contradict each other or say what cannot be."""
-    url = config.transunion.url
-    if config.allow_test_ssn and url is not None and not is_loopback(url):
-        raise ConfigFault(
-            "ALMONER_ALLOW_TEST_SSN is refused while ALMONER_TRANSUNION_URL is not on this machine:"
-            " made-up Social Security numbers would reach a real bureau."
-        )
-    for name in ("transunion.url", *_PLAID_ADDRESSES, "otlp_endpoint", "aws_endpoint_url"):
-        _check_address(config, name)
-    _check_transit(config)
-    check_protection(config.budgets, config.trusted_documents)
-    if config.keyring != IN_FILE and not config.keyring.removeprefix(IN_KMS):
-        raise ConfigFault("ALMONER_KEYRING is `kms:` without a key: give its id, ARN or alias.")
-    if config.keyring != IN_FILE and not config.keyring.startswith(IN_KMS):
-        raise ConfigFault("ALMONER_KEYRING is `file`, or `kms:` and a key's id, ARN or alias.")
-    for origin in config.cors_origins:
-        parts = urlsplit(origin)
-        if not parts.netloc or origin != f"{parts.scheme}://{parts.netloc}".lower():
-            raise ConfigFault(
-                f"ALMONER_CORS_ORIGINS: {origin!r} is not an origin such as https://app.example."
-            )
-    for proxy in config.trusted_proxies:
-        try:
-            ipaddress.ip_network(proxy)
-        except ValueError:
-            raise ConfigFault(
-                f"ALMONER_TRUSTED_PROXIES: {proxy!r} is not an address or network."
-            ) from None
-
-
-def _check_address(config: Config, name: str) -> None:
-    """Raise ConfigFault for an address that would be spoken to in plain beyond this machine."""
-    variable = PREFIX + name.replace(".", "_").upper()
-    url = value_of(config, name)
-    if url is None:
-        return
-    text = str(url)
-    if not is_web_address(text):
-        raise ConfigFault(f"{variable} is not an address such as https://host.example.")
-    if urlsplit(text).scheme != "https" and not is_loopback(text):
-        raise ConfigFault(f"{variable} wants https: what goes there is not for others to read.")
-
-
-def _check_transit(config: Config) -> None:
-    """Raise ConfigFault where `almoner serve` would speak plain HTTP beyond this machine."""
-    certificate, key = config.tls_certificate_file, config.tls_key_file
-    if (certificate is None) != (key is None):
-        raise ConfigFault("ALMONER_TLS_CERTIFICATE_FILE and ALMONER_TLS_KEY_FILE go together.")
-    if config.behind_tls_proxy and not config.trusted_proxies:
-        raise ConfigFault(
-            "ALMONER_BEHIND_TLS_PROXY is set, and ALMONER_TRUSTED_PROXIES does not say which proxy:"
-            " callers' addresses would be the proxy's in every audit line."
-        )
-    fault = transit_fault(config)
-    if config.command == "serve" and fault is not None:
-        raise ConfigFault(fault)
-
-
-def transit_fault(config: Config) -> str | None:
-    """Return why `almoner serve` refuses to listen where it is told to; None where it does not."""
-    if config.behind_tls_proxy:
-        return None
-    certificate = config.tls_certificate_file
-    if certificate is None and not is_loopback(f"http://{_in_url(config.host)}"):
-        return (
-            f"ALMONER_HOST is {config.host}, and plain HTTP is for this machine alone. Give the "
-            "gateway a certificate (ALMONER_TLS_CERTIFICATE_FILE, ALMONER_TLS_KEY_FILE), or set "
-            "ALMONER_BEHIND_TLS_PROXY=true and ALMONER_TRUSTED_PROXIES if a proxy before it ends "
-            "TLS."
-        )
-    if not is_loopback(f"http://{_in_url(config.operations_host)}"):
-        return (
-            f"ALMONER_OPERATIONS_HOST is {config.operations_host}, and metrics go out in plain: "
-            "keep it on this machine, or set ALMONER_BEHIND_TLS_PROXY=true."
-        )
-    return None
-
-
-def _in_url(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

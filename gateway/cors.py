@@ -52,7 +52,9 @@ def answer_headers(policy: CorsPolicy, origin: str | None) -> Headers:
     ]
 
 
-def preflight_headers(policy: CorsPolicy, request: HeaderFields) -> Headers | None:
+def preflight_headers(
+    policy: CorsPolicy, request: HeaderFields, *, methods: str = ALLOWED_METHODS
+) -> Headers | None:
     """Return the headers of the answer to a preflight; None where the request is not one.
 
     A preflight from a foreign origin gets an answer that allows nothing: the browser refuses.
@@ -66,7 +68,7 @@ def preflight_headers(policy: CorsPolicy, request: HeaderFields) -> Headers | No
     asked = request.get(b"access-control-request-headers")
     headers += [
         (b"access-control-allow-origin", origin.encode("latin-1")),
-        (b"access-control-allow-methods", ALLOWED_METHODS.encode()),
+        (b"access-control-allow-methods", methods.encode()),
         (b"access-control-max-age", str(PREFLIGHT_SECONDS).encode()),
     ]
     if asked and len(asked) <= REQUESTED_HEADERS_MAX:

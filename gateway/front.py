@@ -26,6 +26,7 @@ from gateway.negotiation import MediaType, wants_stream
 from gateway.replies import CLIENT_LEFT, Reply, error_refusal, refusal, send_reply, with_headers
 
 PATH = "/graphql"
+REQUEST_ID = "almoner.request_id"  # where an application finds it in what it is called with
 
 _ID_BYTES, _DRAWN = 16, 64  # drawn at once: asking the system costs more than spelling one
 _VARIANT = dict(zip("0123456789abcdef", 4 * "89ab", strict=True))
@@ -56,7 +57,7 @@ class Front:
         except Refused as refused:
             tell(refusal(refused, MediaType.JSON))
         except Exception as error:  # noqa: BLE001 - the last net
-            tell(_unexpected(error, request_id))
+            tell(unexpected(error, request_id))
         return None
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -69,8 +70,8 @@ class Front:
     async def pass_on(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass another request on to an application, and see its answer out."""
         request = AsgiRequest(scope, receive)
-        request_id = new_request_id()
-        added = self._added(request, request_id)[:1]  # CORS is for the endpoint alone
+        request_id = scope[REQUEST_ID] = new_request_id()
+        added = self._added(request, request_id)[:1]  # CORS is for the endpoints that know it
         began = False
 
         async def send_on(message: Message) -> None:
@@ -86,7 +87,7 @@ class Front:
         except Refused as refused:
             await send_reply(refusal(refused, MediaType.JSON), receive, send_on)
         except Exception as error:
-            reply = _unexpected(error, request_id)
+            reply = unexpected(error, request_id)
             if began:
                 raise
             await send_reply(reply, receive, send_on)
@@ -188,7 +189,7 @@ def check_headers(headers: HeaderFields, address_bytes: int, limits: Limits) -> 
         )
 
 
-def _unexpected(error: Exception, request_id: str) -> Reply:
+def unexpected(error: Exception, request_id: str) -> Reply:
     """Log an error that nobody foresaw, and return what is said of it."""
     log = structlog.get_logger("almoner")
     log.error("internal error", request_id=request_id, raised=stack_of(error))

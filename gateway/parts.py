@@ -9,6 +9,8 @@ import strawberry
 from graphql import GraphQLSchema
 
 from domain.agencies import Agency
+from domain.documents import DocumentTerms
+from gateway.bank_worker import BankWorker, NoWork, TakesWork
 from gateway.banks import open_banks
 from gateway.budgets.budgets import Budgets
 from gateway.budgets.opening import open_budgets
@@ -28,7 +30,7 @@ from gateway.secret_ages import measuring_ages
 from gateway.secrets import open_secrets
 from gateway.trusted_documents import TrustedDocuments, open_trusted_documents
 from gateway.vendors import AgencyVendors
-from gateway.workspace import open_workspace
+from gateway.workspace import blobs_of, open_workspace
 from resolvers.context import Vendors
 from schema.build import core_schema
 from tenants.directory.port import Directory
@@ -43,6 +45,7 @@ class Served:
     schema: GraphQLSchema
     engine: Engine
     prices: Prices
+    documents: DocumentTerms
 
 
 class LeasesStores(Protocol):
@@ -72,6 +75,7 @@ class Parts:
     sightings: Sightings = field(default_factory=Sightings)
     budgets: Budgets = field(default_factory=lambda: Budgets(BudgetsConfig()))
     events: Broker = field(default_factory=LocalBroker)
+    bank_work: TakesWork = field(default_factory=NoWork)
     trusted: TrustedDocuments = field(
         default_factory=lambda: TrustedDocuments(TrustedDocumentsConfig(), Limits())
     )
@@ -87,7 +91,9 @@ async def open_parts(config: Config, metrics: Metrics) -> AsyncIterator[Parts]:
     Raises CannotStart where something is missing, StoreUnavailable where it cannot be read.
     """
     async with AsyncExitStack() as stack:
-        home = await stack.enter_async_context(open_workspace(config.home, keys=config.keys))
+        home = await stack.enter_async_context(
+            open_workspace(config.home, keys=config.keys, blobs=blobs_of(config))
+        )
         if config.agency and await home.directory.agency_by_slug(config.agency) is None:
             raise CannotStart(f"there is no agency {config.agency} to serve.")
         secrets = await stack.enter_async_context(open_secrets(config))
@@ -109,11 +115,15 @@ async def open_parts(config: Config, metrics: Metrics) -> AsyncIterator[Parts]:
         banks = open_banks(config.plaid, metrics.vendor_called, secrets, processes=config.workers)
         stack.push_async_callback(banks.aclose)
         authenticator = await stack.enter_async_context(open_authenticator(config, home.directory))
+        vendors = AgencyVendors(bureaus, banks)
+        worker = BankWorker(home.directory, home.registry, vendors, only=config.agency)
+        await stack.enter_async_context(worker.working())
         yield Parts(
             authenticator=authenticator,
             directory=home.directory,
             stores=home.registry,
-            vendors=AgencyVendors(bureaus, banks),
+            vendors=vendors,
+            bank_work=worker,
             budgets=budgets,
             events=events,
             trusted=trusted,
@@ -138,4 +148,18 @@ def serve_schema(
         apart=apart,
     )
     prices = Prices(core, config.limits)
-    return Served(config=config, schema=core, engine=engine, prices=prices)
+    documents = terms_of(config)
+    return Served(config=config, schema=core, engine=engine, prices=prices, documents=documents)
+
+
+def terms_of(config: Config) -> DocumentTerms:
+    """Return on what terms documents are moved."""
+    scheme = "http" if config.tls_certificate_file is None else "https"
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    own = f"{scheme}://{host}:{config.port}"
+    return DocumentTerms(
+        base_url=(config.documents.base_url or own).rstrip("/"),
+        link_seconds=config.documents.link_seconds,
+        bytes_max=config.documents.bytes_max,
+        presigned=config.documents.presigned,
+    )

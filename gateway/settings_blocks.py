@@ -270,6 +270,36 @@ class EdgeConfig:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentsConfig:
+    """How documents are moved."""
+
+    base_url: str | None = setting(
+        None,
+        "Address by which clients reach the gateway, which links to documents begin with; its own"
+        " host and port if empty.",
+    )
+    place: str = setting(
+        "file",
+        "Where files are kept, sealed: `file` (below home), or `s3:` and a bucket, with a prefix"
+        " behind a slash or without.",
+    )
+    presigned: bool = setting(
+        default=False,
+        doc="Whether uploads go to S3 by presigned addresses, where files are kept there.",
+    )
+    bytes_max: int = setting(15_728_640, "Size of one document.", at_least=1024, at_most=50_331_648)
+    link_seconds: int = setting(
+        300, "How long a link to upload or download holds.", at_least=10, at_most=3600
+    )
+    upload_seconds: int = setting(
+        120, "How long one file may take to arrive.", at_least=1, at_most=3600
+    )
+    at_once: int = setting(
+        8, "Files that one process moves at the same time, each in memory.", at_least=1, at_most=256
+    )
+
+
 def check_protection(budgets: BudgetsConfig, trusted: TrustedDocumentsConfig) -> None:
     """Raise ConfigFault for budgets and trusted documents that cannot be as they are said."""
     try:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from domain.errors import StoreUnavailable
+from gateway.config import Config
 from gateway.secrets import read_passphrase
 from gateway.settings import CannotStart
 from tenants.directory.sqlite import DIRECTORY_FILE, SqliteDirectory, open_directory
 from tenants.keys.home import HomeKeys, KeySettings, open_keys
 from tenants.keys.keyring import Keyring
-from tenants.registry import StoreRegistry
+from tenants.records.blob_places import BlobSettings, open_places
+from tenants.registry import BLOBS_FOLDER, StoreRegistry
 
 ISSUER_FILE = "issuer.db"
 STORES_FOLDER = "stores"
@@ -34,6 +36,11 @@ class Workspace:
     def keyring(self) -> Keyring:
         """Return what wraps the agencies' keys."""
         return self.keys.keyring
+
+
+def blobs_of(config: Config) -> BlobSettings:
+    """Return where the agencies' files are."""
+    return BlobSettings(place=config.documents.place, aws=config.keys.aws)
 
 
 def prepare_home(home: Path) -> None:
@@ -66,11 +73,16 @@ def demand_directory(home: Path) -> None:
 
 @asynccontextmanager
 async def open_workspace(
-    home: Path, *, keys: KeySettings | None = None, create: bool = False
+    home: Path,
+    *,
+    keys: KeySettings | None = None,
+    blobs: BlobSettings | None = None,
+    create: bool = False,
 ) -> AsyncIterator[Workspace]:
     """Open the home folder's keys and directory; `create` makes what is not there yet.
 
-    keys: where the keys are, by default in a file without a passphrase. Raises CannotStart where
+    keys: where the keys are, by default in a file without a passphrase. blobs: where agencies'
+    files are, by default in the home. Raises CannotStart where
     there is nothing to open, StoreUnavailable for a wrong or damaged file.
     """
     if create:
@@ -85,11 +97,12 @@ async def open_workspace(
         except StoreUnavailable as error:
             raise CannotStart(f"{home / DIRECTORY_FILE} does not open: {error.message}") from error
         try:
-            registry = StoreRegistry(directory, opened.keyring, home=home)
-            try:
-                yield Workspace(home=home, keys=opened, directory=directory, registry=registry)
-            finally:
-                await registry.aclose()
+            async with open_places(blobs or BlobSettings(), home / BLOBS_FOLDER) as places:
+                registry = StoreRegistry(directory, opened.keyring, home=home, blobs=places)
+                try:
+                    yield Workspace(home=home, keys=opened, directory=directory, registry=registry)
+                finally:
+                    await registry.aclose()
         finally:
             await directory.aclose()
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from domain.access import Scope
 from domain.actors import PrincipalKind
+from domain.analysis import FinancialAnalysis
 from domain.applications import (
     EDITED_BY_CONSUMER,
     EDITED_BY_COUNSELOR,
@@ -21,8 +22,10 @@ from domain.applications import (
 from domain.consents import Consent
 from domain.consumers import Consumer
 from domain.credit import CreditReport
+from domain.documents import Document
 from domain.errors import Forbidden, InvalidTransition, NotFound, VersionConflict
 from domain.ids import parse_global_id
+from domain.plans import Plan
 from resolvers.context import RequestContext, store_of
 from resolvers.inputs import ApplicationFilter, Maybe, given
 from resolvers.pages import Cut, Listing, Window, read_forward, read_window
@@ -35,7 +38,7 @@ _NOTHING: Listing[Application] = Cut(
 )
 
 Keep = Callable[[Application], bool]
-R = TypeVar("R", Note, Consent, CreditReport)
+R = TypeVar("R", Note, Consent, CreditReport, Document, FinancialAnalysis, Plan)
 
 
 async def applications(
@@ -152,10 +155,17 @@ async def credit_reports_of(
     context: RequestContext, applications: Sequence[Application]
 ) -> list[list[CreditReport] | None]:
     """Return the reports of each application, oldest first; None where they are out of reach."""
+    return await children_within(context, CreditReport, applications, Scope.CREDIT_READ)
+
+
+async def children_within(
+    context: RequestContext, record_type: type[R], applications: Sequence[Application], scope: Scope
+) -> list[list[R] | None]:
+    """Return what lies under each application, oldest first; None where `scope` does not reach."""
     guard = context.guard
-    reached = [await guard.reaches(one, Scope.CREDIT_READ) for one in applications]
+    reached = [await guard.reaches(one, scope) for one in applications]
     ids = [one.id for one, within in zip(applications, reached, strict=True) if within]
-    found = iter(await _children_of(context, CreditReport, ids))
+    found = iter(await _children_of(context, record_type, ids))
     return [next(found) if within else None for within in reached]
 
 

@@ -7,11 +7,15 @@ from domain.access import Principal
 from domain.agencies import Agency
 from domain.banking import BankData
 from domain.credit import CreditBureau
+from domain.documents import DocumentTerms
 from domain.errors import Forbidden, NotFound
+from domain.invitations import HOURS_DEFAULT
 from resolvers.guard import Guard
 from resolvers.loaders import Loaders
 from tenants.directory.port import AgencyDirectory
 from tenants.store import AgencyStore
+
+_DEFAULT_TERMS = DocumentTerms()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +23,8 @@ class RequestMeta:
     """What is known of the request itself.
 
     at: the moment that the whole request is judged by, UTC. allow_test_ssn: Social Security numbers
-    of the never-issued ranges are accepted, which development alone allows.
+    of the never-issued ranges are accepted, which development alone allows. documents: on what
+    terms they are moved. invitation_hours: how long a code holds.
     """
 
     id: str
@@ -27,6 +32,8 @@ class RequestMeta:
     source_ip: str | None = None
     idempotency_key: str | None = None
     allow_test_ssn: bool = False
+    documents: DocumentTerms = _DEFAULT_TERMS
+    invitation_hours: int = HOURS_DEFAULT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,19 +18,40 @@ from typing import TypeVar
 
 from domain.access import READ_SCOPES, AccessGrant, Principal, Scope
 from domain.actors import PrincipalKind
+from domain.analysis import FinancialAnalysis
 from domain.applications import Application, Note
+from domain.bank_connections import BankConnection
 from domain.consents import Consent
 from domain.consumers import Consumer
 from domain.credit import CreditReport
+from domain.documents import Document
 from domain.ids import GlobalId, parse_global_id
+from domain.plans import Plan
 from resolvers.loaders import Loaders
 from resolvers.reads import Reads
 from tenants.records.kinds import sort_time
 from tenants.store import AgencyStore
 
-Child = TypeVar("Child", Note, Consent, CreditReport)
+Child = TypeVar(
+    "Child",
+    Note,
+    Consent,
+    CreditReport,
+    BankConnection,
+    Document,
+    FinancialAnalysis,
+    Plan,
+)
 Grants = Mapping[str | None, AccessGrant]
 """Grants by the global id of what they are over, None for the whole agency."""
+_SCOPES: Mapping[type, Scope] = {
+    BankConnection: Scope.BANKING_READ,
+    CreditReport: Scope.CREDIT_READ,
+    Document: Scope.DOCUMENTS_READ,
+    FinancialAnalysis: Scope.PLANS_READ,
+    Plan: Scope.PLANS_READ,
+}
+"""What reading what lies under an application takes, where that is its own scope."""
 Held = Mapping[str | None, tuple[AccessGrant, ...]]
 """All grants over each of these."""
 
@@ -213,7 +234,7 @@ class Guard:
         if record_type is Note and self._principal.kind is not PrincipalKind.COUNSELOR:
             return None
         root = str(GlobalId("app", parsed.root, parsed.root))
-        scope = Scope.CREDIT_READ if record_type is CreditReport else Scope.APPLICATIONS_READ
+        scope = _SCOPES.get(record_type, Scope.APPLICATIONS_READ)
         if await self.application(root, scope) is None:
             return None
         excerpt = self._loaders.excerpts.get(record_type)

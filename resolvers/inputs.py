@@ -13,7 +13,9 @@ from typing import Final, TypeAlias, TypeVar
 from domain.applications import ApplicationStatus, DebtKind, ExpenseCategory, IncomeSource
 from domain.consents import ConsentPurpose
 from domain.credit import PullKind
+from domain.documents import DocumentKind
 from domain.money import Frequency
+from domain.payoff import PayoffStrategy
 from domain.settings import Participation
 from domain.validation import Faults, clean_purpose
 
@@ -175,6 +177,45 @@ class PullCreditReportInput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectBankInput:
+    """Which bank to link, by what the vendor's Link gave, under which consent."""
+
+    application_id: str
+    consent_id: str
+    public_token: str = field(repr=False)
+    idempotency_key: Maybe[str] = ABSENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposePlanInput:
+    """How a plan is to be made; without a deposit it takes all that the budget leaves."""
+
+    application_id: str
+    strategy: PayoffStrategy
+    monthly_deposit: Maybe[Decimal] = ABSENT
+    idempotency_key: Maybe[str] = ABSENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptProposalsInput:
+    """Which proposals to take over."""
+
+    application_id: str
+    expected_version: Maybe[int] = ABSENT
+    ids: tuple[str, ...]
+    idempotency_key: Maybe[str] = ABSENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptPlanInput:
+    """Which text a consumer signs, and the name that they typed."""
+
+    id: str
+    agreement_sha256: str
+    signature: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestAccessInput:
     """A scope over a subject that somebody asks for, why, and for how long."""
 
@@ -239,3 +280,14 @@ class UpdateSettingsInput:
     grant_days: Maybe[int] = ABSENT
     retention_years: Maybe[int] = ABSENT
     creditor_policies: Maybe[tuple[CreditorPolicyInput, ...]] = ABSENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateDocumentUploadInput:
+    """What file is to come."""
+
+    application_id: str
+    kind: DocumentKind
+    file_name: str
+    media_type: str
+    bytes: int

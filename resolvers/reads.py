@@ -21,7 +21,10 @@ REASONS_NAMED_MAX = 8
 # A line has a greatest length, and reading must not run into it: many names become several lines.
 NAMES_CHARACTERS_PER_LINE_MAX = 900
 _CHARACTERS_BESIDE_NAME = 5  # quotes, escaped within a bundle, and a comma
-_OF_APPLICATIONS = frozenset({"app", "cons", "debt", "exp", "grant", "inc", "note", "queue", "rep"})
+_OF_APPLICATIONS = frozenset(
+    {"acct", "ana", "app", "bank", "cons", "debt", "doc", "exp", "grant", "inc", "note", "plan"}
+    | {"queue", "rep", "txn"}
+)
 
 
 def owner_named(global_id: str | None) -> str | None:

@@ -10,10 +10,13 @@ from datetime import datetime
 
 from domain.access import Scope
 from domain.applications import Application
+from domain.bank_connections import BankConnection
 from domain.credit import CreditReport
 from domain.errors import NotFound
-from domain.event_catalogue import APPLICATION, CATALOGUE, REPORT
+from domain.event_catalogue import APPLICATION, BANK, CATALOGUE, PLAN, REPORT
 from domain.events import Event
+from domain.ids import GlobalId, parse_global_id
+from domain.plans import Plan
 from resolvers.context import RequestContext, store_of
 from resolvers.counseling import is_waiting
 from resolvers.queue import item_of
@@ -28,15 +31,21 @@ class Topic:
     """What one field of `Subscription` tells of.
 
     mutations: that it tells of. about: prefix of the global ids of the events' subjects. argument:
-    the field's argument that narrows it to one application, if it has one. scope: what narrowing
-    takes. find: the record that an event is about, or NOTHING; None where the caller is not told.
+    the field's argument that narrows it to one application, if it has one; by_subject: to one
+    record of the events' own kind instead. scope: what narrowing takes. find: the record that an
+    event is about, or NOTHING; None where the caller is not told.
     """
 
     mutations: tuple[str, ...]
     about: str
     find: Find
     argument: str | None = None
+    by_subject: bool = False
     scope: Scope = Scope.APPLICATIONS_READ
+
+    def named_by(self, event: Event) -> str | None:
+        """Return what a subscription to the event has to be narrowed to, if it is narrowed."""
+        return event.subject if self.by_subject else application_of(event)
 
     def concerns(self, event: Event) -> bool:
         """Say whether the event is one that it tells of."""
@@ -51,17 +60,29 @@ def application_of(event: Event) -> str | None:
     return event.data.get("applicationId")
 
 
-async def reach_of(context: RequestContext, application_id: str, scope: Scope) -> datetime | None:
+async def reach_of(context: RequestContext, narrowed_to: str, scope: Scope) -> datetime | None:
     """Return until when the caller reaches an application for what `scope` is about.
 
-    None: there is no end to it but the credential's. Raises NotFound where they do not. Nothing is
-    noted of it: nobody was told anything yet.
+    narrowed_to: its id, or that of a bank link which lies under it. None: there is no end to it but
+    the credential's. Raises NotFound where they do not. Nothing is noted of it: nobody was told
+    anything yet.
     """
+    application_id = await _root_of_link(context, narrowed_to)
     application = await context.loaders.applications.load(application_id)
     if application is None or not await context.guard.reaches(application, scope):
         raise NotFound("There is no such application within your reach.")
     grant = await context.guard.grant_over(application, scope)
     return None if grant is None else grant.ended_at
+
+
+async def _root_of_link(context: RequestContext, global_id: str) -> str:
+    """Return the application that a bank link lies under; every other id as it is."""
+    parsed = parse_global_id(global_id)
+    if parsed is None or parsed.prefix != BANK:
+        return global_id
+    if await store_of(context).get(BankConnection, global_id) is None:
+        raise NotFound("There is no such bank link within your reach.")
+    return str(GlobalId(APPLICATION, parsed.root, parsed.root))
 
 
 async def _application(context: RequestContext, event: Event) -> Application | None:
@@ -91,6 +112,20 @@ async def _credit_report(context: RequestContext, event: Event) -> CreditReport 
     return await store_of(context).get(CreditReport, event.subject)
 
 
+async def _bank_connection(context: RequestContext, event: Event) -> BankConnection | None:
+    application = await context.loaders.applications.load(event.data["applicationId"])
+    if application is None or not await context.guard.reaches(application, Scope.BANKING_READ):
+        return None
+    return await store_of(context).get(BankConnection, event.subject)
+
+
+async def _plan(context: RequestContext, event: Event) -> Plan | None:
+    application = await context.loaders.applications.load(event.data["applicationId"])
+    if application is None or not await context.guard.reaches(application, Scope.PLANS_READ):
+        return None
+    return await store_of(context).get(Plan, event.subject)
+
+
 TOPICS: Mapping[str, Topic] = {
     "onApplicationUpdated": Topic(
         mutations=(
@@ -103,6 +138,7 @@ TOPICS: Mapping[str, Topic] = {
             "returnApplication",
             "closeApplication",
             "importDebts",
+            "acceptProposals",
         ),
         about=APPLICATION,
         argument="id",
@@ -124,6 +160,21 @@ TOPICS: Mapping[str, Topic] = {
         argument="applicationId",
         scope=Scope.CREDIT_READ,
         find=_credit_report,
+    ),
+    "onBankConnectionUpdated": Topic(
+        mutations=("connectBank", "syncBank", "disconnectBank"),
+        about=BANK,
+        argument="id",
+        by_subject=True,
+        scope=Scope.BANKING_READ,
+        find=_bank_connection,
+    ),
+    "onPlanUpdated": Topic(
+        mutations=("proposePlan", "acceptPlan", "declinePlan"),
+        about=PLAN,
+        argument="applicationId",
+        scope=Scope.PLANS_READ,
+        find=_plan,
     ),
 }
 """By the name of the field."""

@@ -10,10 +10,8 @@ from domain.applications import PLAN_KINDS, Debt, DebtKind, Source
 from domain.credit import CreditFile, PortfolioType, Tradeline
 from domain.ids import new_child_id
 from domain.money import ZERO
+from domain.reconciling import account_of_line, exclusion_of, last4, match, spelled
 from domain.validation import CREDITOR_CHARACTERS_MAX
-
-# Whose debt it is not: somebody else's, nobody's any more, or an estate's.
-_NOT_OWED_BY_CONSUMER = frozenset({"authorizedUser", "terminated", "deceased"})
 
 # TransUnion's account types that say what an account is, whatever its portfolio.
 _KIND_OF_TYPE = {
@@ -38,8 +36,6 @@ _KIND_OF_PORTFOLIO = {
     PortfolioType.REVOLVING: DebtKind.CREDIT_CARD,
 }
 
-_LAST4_LENGTH = 4
-
 
 def import_debts(debts: Sequence[Debt], file: CreditFile, application_id: str) -> tuple[Debt, ...]:
     """Return the debts with the file's open accounts among them, each matched or added.
@@ -49,10 +45,8 @@ def import_debts(debts: Sequence[Debt], file: CreditFile, application_id: str) -
     """
     merged = list(debts)
     taken: set[int] = set()
-    lines = [(line, _kind_of(line)) for line in file.tradelines]
-    lines += [(line, DebtKind.COLLECTION) for line in file.collections]
-    for line, kind in _owed(lines):
-        place = _match(merged, line, taken)
+    for line, kind in _owed(kinds_of(file)):
+        place = match(merged, account_of_line(line, kind), taken, spelled)
         if place is None:
             place = len(merged)
             merged.append(_new_debt(line, kind, application_id))
@@ -62,52 +56,24 @@ def import_debts(debts: Sequence[Debt], file: CreditFile, application_id: str) -
     return tuple(merged)
 
 
+def kinds_of(file: CreditFile) -> list[tuple[Tradeline, DebtKind]]:
+    """Return all accounts of a file, each with the kind of debt that it is."""
+    lines = [(line, _kind_of(line)) for line in file.tradelines]
+    return [*lines, *((line, DebtKind.COLLECTION) for line in file.collections)]
+
+
 def _owed(lines: Iterable[tuple[Tradeline, DebtKind]]) -> list[tuple[Tradeline, DebtKind]]:
-    """Return the lines with a balance that the consumer owes, each account once."""
+    """Return the lines that are to be counted, each account once."""
     owed: list[tuple[Tradeline, DebtKind]] = []
     seen: set[str] = set()
     for line, kind in lines:
-        is_open = line.closed_on is None and line.paid_out_on is None
-        if not is_open or (line.balance or ZERO) <= 0 or line.ecoa in _NOT_OWED_BY_CONSUMER:
+        if exclusion_of(line) is not None:
             continue
         if line.source_key is not None and line.source_key in seen:
             continue
         seen.add(line.source_key or "")
         owed.append((line, kind))
     return owed
-
-
-def _match(debts: Sequence[Debt], line: Tradeline, taken: set[int]) -> int | None:
-    """Return the place of the debt that the line is; the surest ground first."""
-    free = [place for place in range(len(debts)) if place not in taken]
-    if line.source_key is not None:
-        for place in free:
-            if debts[place].source_key == line.source_key:
-                return place
-    # A debt that is known to be another account of the bureau's is not this one.
-    typed = [place for place in free if None in (debts[place].source_key, line.source_key)]
-    alike = [place for place in typed if _spelled(debts[place].creditor) == _spelled(line.creditor)]
-    for is_same in (_has_same_number, _may_have_same_number):
-        for place in alike:
-            if is_same(debts[place], line):
-                return place
-    return None
-
-
-def _spelled(creditor: str) -> str:
-    return "".join(sign for sign in creditor.casefold() if sign.isalnum())
-
-
-def _has_same_number(debt: Debt, line: Tradeline) -> bool:
-    """Say whether the last four characters agree; the bureau masks some of them with an X."""
-    ours, theirs = debt.account_last4, line.account_last4
-    if ours is None or theirs is None or len(ours) != len(theirs):
-        return False
-    return all(a == b or "X" in (a, b) for a, b in zip(ours.upper(), theirs.upper(), strict=True))
-
-
-def _may_have_same_number(debt: Debt, line: Tradeline) -> bool:
-    return debt.account_last4 is None or line.account_last4 is None
 
 
 def _updated(debt: Debt, line: Tradeline) -> Debt:
@@ -118,7 +84,7 @@ def _updated(debt: Debt, line: Tradeline) -> Debt:
             debt.minimum_payment if line.monthly_payment is None else line.monthly_payment
         ),
         past_due=debt.past_due if line.past_due is None else line.past_due,
-        account_last4=debt.account_last4 or _last4(line),
+        account_last4=debt.account_last4 or last4(line.account_last4),
         source=Source.CREDIT_REPORT,
         source_key=line.source_key or debt.source_key,
     )
@@ -129,7 +95,7 @@ def _new_debt(line: Tradeline, kind: DebtKind, application_id: str) -> Debt:
         id=new_child_id("debt", application_id),
         creditor=line.creditor[:CREDITOR_CHARACTERS_MAX],
         kind=kind,
-        account_last4=_last4(line),
+        account_last4=last4(line.account_last4),
         balance=line.balance or ZERO,
         minimum_payment=line.monthly_payment or ZERO,
         past_due=line.past_due or ZERO,
@@ -137,11 +103,6 @@ def _new_debt(line: Tradeline, kind: DebtKind, application_id: str) -> Debt:
         eligible_for_plan=kind in PLAN_KINDS,
         source_key=line.source_key,
     )
-
-
-def _last4(line: Tradeline) -> str | None:
-    known = line.account_last4
-    return known if known is not None and len(known) == _LAST4_LENGTH else None
 
 
 def _kind_of(line: Tradeline) -> DebtKind:

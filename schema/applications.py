@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import strawberry
 
 from domain.actors import Actor as ActorRecord
+from domain.analysis import FinancialAnalysis as AnalysisRecord
 from domain.applications import Application as ApplicationRecord
 from domain.applications import (
     ApplicationStatus,
@@ -20,8 +21,11 @@ from domain.applications import Note as NoteRecord
 from domain.consents import Consent as ConsentRecord
 from domain.consumers import Consumer as ConsumerRecord
 from domain.credit import CreditReport as CreditReportRecord
+from domain.documents import Document as DocumentRecord
 from domain.money import Frequency
-from resolvers import applications
+from domain.plans import Plan as PlanRecord
+from domain.proposals import Proposal as ProposalRecord
+from resolvers import analysis, applications, documents, plans, proposals
 from resolvers.queue import QueueItem as QueueItemRecord
 from schema.access import Actor
 from schema.connections import Node, PageInfo, edges, page_info
@@ -29,14 +33,20 @@ from schema.consents import Consent
 from schema.consumers import Consumer
 from schema.credit import CreditReport
 from schema.declare import Info, batched, field, object_type
+from schema.documents import Document
 from schema.gates import of_application, of_its_application, of_its_root
+from schema.plans import FinancialAnalysis, Plan
+from schema.proposals import Proposal
 from schema.rules import (
     APPLICATION_IDENTITY,
     APPLICATION_READERS,
+    BANK_READERS,
     CONSUMER_READERS,
     COUNSELORS,
     COUNT_READERS,
     CREDIT_READERS,
+    DOCUMENT_READERS,
+    PLAN_READERS,
 )
 from schema.scalars import AWSDateTime, Money, Percent
 
@@ -123,8 +133,24 @@ async def _credit_reports(
     return await applications.credit_reports_of(info.context, parents)
 
 
+async def _analyses(parents: Applications, info: Info) -> list[AnalysisRecord | None]:
+    return await analysis.analyses_of(info.context, parents)
+
+
+async def _plans(parents: Applications, info: Info) -> list[list[PlanRecord] | None]:
+    return await plans.plans_of(info.context, parents)
+
+
+async def _documents(parents: Applications, info: Info) -> list[list[DocumentRecord] | None]:
+    return await documents.documents_of(info.context, parents)
+
+
 async def _notes(parents: Applications, info: Info) -> list[list[NoteRecord]]:
     return await applications.notes_of(info.context, parents)
+
+
+async def _proposals(root: ApplicationRecord, info: Info) -> list[ProposalRecord] | None:
+    return await proposals.proposals_of(info.context, root)
 
 
 @object_type(rule=APPLICATION_READERS, record=ApplicationRecord, about=of_application)
@@ -157,8 +183,27 @@ class Application(Node):
     credit_reports: list[CreditReport] | None = batched(
         _credit_reports, list[CreditReport] | None, rule=CREDIT_READERS
     )
+    documents: list[Document] | None = batched(
+        _documents, list[Document] | None, rule=DOCUMENT_READERS
+    )
+    analysis: FinancialAnalysis | None = batched(
+        _analyses,
+        FinancialAnalysis | None,
+        rule=PLAN_READERS,
+        description="Of the figures as they are; null before an analysis and after an edit.",
+    )
+    plans: list[Plan] | None = batched(
+        _plans, list[Plan] | None, rule=PLAN_READERS, description="Oldest first."
+    )
     notes: list[Note] | None = batched(
         _notes, list[Note] | None, rule=COUNSELORS, description="Counselors only."
+    )
+    proposals = field(
+        _proposals,
+        list[Proposal] | None,
+        rule=BANK_READERS,
+        description="What bank data, and credit reports for whoever reads them, say beside the "
+        "application's lines; acceptProposals takes some over.",
     )
 
 

@@ -1,19 +1,28 @@
 """Consumers, as the API shows them."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 from strawberry import UNSET
 
 from domain.applications import Application as ApplicationRecord
+from domain.bank_connections import BankConnection as BankConnectionRecord
 from domain.consumers import Consumer as ConsumerRecord
-from resolvers import applications, consumers
+from resolvers import applications, banking, consumers
 from resolvers.pages import Listing
+from schema.banking import BankConnection
 from schema.connections import Node, PageInfo, edges, page_info
-from schema.declare import Info, field, object_type
+from schema.declare import Info, batched, field, object_type
 from schema.gates import of_itself
 from schema.inputs import plain
-from schema.rules import APPLICATION_READERS, CONSUMER_IDENTITY, CONSUMER_READERS, SSN_READERS
+from schema.rules import (
+    APPLICATION_READERS,
+    BANK_READERS,
+    CONSUMER_IDENTITY,
+    CONSUMER_READERS,
+    SSN_READERS,
+)
 from schema.scalars import AWSDate, AWSEmail, AWSPhone
 
 if TYPE_CHECKING:
@@ -53,6 +62,12 @@ async def _applications(
     return await applications.applications_of(info.context, root, first=first, after=plain(after))
 
 
+async def _bank_connections(
+    parents: Sequence[ConsumerRecord], info: Info
+) -> list[list[BankConnectionRecord]]:
+    return await banking.connections_of(info.context, parents)
+
+
 @object_type(rule=CONSUMER_READERS, record=ConsumerRecord, about=of_itself)
 class Consumer(Node):
     """Somebody whose debts are counseled on."""
@@ -77,6 +92,12 @@ class Consumer(Node):
         LazyApplications | None,
         rule=APPLICATION_READERS,
         description="What the caller may read of the consumer's applications, newest first.",
+    )
+    bank_connections = batched(
+        _bank_connections,
+        list[BankConnection] | None,
+        rule=BANK_READERS,
+        description="Of the applications that the caller may read, oldest first.",
     )
 
 

@@ -9,7 +9,9 @@ from strawberry import UNSET
 from domain.applications import ApplicationStatus, DebtKind, ExpenseCategory, IncomeSource
 from domain.consents import ConsentPurpose
 from domain.credit import PullKind
+from domain.documents import DocumentKind
 from domain.money import Frequency
+from domain.payoff import PayoffStrategy
 from domain.settings import Participation
 from resolvers import inputs
 from resolvers.inputs import ABSENT
@@ -170,6 +172,25 @@ class PullCreditReportInput:
     idempotency_key: str
 
 
+@input_type(inputs.ProposePlanInput)
+class ProposePlanInput:
+    """Without a deposit, all that the budget leaves after the cushion goes into the plan."""
+
+    application_id: strawberry.ID
+    strategy: PayoffStrategy = PayoffStrategy.AVALANCHE
+    monthly_deposit: Money | None = UNSET
+    idempotency_key: str | None = UNSET
+
+
+@input_type(inputs.AcceptPlanInput)
+class AcceptPlanInput:
+    """agreementSha256 repeats that of the agreement shown; signature is the full name, typed."""
+
+    id: strawberry.ID
+    agreement_sha256: str
+    signature: str
+
+
 @input_type(inputs.CreateApiKeyInput)
 class CreateApiKeyInput:
     """What the key may do, and for how many days: 1 to 365."""
@@ -177,6 +198,26 @@ class CreateApiKeyInput:
     name: str
     scopes: list[str]
     expires_in_days: int = 90
+    idempotency_key: str | None = UNSET
+
+
+@input_type(inputs.ConnectBankInput)
+class ConnectBankInput:
+    """What Link gave, and the consent under which the bank is linked. A key never links twice."""
+
+    application_id: strawberry.ID
+    consent_id: strawberry.ID
+    public_token: str
+    idempotency_key: str | None = UNSET
+
+
+@input_type(inputs.AcceptProposalsInput)
+class AcceptProposalsInput:
+    """Which of an application's proposals to take over, all or nothing."""
+
+    application_id: strawberry.ID
+    expected_version: int | None = UNSET
+    ids: list[strawberry.ID]
     idempotency_key: str | None = UNSET
 
 
@@ -225,6 +266,17 @@ class UpdateSettingsInput:
     grant_days: int | None = UNSET
     retention_years: int | None = UNSET
     creditor_policies: list[CreditorPolicyInput] | None = UNSET
+
+
+@input_type(inputs.CreateDocumentUploadInput)
+class CreateDocumentUploadInput:
+    """What file is to come: a PDF, PNG, JPEG, TIFF or HEIC, and exactly how many bytes it has."""
+
+    application_id: strawberry.ID
+    kind: DocumentKind
+    file_name: str
+    media_type: str
+    bytes: int
 
 
 def plain(value: object) -> Any:

@@ -1,292 +1,45 @@
-"""The root of all mutations."""
+"""The root of all mutations: the fields of each subject, in the order of the contract."""
 
-import strawberry
-from strawberry import UNSET
-
-from domain.access import AccessGrant as AccessGrantRecord
-from domain.access import ApiKey as ApiKeyRecord
-from domain.applications import Application as ApplicationRecord
-from domain.applications import Note as NoteRecord
-from domain.consents import Consent as ConsentRecord
-from domain.consumers import Consumer as ConsumerRecord
-from domain.credit import CreditReport as CreditReportRecord
-from domain.settings import AgencySettings as AgencySettingsRecord
-from resolvers import (
-    budget,
-    consents,
-    consumers,
-    counseling,
-    credit,
-    grants,
-    intake,
-    keys,
-    settings,
-)
-from schema.access import AccessGrant, ApiKey, CreatedApiKey
-from schema.applications import Application, Note
-from schema.consents import Consent
-from schema.consumers import Consumer
-from schema.credit import CreditReport
-from schema.declare import Info, field, object_type
-from schema.inputs import (
-    CreateApiKeyInput,
-    PullCreditReportInput,
-    RecordConsentInput,
-    RequestAccessInput,
-    SaveBudgetInput,
-    StartApplicationInput,
-    UpdateApplicationInput,
-    UpdateConsumerInput,
-    UpdateSettingsInput,
-    plain,
-)
-from schema.rules import (
-    ACCESS_ASKERS,
-    ADMINS,
-    APPLICATION_WRITERS,
-    CONSUMER_WRITERS,
-    CONSUMERS,
-    COUNSELORS,
-    CREDIT_PULLERS,
-    GRANT_READERS,
-)
-from schema.settings import AgencySettings
-
-
-async def _start_application(info: Info, input: StartApplicationInput) -> ApplicationRecord:
-    return await intake.start_application(info.context, plain(input))
-
-
-async def _update_application(info: Info, input: UpdateApplicationInput) -> ApplicationRecord:
-    return await intake.update_application(info.context, plain(input))
-
-
-async def _update_consumer(info: Info, input: UpdateConsumerInput) -> ConsumerRecord:
-    return await consumers.update_consumer(info.context, plain(input))
-
-
-async def _save_budget(info: Info, input: SaveBudgetInput) -> ApplicationRecord:
-    return await budget.save_budget(info.context, plain(input))
-
-
-async def _submit_application(
-    info: Info, id: strawberry.ID, expected_version: int | None = UNSET
-) -> ApplicationRecord:
-    return await intake.submit_application(info.context, id, plain(expected_version))
-
-
-async def _withdraw_application(
-    info: Info, id: strawberry.ID, reason: str | None = UNSET
-) -> ApplicationRecord:
-    return await intake.withdraw_application(info.context, id, plain(reason))
-
-
-async def _claim_application(info: Info, id: strawberry.ID) -> ApplicationRecord:
-    return await counseling.claim_application(info.context, id)
-
-
-async def _release_application(info: Info, id: strawberry.ID) -> bool:
-    return await counseling.release_application(info.context, id)
-
-
-async def _reassign_application(info: Info, id: strawberry.ID, to: strawberry.ID) -> bool:
-    return await counseling.reassign_application(info.context, id, to)
-
-
-async def _return_application(info: Info, id: strawberry.ID, reason: str) -> ApplicationRecord:
-    return await counseling.return_application(info.context, id, reason)
-
-
-async def _close_application(info: Info, id: strawberry.ID, reason: str) -> ApplicationRecord:
-    return await counseling.close_application(info.context, id, reason)
-
-
-async def _add_note(info: Info, application_id: strawberry.ID, text: str) -> NoteRecord:
-    return await counseling.add_note(info.context, application_id, text)
-
-
-async def _record_consent(info: Info, input: RecordConsentInput) -> ConsentRecord:
-    return await consents.record_consent(info.context, plain(input))
-
-
-async def _pull_credit_report(info: Info, input: PullCreditReportInput) -> CreditReportRecord:
-    return await credit.pull_credit_report(info.context, plain(input))
-
-
-async def _import_debts(info: Info, credit_report_id: strawberry.ID) -> ApplicationRecord:
-    return await credit.import_debts(info.context, credit_report_id)
-
-
-async def _create_api_key(info: Info, input: CreateApiKeyInput) -> keys.CreatedApiKey:
-    return await keys.create_api_key(info.context, plain(input))
-
-
-async def _rotate_api_key(
-    info: Info, id: strawberry.ID, overlap_hours: int | None = 24
-) -> keys.CreatedApiKey:
-    return await keys.rotate_api_key(info.context, id, plain(overlap_hours))
-
-
-async def _revoke_api_key(info: Info, id: strawberry.ID) -> ApiKeyRecord:
-    return await keys.revoke_api_key(info.context, id)
-
-
-async def _request_access(info: Info, input: RequestAccessInput) -> AccessGrantRecord:
-    return await grants.request_access(info.context, plain(input))
-
-
-async def _approve_access(info: Info, id: strawberry.ID) -> AccessGrantRecord:
-    return await grants.approve_access(info.context, id)
-
-
-async def _revoke_access(info: Info, id: strawberry.ID) -> AccessGrantRecord:
-    return await grants.revoke_access(info.context, id)
-
-
-async def _update_settings(info: Info, input: UpdateSettingsInput) -> AgencySettingsRecord:
-    return await settings.update_settings(info.context, plain(input))
+from schema.declare import object_type
+from schema.mutations import access, applications, banking, credit, documents, plans
 
 
 @object_type(rule=None)
 class Mutation:
     """All that can be changed. Each is done once for an Idempotency-Key."""
 
-    start_application = field(
-        _start_application,
-        Application | None,
-        rule=APPLICATION_WRITERS,
-        description="Consumers for themselves; counselors and keys for a consumer they name or "
-        "create [applications:write].",
-    )
-    update_application = field(
-        _update_application,
-        Application | None,
-        rule=APPLICATION_WRITERS,
-        description="Consumers (own, while DRAFT or RETURNED), counselors (by grant, while "
-        "IN_REVIEW or ANALYZED) [applications:write].",
-    )
-    update_consumer = field(
-        _update_consumer,
-        Consumer | None,
-        rule=CONSUMER_WRITERS,
-        description="Consumers (self), counselors (by grant) [consumers:write].",
-    )
-    save_budget = field(
-        _save_budget,
-        Application | None,
-        rule=APPLICATION_WRITERS,
-        description="Adds, changes and removes incomes, expenses and debts, all or nothing "
-        "[applications:write].",
-    )
-    submit_application = field(
-        _submit_application,
-        Application | None,
-        rule=APPLICATION_WRITERS,
-        description="Hands it in; it waits in the queue, or stays with its counselor. Asks for no "
-        "more than a name, a state and a way to reach the consumer [applications:write].",
-    )
-    withdraw_application = field(
-        _withdraw_application,
-        Application | None,
-        rule=CONSUMERS,
-        description="The consumer takes it back.",
-    )
-    claim_application = field(
-        _claim_application,
-        Application | None,
-        rule=COUNSELORS,
-        description="Counselors: take from the queue (writes a time-boxed grant).",
-    )
-    release_application = field(
-        _release_application,
-        bool | None,
-        rule=COUNSELORS,
-        description="Counselors: give back; the grant ends at once.",
-    )
-    reassign_application = field(
-        _reassign_application,
-        bool | None,
-        rule=COUNSELORS,
-        description="Counselors: hand over to another counselor, named by their staff id.",
-    )
-    return_application = field(
-        _return_application,
-        Application | None,
-        rule=COUNSELORS,
-        description="Counselors: send back to the consumer.",
-    )
-    close_application = field(
-        _close_application, Application | None, rule=COUNSELORS, description="Counselors: close."
-    )
-    add_note = field(
-        _add_note,
-        Note | None,
-        rule=COUNSELORS,
-        description="Counselors: write down what consumers never see.",
-    )
-    record_consent = field(
-        _record_consent,
-        Consent | None,
-        rule=CONSUMERS,
-        description="A consumer's written instructions (15 USC 1681b(a)(2)) or another recorded "
-        "purpose: what a credit pull or a bank link needs. Consumers.",
-    )
-    pull_credit_report = field(
-        _pull_credit_report,
-        CreditReport | None,
-        rule=CREDIT_PULLERS,
-        description="Counselors and consumers under a live consent [credit:pull]. The same "
-        "idempotencyKey never pulls, or bills, twice.",
-    )
-    import_debts = field(
-        _import_debts,
-        Application | None,
-        rule=APPLICATION_WRITERS,
-        description="Turns the report's open tradelines into debts, matched with those already "
-        "entered [applications:write, and credit:read].",
-    )
-    create_api_key = field(
-        _create_api_key,
-        CreatedApiKey | None,
-        rule=ADMINS,
-        description="Admins. The secret is in this answer only: not stored, not replayed.",
-    )
-    rotate_api_key = field(
-        _rotate_api_key,
-        CreatedApiKey | None,
-        rule=ADMINS,
-        description="A successor with the same powers; the old one ends after the overlap.",
-    )
-    revoke_api_key = field(
-        _revoke_api_key,
-        ApiKey | None,
-        rule=ADMINS,
-        description="Admins. The key ends at once.",
-    )
-    request_access = field(
-        _request_access,
-        AccessGrant | None,
-        rule=ACCESS_ASKERS,
-        description="The one mutation an operator may call without a grant, for the agency named "
-        "by x-agency; a counselor for a consumer's file. It lapses where no admin approves it "
-        "within a day.",
-    )
-    approve_access = field(
-        _approve_access,
-        AccessGrant | None,
-        rule=ADMINS,
-        description="Admins, never their own. It ends the minutes asked for after this moment.",
-    )
-    revoke_access = field(
-        _revoke_access,
-        AccessGrant | None,
-        rule=GRANT_READERS,
-        description="Ends a grant or a request at once. Admins any, grantees their own.",
-    )
-    update_settings = field(
-        _update_settings,
-        AgencySettings | None,
-        rule=ADMINS,
-        description="Admins. A new version from a day on: what was proposed or signed keeps its "
-        "own.",
-    )
+    start_application = applications.start_application
+    update_application = applications.update_application
+    update_consumer = applications.update_consumer
+    save_budget = applications.save_budget
+    submit_application = applications.submit_application
+    withdraw_application = applications.withdraw_application
+    claim_application = applications.claim_application
+    release_application = applications.release_application
+    reassign_application = applications.reassign_application
+    return_application = applications.return_application
+    close_application = applications.close_application
+    add_note = applications.add_note
+    record_consent = applications.record_consent
+    pull_credit_report = credit.pull_credit_report
+    import_debts = credit.import_debts
+    create_bank_link_token = banking.create_bank_link_token
+    connect_bank = banking.connect_bank
+    sync_bank = banking.sync_bank
+    disconnect_bank = banking.disconnect_bank
+    accept_proposals = banking.accept_proposals
+    create_document_upload = documents.create_document_upload
+    complete_document_upload = documents.complete_document_upload
+    analyze_application = plans.analyze_application
+    propose_plan = plans.propose_plan
+    accept_plan = plans.accept_plan
+    decline_plan = plans.decline_plan
+    create_api_key = access.create_api_key
+    rotate_api_key = access.rotate_api_key
+    revoke_api_key = access.revoke_api_key
+    request_access = access.request_access
+    approve_access = access.approve_access
+    revoke_access = access.revoke_access
+    update_settings = access.update_settings
+    create_invitation = access.create_invitation
+    accept_invitation = access.accept_invitation

@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.agencies import Agency
+from domain.analysis import FinancialAnalysis
 from domain.applications import Debt, Expense, Income, Note
+from domain.bank_connections import BankConnection
 from domain.consents import Consent
 from domain.credit import CreditReport
+from domain.documents import Document
 from domain.ids import GlobalId, parse_global_id
-from resolvers import access, audit, grants, keys, queue, settings
+from domain.plans import Plan
+from resolvers import access, audit, banking, grants, keys, queue, settings
 from resolvers.audit_lines import known_owner
 from resolvers.context import RequestContext
 from schema.rules import (
@@ -21,10 +25,13 @@ from schema.rules import (
     AGENCY_READERS,
     APPLICATION_READERS,
     AUDIT_READERS,
+    BANK_READERS,
     CONSUMER_READERS,
     COUNSELORS,
     CREDIT_READERS,
+    DOCUMENT_READERS,
     GRANT_READERS,
+    PLAN_READERS,
     SETTINGS_READERS,
     STAFF_READERS,
     Rule,
@@ -87,20 +94,26 @@ async def _line(context: RequestContext, global_id: str) -> Income | Expense | D
 
 
 NODE_KINDS: dict[str, NodeKind] = {
+    "acct": NodeKind(BANK_READERS, banking.bank_account),
     "agency": NodeKind(AGENCY_READERS, _agency),
+    "ana": NodeKind(PLAN_READERS, _child(FinancialAnalysis)),
     "app": NodeKind(APPLICATION_READERS, _application),
     "aud": NodeKind(AUDIT_READERS, audit.audit_event),
+    "bank": NodeKind(BANK_READERS, _child(BankConnection)),
     "con": NodeKind(CONSUMER_READERS, _consumer),
     "cons": NodeKind(APPLICATION_READERS, _child(Consent)),
     "debt": NodeKind(APPLICATION_READERS, _line),
+    "doc": NodeKind(DOCUMENT_READERS, _child(Document)),
     "exp": NodeKind(APPLICATION_READERS, _line),
     "grant": NodeKind(GRANT_READERS, grants.access_grant),
     "inc": NodeKind(APPLICATION_READERS, _line),
     "key": NodeKind(ADMINS, keys.api_key),
     "note": NodeKind(COUNSELORS, _child(Note)),
+    "plan": NodeKind(PLAN_READERS, _child(Plan)),
     "queue": NodeKind(COUNSELORS, queue.queue_item),
     "rep": NodeKind(CREDIT_READERS, _child(CreditReport)),
     "set": NodeKind(SETTINGS_READERS, settings.settings_version),
     "staff": NodeKind(STAFF_READERS, access.staff_member),
+    "txn": NodeKind(BANK_READERS, banking.transaction),
 }
 """By the prefix of their global ids, all kinds of object that have one."""

@@ -9,20 +9,24 @@ from domain.access import Principal
 from domain.agencies import Agency as AgencyRecord
 from domain.agencies import Staff as StaffRecord
 from domain.applications import Application as ApplicationRecord
+from domain.bank_connections import BankConnection as BankConnectionRecord
 from domain.consents import ConsentPurpose
 from domain.consents import ConsentText as ConsentTextRecord
 from domain.consumers import Consumer as ConsumerRecord
 from domain.credit import CreditReport as CreditReportRecord
+from domain.plans import Plan as PlanRecord
 from domain.settings import AgencySettings as AgencySettingsRecord
 from resolvers import (
     access,
     applications,
     audit,
+    banking,
     consents,
     consumers,
     credit,
     grants,
     keys,
+    plans,
     queue,
     settings,
 )
@@ -36,17 +40,20 @@ from schema.applications import (
     StatusCount,
 )
 from schema.audit import AuditEventConnection
+from schema.banking import BankConnection
 from schema.connections import Node
 from schema.consents import ConsentText
 from schema.consumers import Consumer, ConsumerConnection
 from schema.credit import CreditReport
 from schema.declare import Info, field, object_type
 from schema.inputs import ApplicationFilter, ConsumerMatch, plain
+from schema.plans import Plan
 from schema.rules import (
     ADMINS,
     AGENCY_READERS,
     APPLICATION_READERS,
     AUDIT_READERS,
+    BANK_READERS,
     CONSUMER_FINDERS,
     CONSUMER_READERS,
     COUNSELORS,
@@ -55,6 +62,7 @@ from schema.rules import (
     EVERYONE,
     GRANT_READERS,
     MEMBERS,
+    PLAN_READERS,
     SETTINGS_READERS,
     STAFF_READERS,
 )
@@ -121,6 +129,14 @@ def _consent_text(info: Info, purpose: ConsentPurpose) -> ConsentTextRecord:
 
 async def _credit_report(info: Info, id: strawberry.ID) -> CreditReportRecord | None:
     return await credit.credit_report(info.context, id)
+
+
+async def _bank_connection(info: Info, id: strawberry.ID) -> BankConnectionRecord | None:
+    return await banking.bank_connection(info.context, id)
+
+
+async def _plan(info: Info, id: strawberry.ID) -> PlanRecord | None:
+    return await plans.plan_of(info.context, id)
 
 
 async def _staff(info: Info) -> list[StaffRecord]:
@@ -234,6 +250,18 @@ class Query:
         CreditReport | None,
         rule=CREDIT_READERS,
         description="Consumers (own), counselors (by grant) [credit:read].",
+    )
+    bank_connection = field(
+        _bank_connection,
+        BankConnection | None,
+        rule=BANK_READERS,
+        description="Consumers (own), counselors (by grant) [banking:read].",
+    )
+    plan = field(
+        _plan,
+        Plan | None,
+        rule=PLAN_READERS,
+        description="Consumers (own), counselors (by grant) [plans:read].",
     )
     staff = field(_staff, list[Staff] | None, rule=STAFF_READERS, description="Admins; counselors.")
     api_keys = field(

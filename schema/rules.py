@@ -135,11 +135,41 @@ SSN_READERS = Rule(groups=frozenset({Group.COUNSELORS}), sign_in_seconds_max=SIG
 AUDIT_READERS = allow(Group.ADMINS, scopes=Scope.AUDIT_READ)
 CREDIT_READERS = allow(Group.CONSUMERS, Group.COUNSELORS, scopes=Scope.CREDIT_READ)
 CREDIT_PULLERS = allow(Group.CONSUMERS, Group.COUNSELORS, scopes=Scope.CREDIT_PULL)
+PLAN_READERS = allow(Group.CONSUMERS, Group.COUNSELORS, scopes=Scope.PLANS_READ)
+PLAN_WRITERS = allow(Group.COUNSELORS, scopes=Scope.PLANS_WRITE)
+PLAN_DECLINERS = allow(Group.CONSUMERS, Group.COUNSELORS)
+PLAN_IDENTITY = allow(
+    Group.CONSUMERS,
+    Group.COUNSELORS,
+    scopes=frozenset({Scope.PLANS_READ, Scope.PLANS_WRITE}),
+)
 CREDIT_IDENTITY = allow(
     Group.CONSUMERS,
     Group.COUNSELORS,
     scopes=frozenset({Scope.CREDIT_READ, Scope.CREDIT_PULL}),
 )
+
+BANK_READERS = allow(Group.CONSUMERS, Group.COUNSELORS, scopes=Scope.BANKING_READ)
+BANK_WRITERS = allow(Group.CONSUMERS, Group.COUNSELORS, scopes=Scope.BANKING_WRITE)
+BANK_IDENTITY = allow(
+    Group.CONSUMERS,
+    Group.COUNSELORS,
+    scopes=frozenset({Scope.BANKING_READ, Scope.BANKING_WRITE}),
+)
+
+
+DOCUMENT_READERS = allow(Group.CONSUMERS, Group.COUNSELORS, scopes=Scope.DOCUMENTS_READ)
+DOCUMENT_WRITERS = allow(
+    Group.CONSUMERS,
+    Group.COUNSELORS,
+    scopes=frozenset({Scope.APPLICATIONS_WRITE, Scope.DOCUMENTS_WRITE}),
+)
+DOCUMENT_IDENTITY = allow(
+    Group.CONSUMERS,
+    Group.COUNSELORS,
+    scopes=frozenset({Scope.DOCUMENTS_READ, Scope.APPLICATIONS_WRITE, Scope.DOCUMENTS_WRITE}),
+)
+"""What a key that may write alone learns of what it announced: id and status."""
 
 
 @strawberry.schema_directive(

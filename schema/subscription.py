@@ -12,13 +12,24 @@ from strawberry import UNSET
 from strawberry.schema_directive import Location
 
 from domain.applications import Application as ApplicationRecord
+from domain.bank_connections import BankConnection as BankConnectionRecord
 from domain.credit import CreditReport as CreditReportRecord
+from domain.plans import Plan as PlanRecord
 from resolvers.queue import QueueItem as QueueItemRecord
 from resolvers.subscriptions import TOPICS
 from schema.applications import Application, QueueItem
+from schema.banking import BankConnection
 from schema.credit import CreditReport
 from schema.declare import field, object_type
-from schema.rules import APPLICATION_READERS, COUNSELORS, CREDIT_READERS, Rule
+from schema.plans import Plan
+from schema.rules import (
+    APPLICATION_READERS,
+    BANK_READERS,
+    COUNSELORS,
+    CREDIT_READERS,
+    PLAN_READERS,
+    Rule,
+)
 
 
 @strawberry.schema_directive(locations=[Location.FIELD_DEFINITION], name="aws_subscribe")
@@ -40,6 +51,16 @@ def _queue_item(root: Any) -> QueueItemRecord | None:
 def _credit_report(
     root: Any, application_id: strawberry.ID | None = UNSET
 ) -> CreditReportRecord | None:
+    del application_id
+    return root  # type: ignore[no-any-return]  # as above
+
+
+def _bank_connection(root: Any, id: strawberry.ID | None = UNSET) -> BankConnectionRecord | None:
+    del id
+    return root  # type: ignore[no-any-return]  # as above
+
+
+def _plan(root: Any, application_id: strawberry.ID | None = UNSET) -> PlanRecord | None:
     del application_id
     return root  # type: ignore[no-any-return]  # as above
 
@@ -75,4 +96,20 @@ class Subscription:
         CreditReport | None,
         CREDIT_READERS,
         "A report that was kept. Consumers (own), counselors (by grant) [credit:read].",
+    )
+    on_bank_connection_updated = _told(
+        "onBankConnectionUpdated",
+        _bank_connection,
+        BankConnection | None,
+        BANK_READERS,
+        "A bank link, or each within reach, after it was changed, and while a sync goes on. "
+        "Consumers (own), counselors (by grant) [banking:read].",
+    )
+    on_plan_updated = _told(
+        "onPlanUpdated",
+        _plan,
+        Plan | None,
+        PLAN_READERS,
+        "A plan that was proposed, signed or declined. Consumers (own), counselors (by grant) "
+        "[plans:read].",
     )

@@ -16,7 +16,7 @@ from pathlib import Path
 
 BIN = Path(sys.executable).parent
 LONG = "--long"
-LONG_OPTIONS = ("--isolation-requests", "30000", "--oracle-documents", "5000")
+LONG_OPTIONS = ("--isolation-requests", "38000", "--oracle-documents", "5000")
 WORKERS_MAX = 8
 """One more than there are cores: tests of processes wait for them, and another one runs then."""
 MEMORY = Path("/dev/shm")  # noqa: S108 -- a folder of our own in it  # nosec B108

@@ -67,6 +67,8 @@ async def open_client(service: str, settings: AwsSettings) -> AsyncIterator[Any]
                 read_timeout=READ_SECONDS,
                 retries={"mode": "standard", "total_max_attempts": ATTEMPTS_MAX},
                 user_agent_extra="almoner",
+                # Of presigned addresses the older one signs neither size nor encryption.
+                signature_version="s3v4" if service == "s3" else None,
             ),
         )
         client = await opening.__aenter__()
@@ -81,15 +83,18 @@ async def open_client(service: str, settings: AwsSettings) -> AsyncIterator[Any]
         await opening.__aexit__(None, None, None)
 
 
-async def ask(client: Any, operation: str, **arguments: object) -> Mapping[str, Any]:
-    """Return a service's answer; raises AwsRefused, AwsUnreachable."""
+async def ask(
+    client: Any, operation: str, *, within: float | None = None, **arguments: Any
+) -> Mapping[str, Any]:
+    """Return a service's answer; raises AwsRefused, AwsUnreachable. within: seconds."""
+    seconds = DEADLINE_SECONDS if within is None else within
     errors = importlib.import_module("botocore.exceptions")
     try:
-        async with asyncio.timeout(DEADLINE_SECONDS):
+        async with asyncio.timeout(seconds):
             answer: Mapping[str, Any] = await getattr(client, operation)(**arguments)
             return answer
     except TimeoutError as error:
-        raise AwsUnreachable(f"no answer within {DEADLINE_SECONDS} s") from error
+        raise AwsUnreachable(f"no answer within {seconds:g} s") from error
     except errors.ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", "unknown"))
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)

@@ -1,6 +1,6 @@
 """Everything that an agency holds about somebody, by kind, so that no new kind is forgotten."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +9,9 @@ from domain.audit import AuditLine
 from domain.consents import Consent
 from domain.consumers import Consumer
 from domain.credit import BlobRef, CreditReport
+from domain.documents import Document
 from domain.ids import root_of
+from domain.plans import Plan
 from domain.retention import LegalHold
 from tenants.records.kinds import KINDS, Record
 from tenants.store import AgencyStore
@@ -28,6 +30,11 @@ class Filed:
     def held(self) -> bool:
         """Say whether a legal hold lies on it."""
         return any(isinstance(record, LegalHold) for record in self.records)
+
+    @property
+    def signed(self) -> bool:
+        """Say whether a plan was signed under it."""
+        return is_signed(self.records)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +83,11 @@ async def holdings_of(store: AgencyStore, consumer: Consumer) -> Holdings:
         applications=tuple(filed),
         strays=tuple(strays),
     )
+
+
+def is_signed(records: Iterable[Record]) -> bool:
+    """Say whether a signed plan is among the records."""
+    return any(isinstance(one, Plan) and one.acceptance is not None for one in records)
 
 
 async def under(store: AgencyStore, global_id: str) -> tuple[Record, ...]:
@@ -130,5 +142,16 @@ async def lines_before(store: AgencyStore, moment: datetime) -> int:
 
 def raw_files(records: tuple[Record, ...]) -> tuple[BlobRef, ...]:
     """Return the files that belong to records."""
-    reports = (record for record in records if isinstance(record, CreditReport))
-    return tuple(report.raw for report in reports if report.raw is not None)
+    named = (file_of(record) for record in records)
+    return tuple(file for file in named if file is not None)
+
+
+def file_of(record: Record) -> BlobRef | None:
+    """Return the file that a record names, or None."""
+    match record:
+        case CreditReport():
+            return record.raw
+        case Document():
+            return record.file
+        case _:
+            return None

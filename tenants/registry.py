@@ -26,7 +26,7 @@ from tenants.keys.keyring import AgencyKeys, KeyRefused, Keyring, unwrap_agency_
 from tenants.keys.unwrapping import keys_unwrapped
 from tenants.ledger.sequencer import Backlog, Sequencer
 from tenants.outbox.relays import Relays
-from tenants.records.blobs import FileBlobs, delete_files
+from tenants.records.blob_places import BlobPlaces, FilePlaces
 from tenants.store import AgencyStore
 
 BLOBS_FOLDER = "blobs"
@@ -101,7 +101,9 @@ class StoreRegistry:
         idle_seconds: float = IDLE_SECONDS,
         cache_budget_mb: int = CACHE_BUDGET_MB,
         clock: Callable[[], float] = time.monotonic,
+        blobs: BlobPlaces | None = None,
     ) -> None:
+        self.blobs = FilePlaces(home / BLOBS_FOLDER) if blobs is None else blobs
         self._directory = directory
         self._keyring = keyring
         self._home = home
@@ -150,10 +152,10 @@ class StoreRegistry:
         await self.close(agency.id)
         kind, place = place_of(agency, self._home)
         await kind.destroy(place)
-        await asyncio.to_thread(delete_files, self.blobs_folder(agency))
+        await self.blobs.destroy(agency.id)
 
     def blobs_folder(self, agency: Agency) -> Path:
-        """Return the folder of the agency's files; there is none before the first."""
+        """Return the folder of files that lie in the home; there is none before the first."""
         return self._home / BLOBS_FOLDER / agency.id
 
     async def close(self, agency_id: str) -> None:
@@ -248,9 +250,7 @@ class StoreRegistry:
             keys = await unwrap_agency_keys(self._keyring, agency.id, wrapped)
             await self._make_room()
             backend = await kind.open(place, keys, agency.id, create=False)
-            store = AgencyStore(
-                backend, keys, agency.id, blobs=FileBlobs(self.blobs_folder(agency))
-            )
+            store = AgencyStore(backend, keys, agency.id, blobs=self.blobs.of(agency.id))
             store.record_reads(keys_unwrapped(keys))
             await self.relays.opened(store)
             sequencer = Sequencer(store.ledger, self._directory, agency.id)

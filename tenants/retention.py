@@ -15,6 +15,7 @@ from domain.audit import AuditLine
 from domain.consents import Consent
 from domain.consumers import Consumer
 from domain.credit import CreditReport
+from domain.documents import Document
 from domain.errors import Duplicate, NotFound, VersionConflict
 from domain.ids import root_of, ulid_time
 from domain.retention import (
@@ -26,12 +27,19 @@ from domain.retention import (
     judge_consumer,
     obstacles_to_erasure,
 )
-from tenants.holdings import Holdings, applications_of, lines_before, raw_files, under
+from tenants.holdings import (
+    Holdings,
+    applications_of,
+    is_signed,
+    lines_before,
+    raw_files,
+    under,
+)
 from tenants.records.kinds import Record, spec_of
 from tenants.store import AgencyStore, Change
 
 RECORDS_PER_UNIT = 48  # each may bring the check of a hold with it, and a unit holds 100
-ORPHAN_AGE = timedelta(days=1)  # a pull keeps its file first and its report a moment later
+ORPHAN_AGE = timedelta(days=1)  # a file is kept first and its record a moment later
 
 _NOBODY = Actor(id="", kind=PrincipalKind.OPERATOR, display_name="")
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -66,13 +74,18 @@ async def due(store: AgencyStore, *, years: int, at: datetime) -> AsyncIterator[
         verdict = judge_application(
             application, held=root_of(application.id) in held, years=years, at=at
         )
+        if not verdict.goes:
+            continue
+        records = await under(store, application.id)
+        if is_signed(records):
+            verdict = judge_application(application, held=False, years=years, at=at, signed=True)
         if verdict.goes:
             going.add(application.id)
             yield Disposal(
                 subject=application.id,
                 reason=verdict.reason,
                 consumers=(application.consumer_id,),
-                records=_without_kept(await under(store, application.id), at),
+                records=_without_kept(records, at),
             )
     async for consent in store.scan(Consent):
         verdict = judge_consent(consent, held=root_of(consent.id) in held, at=at)
@@ -111,11 +124,11 @@ async def dispose(store: AgencyStore, disposal: Disposal, audited: Audited) -> b
 
 
 async def sweep_files(store: AgencyStore, *, at: datetime) -> int:
-    """Remove files that no report names: of a pull or a disposal that was cut off."""
+    """Remove files that no record names: of a pull, an upload or a disposal that was cut off."""
     old = {blob for blob in await store.blobs.ids() if at - ulid_time(blob) > ORPHAN_AGE}
-    if old:
-        async for report in store.scan(CreditReport):
-            old -= {file.id for file in raw_files((report,))}
+    for record_type in (CreditReport, Document) if old else ():
+        async for record in store.scan(record_type):
+            old -= {file.id for file in raw_files((record,))}
     for blob in old:
         await store.blobs.delete(blob)
     return len(old)
@@ -151,7 +164,7 @@ def hold_id(application_id: str) -> str:
 
 def obstacles(holdings: Holdings, *, years: int, at: datetime) -> tuple[Obstacle, ...]:
     """Return every duty to keep that stands against erasing what is held about a consumer."""
-    applications = ((one.application, one.held) for one in holdings.applications)
+    applications = ((one.application, one.held, one.signed) for one in holdings.applications)
     return obstacles_to_erasure(applications, holdings.consents, years=years, at=at)
 
 

@@ -76,7 +76,7 @@ class AgencyStore:
         self._reads = ReadLines(self._write_lines)
         self._blind_keys = {
             name: derive_key(keys.index_key, f"blind {agency_id} {name}")
-            for name in ("email", "phone", "ssn")
+            for name in ("email", "phone", "ssn", "invitation")
         }
 
     @property
@@ -339,7 +339,7 @@ class AgencyStore:
         await self._backend.commit(Unit(operations=operations), at=self._clock())
 
     def blind(self, field: str, value: str) -> str:
-        """Return the keyed blind index of a personal value (email, phone, ssn), normalized."""
+        """Return the keyed blind index of an email, phone, ssn or invitation, normalized."""
         digest = hmac.digest(
             self._blind_keys[field], normalize(field, value).encode(), hashlib.sha256
         )

@@ -21,7 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--isolation-requests",
         type=int,
         default=4_000,
-        help="How many requests the isolation harness makes of the real wiring; CI makes 30,000.",
+        help="How many requests the isolation harness makes of the real wiring; CI makes 36,000.",
     )
     group.addoption(
         "--isolation-seed", type=int, default=2026, help="What its order of requests follows from."

@@ -1,6 +1,7 @@
 """`almoner consumer …`: what is held about somebody, handed out or erased at their wish."""
 
 import asyncio
+import base64
 import json
 import os
 import sys
@@ -205,8 +206,16 @@ async def _file(store: AgencyStore, file: BlobRef) -> dict[str, object]:
         "id": file.id,
         "mediaType": file.media_type,
         "sha256": file.sha256,
-        "content": None if content is None else content.decode("utf-8", "backslashreplace"),
+        **_told(content, file.media_type),
     }
+
+
+def _told(content: bytes | None, media_type: str) -> dict[str, str | None]:
+    """Return a file's content: what is text as such, all else in base64."""
+    if content is None or media_type.startswith("text/"):
+        text = None if content is None else content.decode("utf-8", "backslashreplace")
+        return {"content": text}
+    return {"contentBase64": base64.b64encode(content).decode()}
 
 
 async def _of_directory(

@@ -14,6 +14,7 @@ from domain.errors import GatewayError
 from gateway.bureaus import open_bureaus
 from gateway.cli.age_findings import of_ages, of_certificate
 from gateway.cli.agency_findings import UPGRADE, new_demo, of_agencies, owner_of, remedy_for
+from gateway.cli.bank_findings import of_banks
 from gateway.cli.event_findings import of_events
 from gateway.cli.findings import Finding, fine, machine
 from gateway.cli.protection_findings import of_protection
@@ -30,6 +31,7 @@ from gateway.settings import CannotStart
 from gateway.workspace import (
     CERTIFICATES_FOLDER,
     ISSUER_FILE,
+    blobs_of,
     open_home_keys,
     open_workspace,
 )
@@ -90,6 +92,7 @@ async def _examine(config: Config) -> list[Finding]:
         findings += [item async for item in _directory(config, directory_key)]
         findings += [*_issuer(config, issuer_key)]
     findings += [item async for item in _bureau(config)]
+    findings += [item async for item in of_banks(config)]
     findings += [item async for item in of_protection(config)]
     findings += [item async for item in of_events(config)]
     if config.tls_certificate_file is not None:
@@ -156,7 +159,9 @@ async def _directory(config: Config, key: bytes) -> AsyncIterator[Finding]:
             finding = f"it has format {found} of {len(FORMATS)}; nothing behind it was opened"
             yield Finding(check="directory", state="warn", finding=finding, remedy=UPGRADE)
             return
-        async with open_workspace(config.home, keys=config.keys) as workspace:
+        async with open_workspace(
+            config.home, keys=config.keys, blobs=blobs_of(config)
+        ) as workspace:
             yield fine("directory", "opens with the keyring's key")
             async for item in of_agencies(workspace):
                 yield item

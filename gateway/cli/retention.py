@@ -295,7 +295,7 @@ async def _run(
                 rows.append({"what": lines, "records": "", "why": why})
         swept = 0 if disposing is None else await sweep_files(store, at=at)
         if swept:
-            why = "no report names them: their pull was cut off"
+            why = "no record names them: a pull or an upload was cut off"
             rows.append({"what": "files", "records": f"{swept} file", "why": why})
     if disposing is not None:
         await scrub(store)

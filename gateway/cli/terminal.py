@@ -17,7 +17,7 @@ from domain.errors import NotFound
 from domain.validation import REASON_CHARACTERS_MAX, Faults, clean_text
 from gateway.config import Config, load_config_here
 from gateway.provisioning import cli_audit
-from gateway.workspace import Workspace, open_workspace
+from gateway.workspace import Workspace, blobs_of, open_workspace
 from tenants.keys.keyring_file import PASSPHRASE_LENGTH_MIN
 
 T = TypeVar("T")
@@ -40,7 +40,9 @@ def in_workspace(use: Callable[[Workspace], Awaitable[T]], *, create: bool = Fal
     config = load_config_here("command")
 
     async def run() -> T:
-        async with open_workspace(config.home, keys=config.keys, create=create) as workspace:
+        async with open_workspace(
+            config.home, keys=config.keys, blobs=blobs_of(config), create=create
+        ) as workspace:
             return await use(workspace)
 
     return asyncio.run(run())

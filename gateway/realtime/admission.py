@@ -19,6 +19,7 @@ class Admission:
 
     def __init__(self, served: Served, parts: Parts) -> None:
         self._config = served.config
+        self._documents = served.documents
         self._parts = parts
 
     @asynccontextmanager
@@ -36,6 +37,7 @@ class Admission:
             at=utc_now(),
             source_ip=source_ip,
             allow_test_ssn=self._config.allow_test_ssn,
+            documents=self._documents,
         )
         try:
             presented = await present(credential, parts.authenticator, occasion_of(meta.id, asked))

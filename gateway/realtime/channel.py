@@ -18,7 +18,7 @@ from gateway.events.port import Cursor, Delivered, Deliveries
 from gateway.identity.credentials import Credential
 from gateway.realtime.live import Offered, Subscription
 from resolvers.context import RequestContext, agency_of
-from resolvers.subscriptions import TOPICS, application_of, reach_of
+from resolvers.subscriptions import TOPICS, reach_of
 
 if TYPE_CHECKING:
     from gateway.realtime.hub import Hub
@@ -184,7 +184,7 @@ class Channel:
         for name, topic in TOPICS.items():
             if topic.concerns(event):
                 found += self._by_topic.get((name, None), ())
-                found += self._by_topic.get((name, application_of(event)), ())
+                found += self._by_topic.get((name, topic.named_by(event)), ())
         return found
 
     def _subscriptions(self) -> list[Subscription]:

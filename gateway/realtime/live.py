@@ -33,7 +33,7 @@ from gateway.realtime.measuring import Outcome
 from gateway.realtime.wanted import Outlet, Wanted
 from resolvers.audit_lines import leave_lines
 from resolvers.context import RequestContext
-from resolvers.subscriptions import NOTHING, Topic, application_of
+from resolvers.subscriptions import NOTHING, Topic
 from schema.rules import Rule
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Terms:
     def concerns(self, event: Event) -> bool:
         """Say whether it is to be told of an event, as far as the event itself tells."""
         narrowed = self.application_id
-        return self.topic.concerns(event) and narrowed in (None, application_of(event))
+        return self.topic.concerns(event) and narrowed in (None, self.topic.named_by(event))
 
 
 class Subscription:

@@ -7,6 +7,7 @@ process; a share of each client limit is what one process of several takes.
 
 import hashlib
 import time
+from bisect import insort
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -78,7 +79,7 @@ class Pacing:
         at = max(_free_at(calls, most, now) for calls, most in windows)
         if at - now <= within_seconds:
             for calls, _ in windows:
-                calls.append(at)
+                insort(calls, at)
         return at - now
 
     def _window(self, endpoint: str, item: bytes | None) -> deque[float]:
@@ -92,7 +93,8 @@ def _free_at(calls: deque[float], most: int, now: float) -> float:
     """Return when there is room in a window; forgets what has left it."""
     while calls and calls[0] <= now - WINDOW_SECONDS:
         calls.popleft()
-    # Places are taken ahead of time too: the one that leaves the last window decides.
+    # Places are taken ahead of time too. The latest of them that may still be in the same minute
+    # as `most - 1` others has to have left it.
     return now if len(calls) < most else max(now, calls[-most] + WINDOW_SECONDS)
 
 

@@ -42,7 +42,7 @@ class KmsKeyring:
         return plain
 
     async def _ask(
-        self, operation: str, context: Mapping[str, str], **arguments: object
+        self, operation: str, context: Mapping[str, str], **arguments: Any
     ) -> Mapping[str, Any]:
         # The key is named for decrypting too: what another key wrapped is refused, not opened.
         try:

@@ -57,7 +57,7 @@ async def remove_agency(
         "where they were before": bool(wrapped) and seen_before and not holds(place, wrapped),
         "its store did not open any more, and is gone": not opens_without_keys
         and not await _opens(registry, agency),
-        "its files are gone": not registry.blobs_folder(agency).exists(),
+        "its files are gone": await registry.blobs.is_gone(agency.id),
     }
     failed = [claim for claim, proved in proofs.items() if not proved]
     if failed:

@@ -22,12 +22,12 @@ from tenants.masking.pseudonyms import Originals, Pseudonyms
 from tenants.masking.rules import (
     DERIVATIONS,
     DROPPED_TEXT,
-    Treatment,
     optional_fields,
     person_in,
     treatments_of,
 )
 from tenants.masking.scan import Found, Needles, identifying, name_words, names_shown, unhidden
+from tenants.masking.treatments import Treatment
 from tenants.records.codec import encode
 from tenants.records.kinds import KINDS, Record, normalize
 from tenants.store import AgencyStore, Change
@@ -190,6 +190,8 @@ class _Copy:
             value = getattr(record, name)
             if treatment is Treatment.PARTS:
                 values[name] = self._parts(value, person)
+            elif treatment is Treatment.NONE_OF_THEM:
+                values[name] = ()
             elif value is not None and treatment is Treatment.DROP:
                 values[name] = None if name in optional else DROPPED_TEXT
             elif value is not None:

@@ -6,7 +6,6 @@ there is no default.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
-from enum import StrEnum
 from functools import cache
 from typing import Any, get_args, get_type_hints
 
@@ -35,34 +34,14 @@ from domain.credit import (
     Tradeline,
     summarize,
 )
+from domain.documents import Document
+from domain.invitations import Invitation
 from domain.money import monthly
 from domain.retention import LegalHold
 from domain.settings import AgencySettings, CreditorPolicy
-
-
-class Treatment(StrEnum):
-    """What becomes of a field in a masked copy."""
-
-    KEEP = "codes, kinds, states and counts: they tell nobody apart"
-    PARTS = "a record within the record: each of its fields has a row of its own"
-    ANEW = "the copy begins its own history"
-    ID = "another id of the same form, joined as before"
-    SUBJECT = "another subject of a user pool, joined as before"
-    WORDS = "made-up words of the same lengths, per person"
-    EMAIL = "an undeliverable address of the same length, joined as before"
-    PHONE = "an unassigned number of the same form, joined as before"
-    SSN = "a number never issued, joined as before"
-    BLIND = "the blind index of the copy, where the number is still the consumer's"
-    POSTAL_CODE = "another ZIP code with the same first three digits"
-    ACCOUNT = "other letters and digits, joined within the person"
-    SHIFT = "moved back by the person's own 1 to 365 days, to the microsecond where it is a moment"
-    NOISE = "moved by one to ten percent"
-    RATE = "a percentage moved by one to ten percent"
-    SCORE = "moved by one to ten percent within 300 to 850"
-    DERIVED = "computed again from what was masked"
-    CREDITOR = "kept where a bureau or three consumers name it, made up elsewhere"
-    DROP = "left out"
-
+from tenants.masking.bank_rules import BANK_TREATMENTS
+from tenants.masking.plans import PLAN_DERIVATIONS, PLAN_TREATMENTS
+from tenants.masking.treatments import Treatment
 
 _T = Treatment
 DROPPED_TEXT = "(left out)"
@@ -234,6 +213,8 @@ TREATMENTS: Mapping[type[Any], Mapping[str, Treatment]] = {
         "expires_at": _T.SHIFT,
         "revoked_at": _T.SHIFT,
     },
+    **BANK_TREATMENTS,
+    **PLAN_TREATMENTS,
     LegalHold: {
         "id": _T.ID,
         "version": _T.ANEW,
@@ -241,6 +222,28 @@ TREATMENTS: Mapping[type[Any], Mapping[str, Treatment]] = {
         "reason": _T.DROP,
         "placed_by": _T.PARTS,
         "placed_at": _T.SHIFT,
+    },
+    Document: {
+        "id": _T.ID,
+        "version": _T.ANEW,
+        "application_id": _T.ID,
+        **dict.fromkeys(("kind", "media_type", "bytes_announced", "status", "rejection"), _T.KEEP),
+        "file_name": _T.DROP,
+        "created_at": _T.SHIFT,
+        "uploaded_at": _T.SHIFT,
+        "file": _T.DROP,
+    },
+    Invitation: {
+        "id": _T.ID,
+        "version": _T.ANEW,
+        "consumer_id": _T.ID,
+        "code_index": _T.BLIND,
+        "made_by": _T.PARTS,
+        "made_at": _T.SHIFT,
+        "expires_at": _T.SHIFT,
+        "failures": _T.KEEP,
+        "used_at": _T.SHIFT,
+        "ended_at": _T.SHIFT,
     },
     # About nobody; what creditors concede is told to the agency in confidence.
     CreditorPolicy: {
@@ -282,6 +285,7 @@ DERIVATIONS: Mapping[type[Any], Callable[[Any], Any]] = {
         totals=compute_totals(application.incomes, application.expenses, application.debts),
     ),
     CreditFile: _file_derived,
+    **PLAN_DERIVATIONS,
 }
 """How what is DERIVED comes about, once the other fields of its record are masked."""
 
@@ -344,7 +348,7 @@ def parts_of(record_types: list[type[Any]]) -> list[type[Any]]:
         waiting += [
             part
             for field in fields(record_type)
-            if table.get(field.name) not in (_T.DERIVED, _T.DROP)
+            if table.get(field.name) not in (_T.DERIVED, _T.DROP, _T.NONE_OF_THEM)
             for part in _records_in(hints[field.name])
         ]
     return found

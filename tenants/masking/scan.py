@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from domain.applications import Application
 from domain.consents import Consent
 from domain.consumers import Consumer
 from domain.credit import CreditFile, CreditReport
+from domain.plans import Plan
 from domain.settings import AgencySettings
 from tenants.backend import BODY_BYTES_MAX
 from tenants.ledger.compression import NotPressed, plain
@@ -148,7 +150,7 @@ def identifying(record: Record | Staff) -> Iterator[tuple[str, str]]:
         case AgencySettings():
             pass  # creditors are named in it, and nobody
         case _:
-            yield from _of_texts(record)
+            yield from _of_texts(record) if not isinstance(record, Plan) else _of_plan(record)
     for actor in _actors_in(record):
         yield from _token("Actor.id", actor.id)
         if " " in actor.display_name:
@@ -162,9 +164,18 @@ def _of_file(file: CreditFile) -> Iterator[tuple[str, str]]:
         yield from _token("PublicRecord.docket", entry.docket)
 
 
+def _of_plan(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Yield what tells of somebody; its agreement is made of these, and of words for everybody."""
+    for creditor in plan.creditors:
+        yield from _token("Debt.source_key", creditor.debt.source_key)
+    if plan.acceptance is not None:
+        yield from _written("Acceptance.signature", plan.acceptance.signature)
+    yield from _written("Plan.decline_reason", plan.decline_reason or "")
+
+
 def _of_texts(record: Record) -> Iterator[tuple[str, str]]:
     for field, value in sealed_values(record):
-        if isinstance(value, str):
+        if isinstance(value, str) and field not in _SHOWABLE:
             yield from _written(field, value)
 
 
@@ -217,12 +228,17 @@ def name_words(record: Record | Staff) -> Iterator[str]:
 
 
 def unhidden(original: Record, masked: Record) -> Iterator[str]:
-    """Yield the sealed fields of an original that its copy shows as they were."""
-    pairs = zip(sealed_values(original), sealed_values(masked), strict=True)
-    for (field, before), (_, after) in pairs:
-        hideable = not isinstance(before, str) or any(map(str.isalnum, before))
-        if before == after and hideable and before not in (None, DROPPED_TEXT):
-            yield from () if field in _SHOWABLE else (field,)
+    """Yield the sealed fields of an original that its copy shows as they were.
+
+    A list that was left out of the copy shows nothing.
+    """
+    for path in _sealed_paths(original):
+        left = tuple(_sealed_at(masked, path))
+        pairs = zip(_sealed_at(original, path), left, strict=True) if left else ()
+        for (field, before), (_, after) in pairs:
+            hideable = not isinstance(before, str) or any(map(str.isalnum, before))
+            if before == after and hideable and before not in (None, DROPPED_TEXT):
+                yield from () if field in _SHOWABLE else (field,)
 
 
 def names_shown(masked: Record, words: set[str]) -> Iterator[str]:
@@ -239,15 +255,23 @@ def sealed_values(record: Record) -> Iterator[tuple[str, str | date | None]]:
 
     What is neither, or is not there, comes as None: two records of one shape yield alike.
     """
+    for path in _sealed_paths(record):
+        yield from _sealed_at(record, path)
+
+
+def _sealed_paths(record: Record) -> Iterator[str]:
     for paths in spec_of(type(record)).sealed.values():
-        for path in paths:
-            name, _, rest = path.partition(".")
-            value = getattr(record, name)
-            if rest:
-                for part in value:
-                    yield from _values_in(f"{type(part).__name__}.{rest}", getattr(part, rest))
-            else:
-                yield from _values_in(f"{type(record).__name__}.{name}", value)
+        yield from paths
+
+
+def _sealed_at(record: Record, path: str) -> Iterator[tuple[str, str | date | None]]:
+    name, _, rest = path.partition(".")
+    value = getattr(record, name)
+    if rest:
+        for part in value:
+            yield from _values_in(f"{type(part).__name__}.{rest}", getattr(part, rest))
+    else:
+        yield from _values_in(f"{type(record).__name__}.{name}", value)
 
 
 def _values_in(field: str, value: Any) -> Iterator[tuple[str, str | date | None]]:
@@ -255,8 +279,8 @@ def _values_in(field: str, value: Any) -> Iterator[tuple[str, str | date | None]
         for part in fields(value):
             yield from _values_in(f"{type(value).__name__}.{part.name}", getattr(value, part.name))
     elif isinstance(value, tuple):
-        for part in value:
-            yield from _values_in(field, part)
+        for part in value:  # amounts are neither, and a copy may have fewer of them
+            yield from () if isinstance(part, Decimal) else _values_in(field, part)
     else:
         yield field, value if type(value) is str or isinstance(value, date) else None
 
@@ -272,6 +296,9 @@ def _actors_in(record: Any) -> Iterator[Actor]:
 _SHOWABLE = frozenset(
     {
         "Address.state",
+        "BankAccount.type",
+        "BankAccount.subtype",
+        "BankAccount.currency",
         "Tradeline.creditor",
         "Tradeline.original_creditor",
         "Tradeline.account_type",
@@ -285,6 +312,8 @@ _SHOWABLE = frozenset(
         "CreditInquiry.subscriber",
         "PublicRecord.kind",
         "CreditFile.alerts",
+        "Debt.creditor",
+        "Reason.code",
         "CreditorPolicy.creditor",
         "CreditorPolicy.participation",
     }

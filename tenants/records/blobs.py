@@ -11,7 +11,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from cryptography.exceptions import InvalidTag
 
@@ -49,6 +49,28 @@ class BlobBackend(Protocol):
         ...
 
 
+@runtime_checkable
+class TakesUploads(Protocol):
+    """A backend that clients can send files to by themselves; may raise StoreUnavailable."""
+
+    async def upload_address(
+        self, name: str, *, media_type: str, size: int, seconds: int
+    ) -> tuple[str, dict[str, str]]:
+        """Return where one file of this type and size may be sent by PUT, and with which headers.
+
+        Who sends it is not known, and what comes is not sealed.
+        """
+        ...
+
+    async def take_incoming(self, name: str, *, bytes_max: int) -> bytes | None:
+        """Return what was sent, None where nothing was; of more than announced, a byte more."""
+        ...
+
+    async def drop_incoming(self, name: str) -> None:
+        """Remove what was sent; nothing there is no error."""
+        ...
+
+
 class Blobs:
     """One agency's files: bytes in, bytes out, sealed in between. Ids are ULIDs."""
 
@@ -56,6 +78,12 @@ class Blobs:
         self._agency_id = agency_id
         self._backend = backend
         self._sealer = sealer
+
+    @property
+    def incoming(self) -> TakesUploads | None:
+        """Return where clients send files by themselves; None where they cannot."""
+        backend: object = self._backend
+        return backend if isinstance(backend, TakesUploads) else None
 
     async def put(self, blob_id: str, plain: bytes) -> None:
         """Keep a file, durable on return. Raises ValueError beyond BLOB_BYTES_MAX."""

@@ -9,11 +9,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 from domain.access import AccessGrant, Scope, claim_limit
+from domain.analysis import FinancialAnalysis
 from domain.applications import IN_COUNSELING, Application, Note
+from domain.bank_connections import BankConnection, BankFindings, BankMonth, BankSync
 from domain.consents import Consent
 from domain.consumers import Consumer
 from domain.credit import CreditReport
+from domain.documents import Document
 from domain.ids import GlobalId, parse_global_id
+from domain.invitations import Invitation
+from domain.plans import Plan
 from domain.retention import LegalHold
 from domain.settings import AgencySettings
 from tenants.backend import IndexEntry, Key, UniqueEntry
@@ -26,7 +31,15 @@ Record = (
     | CreditReport
     | AccessGrant
     | LegalHold
+    | BankConnection
+    | BankSync
+    | BankMonth
+    | BankFindings
     | AgencySettings
+    | FinancialAnalysis
+    | Plan
+    | Document
+    | Invitation
 )
 R = TypeVar("R", bound=Record)
 Body = dict[str, Any]
@@ -112,6 +125,7 @@ _NORMALIZERS: dict[str, Callable[[str], str]] = {
     "email": _normalize_email,
     "phone": _normalize_phone,
     "ssn": _digits,
+    "invitation": str,
 }
 
 
@@ -171,6 +185,12 @@ def _settings_uniques(settings: AgencySettings, blind: Blind) -> tuple[UniqueEnt
     return (UniqueEntry("settings_number", str(settings.number)),)
 
 
+def _invitation_uniques(invitation: Invitation, blind: Blind) -> tuple[UniqueEntry, ...]:  # noqa: ARG001 -- the shape
+    if not invitation.is_open:
+        return ()
+    return (UniqueEntry("invitation_code", invitation.code_index),)
+
+
 def _grant_2(body: Body) -> Body:
     """Return a grant of when only the queue gave any, over applications, for thirty days."""
     requested_at = datetime.fromisoformat(body["requestedAt"])
@@ -184,6 +204,20 @@ def _grant_2(body: Body) -> Body:
         "minutes": span // timedelta(minutes=1),
         "renewableUntil": claim_limit((), requested_at).isoformat(),
     }
+
+
+def _bank_connection_indexes(connection: BankConnection, blind: Blind) -> tuple[IndexEntry, ...]:  # noqa: ARG001 -- the shape
+    consumer, own = _own_id(connection.consumer_id), _own_id(connection.id)
+    return (IndexEntry("bank_connection_by_consumer", consumer, own),)
+
+
+def _bank_connection_uniques(connection: BankConnection, blind: Blind) -> tuple[UniqueEntry, ...]:  # noqa: ARG001 -- the shape
+    return (UniqueEntry("bank_item", f"{connection.vendor} {connection.item_id}"),)
+
+
+def _bank_sync_indexes(sync: BankSync, blind: Blind) -> tuple[IndexEntry, ...]:  # noqa: ARG001 -- the shape
+    due_at = sync.due_at
+    return () if due_at is None else (IndexEntry("bank_sync_due", "", sort_time(due_at)),)
 
 
 def _sealed_in_groups(body: Body) -> Body:
@@ -276,6 +310,38 @@ KINDS: tuple[KindSpec[Any], ...] = (
         sealed={"reason": ("reason",)},
     ),
     KindSpec(
+        record=BankConnection,
+        kind="bank_connection",
+        needed=("id", "version", "application_id"),
+        prefix="bank",
+        indexes=_bank_connection_indexes,
+        uniques=_bank_connection_uniques,
+        sealed={"access": ("access_token",), "accounts": ("institution", "accounts")},
+        kept_decoded=False,
+    ),
+    KindSpec(
+        record=BankSync,
+        kind="bank_sync",
+        prefix="bsync",
+        indexes=_bank_sync_indexes,
+        sealed={"cursor": ("cursor",)},
+        kept_decoded=False,
+    ),
+    KindSpec(
+        record=BankMonth,
+        kind="bank_month",
+        prefix="bmonth",
+        sealed={"transactions": ("transactions",)},
+        kept_decoded=False,
+    ),
+    KindSpec(
+        record=BankFindings,
+        kind="bank_findings",
+        prefix="bfind",
+        sealed={"findings": ("streams", "liabilities")},
+        kept_decoded=False,
+    ),
+    KindSpec(
         record=AgencySettings,
         kind="settings",
         prefix="set",
@@ -283,6 +349,40 @@ KINDS: tuple[KindSpec[Any], ...] = (
         uniques=_settings_uniques,
         # Nobody's data, but what creditors concede to an agency is told to it in confidence.
         sealed={"policies": ("creditor_policies",)},
+    ),
+    KindSpec(
+        record=FinancialAnalysis,
+        kind="analysis",
+        needed=("id", "version", "application_id"),
+        prefix="ana",
+        sealed={"reasons": ("reasons",)},  # sentences; figures lie open, as an application's do
+    ),
+    KindSpec(
+        record=Plan,
+        kind="plan",
+        needed=("id", "version", "application_id"),
+        prefix="plan",
+        sealed={
+            "debts": ("creditors",),
+            "agreement": ("agreement",),
+            # Who signed is a consumer, whose name lies open nowhere.
+            "signed": ("acceptance", "decline_reason"),
+        },
+        kept_decoded=False,
+    ),
+    KindSpec(
+        record=Document,
+        kind="document",
+        needed=("id", "version", "application_id"),
+        prefix="doc",
+        sealed={"name": ("file_name",)},
+    ),
+    KindSpec(
+        record=Invitation,
+        kind="invitation",
+        prefix="inv",
+        uniques=_invitation_uniques,
+        sealed={"maker": ("made_by",)},
     ),
 )
 

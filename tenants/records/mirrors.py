@@ -164,13 +164,18 @@ class Amounts(NamedTuple):
 
     def are_exact(self, record: Any) -> bool:
         """Say whether each has two places."""
-        amounts = (getattr(record, name) for name in self.own)
+        amounts = (one for name in self.own for one in _each(getattr(record, name)))
         return all(one is None or one.same_quantum(CENT) for one in amounts) and all(
             below.are_exact(one)
             for name, many, below in self.held
             for one in (getattr(record, name) if many else (getattr(record, name),))
             if one is not None
         )
+
+
+def _each(value: Decimal | tuple[Decimal, ...] | None) -> tuple[Decimal | None, ...]:
+    """Return the amounts of an attribute that is one, or several, or None."""
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _plain_parts(hint: Any) -> Iterator[Any]:

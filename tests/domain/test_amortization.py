@@ -4,7 +4,7 @@ from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from domain.amortization import (
@@ -29,6 +29,7 @@ def test_the_published_figure_comes_out() -> None:
     assert (end.months, end.interest) == (47, 83_491)
 
 
+@settings(deadline=None)
 @given(balance=BALANCES, rate=RATES)
 def test_interest_is_rounded_half_up(balance: int, rate: int) -> None:
     """The whole-number formula gives what exact decimals rounded half up give."""
@@ -47,6 +48,7 @@ def test_half_a_cent_is_a_cent(balance: int, rate: int, expected: int) -> None:
     assert monthly_interest(balance, rate) == expected
 
 
+@settings(deadline=None)
 @given(balance=BALANCES, rate=RATES, surplus=st.integers(1, 100_000))
 def test_a_payment_above_the_interest_pays_off(balance: int, rate: int, surplus: int) -> None:
     """Payments less interest are the balance, to the cent, against decimals month by month."""
@@ -68,6 +70,7 @@ def test_a_payment_above_the_interest_pays_off(balance: int, rate: int, surplus:
     assert paid - interest == amount_of(balance)
 
 
+@settings(deadline=None)
 @given(balance=st.integers(100, 10_000_000), rate=st.integers(100, 100_000))
 def test_a_payment_of_no_more_than_the_interest_never_pays_off(balance: int, rate: int) -> None:
     """Negative amortization, and standing still, have no end: the answer is None."""
@@ -77,6 +80,7 @@ def test_a_payment_of_no_more_than_the_interest_never_pays_off(balance: int, rat
         assert pay_off_level(balance, rate, interest - 1) is None
 
 
+@settings(deadline=None)
 @given(balance=BALANCES, rate=RATES)
 @example(balance=272_316, rate=53)  # 46 dollars and a 240th of a cent, so 47
 def test_the_level_payment_is_enough_and_a_dollar_less_is_not(balance: int, rate: int) -> None:
@@ -113,6 +117,7 @@ def test_level_payments_of_sixty_months(balance: int, rate: int, expected: int) 
     assert level_payment(balance, rate, 60) == expected
 
 
+@settings(deadline=None)
 @given(balance=BALANCES, share=st.integers(0, 10_000))
 def test_a_share_is_rounded_up_to_dollars(balance: int, share: int) -> None:
     """A share of the balance in whole dollars, never less than the share."""
@@ -120,6 +125,7 @@ def test_a_share_is_rounded_up_to_dollars(balance: int, share: int) -> None:
     assert amount_of(share_payment(balance, share)) == exact.to_integral_value(ROUND_CEILING)
 
 
+@settings(deadline=None)
 @given(balance=BALANCES, rate=RATES)
 def test_a_minimum_that_shrinks_pays_off(balance: int, rate: int) -> None:
     """Interest and one percent, at least a floor, ends for every debt and every rate."""
@@ -128,6 +134,7 @@ def test_a_minimum_that_shrinks_pays_off(balance: int, rate: int) -> None:
     assert end.interest >= monthly_interest(balance, rate)
 
 
+@settings(deadline=None)
 @given(st.decimals(0, Decimal("99999999.99"), places=2))
 def test_cents_and_amounts_are_the_same(amount: Decimal) -> None:
     """An amount comes back from cents as it was, with two places."""

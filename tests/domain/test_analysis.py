@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from domain.analysis import Figures, Recommendation, debt_to_income, doubts, recommend
@@ -224,6 +225,7 @@ def test_gross_income_is_never_guessed() -> None:
 AMOUNTS = st.decimals(0, Decimal("99999999.99"), places=2)
 
 
+@hypothesis_settings(deadline=None)
 @given(income=AMOUNTS, expense=AMOUNTS, balance=AMOUNTS, minimum=AMOUNTS)
 def test_every_budget_has_an_outcome(
     income: Decimal, expense: Decimal, balance: Decimal, minimum: Decimal

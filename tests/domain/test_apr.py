@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.amortization import amount_of, level_payment, monthly_interest
@@ -49,6 +49,7 @@ def test_the_published_examples_come_out(
     assert rate == Decimal(expected)
 
 
+@settings(deadline=None, max_examples=30)
 @given(balance=st.integers(100_000, 5_000_000), rate=st.integers(0, 3_600))
 def test_amortization_and_the_actuarial_method_agree(balance: int, rate: int) -> None:
     """What is paid off month by month at a rate has that rate, by the other method too."""

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from domain.amortization import amount_of
@@ -84,6 +85,7 @@ def test_the_cap_in_force_is_the_latest_begun() -> None:
     assert cap_of("OH", date(2026, 1, 1), caps) is None
 
 
+@hypothesis_settings(deadline=None)
 @given(
     deposit=st.integers(0, 1_000_000),
     creditors=st.integers(1, 30),

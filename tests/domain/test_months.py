@@ -4,7 +4,7 @@ from calendar import monthrange
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.months import add_months
@@ -30,6 +30,7 @@ def test_a_shorter_month_gives_its_last_day(day: str, months: int, expected: str
     assert add_months(date.fromisoformat(day), months) == date.fromisoformat(expected)
 
 
+@settings(deadline=None)
 @given(day=st.dates(date(1900, 1, 1), date(2900, 1, 1)), months=st.integers(0, 1_200))
 def test_months_are_never_skipped(day: date, months: int) -> None:
     """It is always that many months later, on the same day unless the month is shorter."""

@@ -5,7 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.amortization import level_payment, monthly_interest
@@ -83,6 +83,7 @@ def portfolios(draw: st.DrawFn) -> tuple[list[Account], FeeRule, int]:
     return accounts, fees, needed + draw(st.integers(0, 200_000))
 
 
+@settings(deadline=None)
 @given(portfolio=portfolios(), strategy=st.sampled_from(PayoffStrategy))
 def test_what_holds_for_every_plan(
     portfolio: tuple[list[Account], FeeRule, int], strategy: PayoffStrategy
@@ -117,6 +118,7 @@ def test_what_holds_for_every_plan(
     assert sum(map(sum, course.payments)) - sum(course.interest) == principal
 
 
+@settings(deadline=None)
 @given(portfolio=portfolios())
 def test_rolling_over_is_never_longer(
     portfolio: tuple[list[Account], FeeRule, int],
@@ -132,6 +134,7 @@ def test_rolling_over_is_never_longer(
     assert lengths[PayoffStrategy.SNOWBALL] <= lengths[PayoffStrategy.NO_ROLLOVER]
 
 
+@settings(deadline=None)
 @given(portfolio=portfolios())
 def test_no_money_is_left_lying(portfolio: tuple[list[Account], FeeRule, int]) -> None:
     """As long as anything is owed after a month, that month's deposit went out to the cent."""

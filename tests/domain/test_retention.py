@@ -78,9 +78,9 @@ def test_a_consumer_goes_when_nothing_of_theirs_is_left() -> None:
 def test_every_duty_stands_against_erasure() -> None:
     """An open application, one closed too recently, one held, and a used consent are all told."""
     kept = [
-        (an_application(), False),
-        (CLOSED, False),
-        (replace(CLOSED, updated_at=AT - timedelta(days=9000)), True),
+        (an_application(), False, False),
+        (CLOSED, False, False),
+        (replace(CLOSED, updated_at=AT - timedelta(days=9000)), True, False),
     ]
     consents = [a_consent(), replace(a_consent(), used_at=None)]
     found = obstacles_to_erasure(kept, consents, years=7, at=AT)
@@ -93,11 +93,22 @@ def test_every_duty_stands_against_erasure() -> None:
     assert all(item.verdict.reason for item in found)
 
 
+@pytest.mark.parametrize(("years", "kept"), [(1, 5), (5, 5), (7, 7)])
+def test_a_signed_plan_is_kept_for_five_years_at_least(years: int, kept: int) -> None:
+    """An agency with fewer years keeps what a plan was signed under for five, to the moment."""
+    end = years_after(CLOSED.updated_at, kept)
+    before = end - timedelta(microseconds=1)
+    assert not judge_application(CLOSED, held=False, years=years, at=before, signed=True).goes
+    assert judge_application(CLOSED, held=False, years=years, at=end, signed=True).goes
+    found = obstacles_to_erasure([(CLOSED, False, True)], (), years=years, at=before)
+    assert [item.verdict.until for item in found] == [end]
+
+
 def test_what_was_never_submitted_is_not_kept_against_a_wish() -> None:
     """A draft that was withdrawn, and a consent that allowed nothing, stand against nothing."""
     withdrawn = an_application(status=ApplicationStatus.WITHDRAWN, submitted_at=None)
     unused = replace(a_consent(), used_at=None)
-    assert obstacles_to_erasure([(withdrawn, False)], [unused], years=7, at=AT) == ()
+    assert obstacles_to_erasure([(withdrawn, False, False)], [unused], years=7, at=AT) == ()
     assert not judge_application(withdrawn, held=False, years=7, at=AT).goes
 
 

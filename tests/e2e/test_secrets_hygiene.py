@@ -207,20 +207,47 @@ def _a_file_from_start_to_import(platform: Platform) -> Ids:
         headers={"x-agency": "harbor"},
     )
     request = data_of(asked)["requestAccess"]["id"]
+    announced = platform.ask(
+        """mutation ($i: CreateDocumentUploadInput!) {
+          createDocumentUpload(input: $i) { document { id } } }""",
+        {
+            "i": {
+                "applicationId": application,
+                "kind": "OTHER",
+                "fileName": "x.pdf",
+                "mediaType": "application/pdf",
+                "bytes": 100,
+            }
+        },
+        token=counselor,
+    )
     settings = platform.ask(
         "mutation ($i: UpdateSettingsInput!) { updateSettings(input: $i) { id } }",
         {"i": {"effectiveFrom": datetime.now(UTC).date().isoformat()}},
         token=admin,
     )
+    analyze = "mutation ($id: ID!) { analyzeApplication(id: $id) { id } }"
+    analysis = data_of(platform.ask(analyze, {"id": application}, token=counselor))
+    plan = platform.ask(
+        "mutation ($i: ProposePlanInput!) { proposePlan(input: $i) { id } }",
+        {"i": {"applicationId": application, "monthlyDeposit": "9000.00"}},
+        token=counselor,
+    )
     return Ids(
+        account=application.replace("app_", "acct_"),
         agency=staff["agency"]["id"],
+        analysis=analysis["analyzeApplication"]["id"],
         application=application,
+        bank=application.replace("app_", "bank_"),
+        transaction=application.replace("app_", "txn_"),
         consumer=found["consumer"]["id"],
         consent=consent,
         debt=found["debts"][0]["id"],
+        document=data_of(announced)["createDocumentUpload"]["document"]["id"],
         grant=request,
         key=made["apiKey"]["id"],
         note=data_of(note)["addNote"]["id"],
+        plan=data_of(plan)["proposePlan"]["id"],
         queue=application.replace("app_", "queue_"),
         report=report,
         request=request,

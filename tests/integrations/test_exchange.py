@@ -8,7 +8,14 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from integrations.exchange import exchange, retry_after_seconds, trouble_of
+from domain.errors import BankLoginRequired
+from integrations.exchange import (
+    REFUSAL_BYTES_MAX,
+    Judge,
+    exchange,
+    retry_after_seconds,
+    trouble_of,
+)
 from integrations.upstream import Attempt, AttemptFailed
 from integrations.verdicts import Trouble
 
@@ -16,7 +23,10 @@ NOW = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 
 
 async def ask(
-    handler: Callable[[httpx.Request], httpx.Response], *, url: str = "https://vendor.test/"
+    handler: Callable[[httpx.Request], httpx.Response],
+    *,
+    url: str = "https://vendor.test/",
+    judge: Judge | None = None,
 ) -> bytes:
     async with httpx.AsyncClient(transport=httpx.MockTransport(handler)) as client:
         return await exchange(
@@ -28,6 +38,7 @@ async def ask(
             headers={"Content-Type": "text/xml"},
             connect_seconds=1.0,
             answer_bytes_max=1000,
+            judge=judge,
         )
 
 
@@ -91,6 +102,31 @@ async def test_statuses_are_told_as_numbers(status: int) -> None:
     failed = await trouble(lambda _request: httpx.Response(status, headers=headers))
     assert failed.trouble == status
     assert failed.retry_after_seconds == 3.0
+
+
+async def test_a_vendors_words_about_a_refusal_are_judged() -> None:
+    """The judge gets status and body, and its word stands; without one the status does."""
+    heard: list[tuple[int, bytes]] = []
+
+    def judge(status: int, body: bytes) -> AttemptFailed | BankLoginRequired | None:
+        heard.append((status, body))
+        if status == 400:
+            return BankLoginRequired()
+        return AttemptFailed(429, detail="its own") if status == 429 else None
+
+    def refusing(status: int, body: bytes) -> Callable[[httpx.Request], httpx.Response]:
+        stream = httpx.ByteStream(body)
+        return lambda _: httpx.Response(status, stream=stream, headers={"Retry-After": "7"})
+
+    with pytest.raises(BankLoginRequired):
+        await ask(refusing(400, b"why"), judge=judge)
+    with pytest.raises(AttemptFailed, match="its own") as own:
+        await ask(refusing(429, b""), judge=judge)
+    with pytest.raises(AttemptFailed) as plain:
+        await ask(refusing(500, b"x" * (REFUSAL_BYTES_MAX + 1)), judge=judge)
+    assert (own.value.retry_after_seconds, plain.value.retry_after_seconds) == (7.0, 7.0)
+    assert plain.value.trouble == 500
+    assert heard == [(400, b"why"), (429, b""), (500, b"")]
 
 
 async def test_an_answer_is_read_up_to_its_limit() -> None:

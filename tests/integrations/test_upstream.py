@@ -5,9 +5,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from domain.errors import Upstream, UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable
-from integrations.upstream import Attempt, AttemptFailed, CallPolicy, UpstreamLine
-from integrations.verdicts import ONCE_ONLY, Trouble, Verdict, Verdicts
+from domain.errors import (
+    BankLoginRequired,
+    Upstream,
+    UpstreamInvalid,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+)
+from integrations.upstream import Attempt, AttemptFailed, CallPolicy, Terms, UpstreamLine
+from integrations.verdicts import ONCE_ONLY, REPEATABLE, Trouble, Verdict, Verdicts
 
 if TYPE_CHECKING:
     from tests.integrations.conftest import KeptSpans, StillTime
@@ -170,6 +176,48 @@ async def test_a_judged_answer_passes_as_it_is(time: "StillTime") -> None:
     assert caught.value is judged
     assert len(work.attempts) == 1
     assert await line.call("read", Work()) == "answer"
+
+
+async def test_an_answer_that_the_caller_has_to_act_on_is_a_good_one(
+    time: "StillTime", spans: "KeptSpans"
+) -> None:
+    """What a consumer has to mend is passed on as it is, closes a breaker, and is in the span."""
+    line = make_line(time, CallPolicy(breaker_failures_max=1, attempts_max=1), spans=spans)
+    with pytest.raises(UpstreamUnavailable):
+        await line.call("read", Work(AttemptFailed(503)))
+    time.now += 31
+    with pytest.raises(BankLoginRequired):
+        await line.call("read", Work(BankLoginRequired()))
+    assert await line.call("read", Work()) == "answer"
+    outcomes = [dict(span.attributes or {})["almoner.outcome"] for span in spans.finished]
+    assert outcomes == ["UPSTREAM_UNAVAILABLE", "BANK_LOGIN_REQUIRED", "OK"]
+
+
+async def test_an_adapters_own_verdict_goes_before_the_table(time: "StillTime") -> None:
+    """What the adapter knows of one answer decides about repeating, words and breaker."""
+    final = Verdict(error=UpstreamInvalid, message="final", may_have_acted=False)
+    work = Work(AttemptFailed(503, verdict=final))
+    with pytest.raises(UpstreamInvalid, match="final"):
+        await make_line(time).call("read", work)
+    assert len(work.attempts) == 1
+
+
+async def test_a_call_may_have_terms_of_its_own(time: "StillTime") -> None:
+    """Table, deadline and time for an attempt are the call's where it brings them."""
+    terms = Terms(verdicts=REPEATABLE, deadline_seconds=90.0, attempt_seconds=60.0)
+    work = Work(AttemptFailed(Trouble.TIMED_OUT))
+    assert await make_line(time).call("read", work, terms) == "answer"
+    assert [attempt.seconds for attempt in work.attempts] == [60.0, 60.0]
+
+
+@pytest.mark.parametrize("trouble", [Trouble.TIMED_OUT, Trouble.CONNECTION_LOST, 500, 502, 504])
+def test_what_only_reads_is_repeated_where_what_acts_is_not(trouble: Trouble | int) -> None:
+    """The two tables differ in what may have happened already, and in nothing that is final."""
+    assert not ONCE_ONLY.of(trouble).repeat
+    assert REPEATABLE.of(trouble).repeat
+    assert "not known" not in REPEATABLE.of(trouble).message
+    for final in (Trouble.CERTIFICATE_REFUSED, Trouble.ANSWER_TOO_LARGE, 301, 400, 404):
+        assert REPEATABLE.of(final) == ONCE_ONLY.of(final)
 
 
 def test_an_unknown_trouble_is_taken_for_the_worst() -> None:

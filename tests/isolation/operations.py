@@ -9,19 +9,25 @@ from typing import Any
 class Ids:
     """One object of each kind, of the other agency or of nobody."""
 
+    account: str
     agency: str
+    analysis: str
     application: str
+    bank: str
     consumer: str
     consent: str
     debt: str
+    document: str
     grant: str
     key: str
     note: str
+    plan: str
     queue: str
     report: str
     request: str
     settings: str
     staff: str
+    transaction: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +44,11 @@ def _input(make: Callable[[Ids], dict[str, Any]]) -> Callable[[Ids], dict[str, A
 
 APPLICATION = """id version status state hardshipReason consumer { id name { given family } }
   counselor { id displayName } incomes { id } expenses { id } debts { id creditor }
-  consents { id } creditReports { id } notes { id text }"""
+  consents { id } creditReports { id } documents { id fileName } notes { id text }
+  analysis { id reasons { text } } plans { id warnings }"""
+PLAN = """id applicationId status monthlyDeposit warnings acceptedAt fees { name }
+  creditors { debt { id creditor accountLast4 } payment } agreement { html sha256 }
+  schedule(first: 10) { edges { cursor node { creditor payment } } }"""
 CONSUMER = """id name { given family } email phone dateOfBirth ssnLast4 address { line1 city }
   ssn(purpose: "isolation test") applications { edges { node { id } } }"""
 
@@ -50,12 +60,15 @@ QUERIES: dict[str, list[Operation]] = {
     "node": [
         Operation(
             document="""query ($a: ID!, $b: ID!, $c: ID!, $d: ID!, $e: ID!, $f: ID!, $g: ID!,
-              $h: ID!, $i: ID!, $j: ID!, $k: ID!, $l: ID!, $m: ID!) {
+              $h: ID!, $i: ID!, $j: ID!, $k: ID!, $l: ID!, $m: ID!, $n: ID!, $o: ID!,
+              $p: ID!, $q: ID!, $r: ID!, $s: ID!) {
               a: node(id: $a) { id } b: node(id: $b) { id } c: node(id: $c) { id }
               d: node(id: $d) { id } e: node(id: $e) { id } f: node(id: $f) { id }
               g: node(id: $g) { id } h: node(id: $h) { id } i: node(id: $i) { id }
               j: node(id: $j) { id } k: node(id: $k) { id } l: node(id: $l) { id }
-              m: node(id: $m) { id } }""",
+              m: node(id: $m) { id } n: node(id: $n) { id } o: node(id: $o) { id }
+              p: node(id: $p) { id } q: node(id: $q) { id } r: node(id: $r) { id }
+              s: node(id: $s) { id } }""",
             variables=lambda ids: {
                 "a": ids.agency,
                 "b": ids.application,
@@ -69,7 +82,13 @@ QUERIES: dict[str, list[Operation]] = {
                 "j": ids.report,
                 "k": ids.staff,
                 "l": ids.request,
-                "m": ids.settings,
+                "m": ids.bank,
+                "n": ids.account,
+                "o": ids.transaction,
+                "p": ids.settings,
+                "q": ids.document,
+                "r": ids.analysis,
+                "s": ids.plan,
             },
         )
     ],
@@ -121,6 +140,13 @@ QUERIES: dict[str, list[Operation]] = {
             variables=lambda ids: {"id": ids.report},
         )
     ],
+    "bankConnection": [
+        Operation(
+            document="""query ($id: ID!) { bankConnection(id: $id) { id institution accounts {
+              id name mask transactions { edges { node { id name amount } } } } } }""",
+            variables=lambda ids: {"id": ids.bank},
+        )
+    ],
     "staff": [Operation(document="{ staff { id displayName email groups active } }")],
     "apiKeys": [Operation(document="{ apiKeys { id name prefix scopes } }")],
     "accessGrants": [
@@ -136,6 +162,12 @@ QUERIES: dict[str, list[Operation]] = {
               id action subject consumers purpose fields actor { id displayName } } } } }""",
             variables=lambda ids: {"id": ids.consumer},
         ),
+    ],
+    "plan": [
+        Operation(
+            document=f"query ($id: ID!) {{ plan(id: $id) {{ {PLAN} }} }}",
+            variables=lambda ids: {"id": ids.plan},
+        )
     ],
     "settings": [
         Operation(
@@ -240,6 +272,111 @@ MUTATIONS: dict[str, list[Operation]] = {
         Operation(
             document="mutation ($id: ID!) { importDebts(creditReportId: $id) { id } }",
             variables=lambda ids: {"id": ids.report},
+        )
+    ],
+    "analyzeApplication": [
+        Operation(
+            document="""mutation ($id: ID!) { analyzeApplication(id: $id) {
+              id reasons { text } } }""",
+            variables=lambda ids: {"id": ids.application},
+        )
+    ],
+    "proposePlan": [
+        Operation(
+            document="""mutation ($input: ProposePlanInput!) {
+              proposePlan(input: $input) { id warnings agreement { html } } }""",
+            variables=_input(lambda ids: {"applicationId": ids.application}),
+        )
+    ],
+    "acceptPlan": [
+        Operation(
+            document="""mutation ($input: AcceptPlanInput!) {
+              acceptPlan(input: $input) { id agreement { html } } }""",
+            variables=_input(
+                lambda ids: {
+                    "id": ids.plan,
+                    "agreementSha256": "0" * 64,
+                    "signature": "Canary",
+                }
+            ),
+        )
+    ],
+    "createDocumentUpload": [
+        Operation(
+            document="""mutation ($input: CreateDocumentUploadInput!) {
+              createDocumentUpload(input: $input) { document { id fileName } url expiresAt } }""",
+            variables=_input(
+                lambda ids: {
+                    "applicationId": ids.application,
+                    "kind": "OTHER",
+                    "fileName": "isolation.pdf",
+                    "mediaType": "application/pdf",
+                    "bytes": 100,
+                }
+            ),
+        )
+    ],
+    "createBankLinkToken": [
+        Operation(
+            document="""mutation ($id: ID!, $bank: ID) {
+              createBankLinkToken(applicationId: $id, connectionId: $bank) { token } }""",
+            variables=lambda ids: {"id": ids.application, "bank": ids.bank},
+        )
+    ],
+    "connectBank": [
+        Operation(
+            document="""mutation ($input: ConnectBankInput!) {
+              connectBank(input: $input) { id institution accounts { name } } }""",
+            variables=_input(
+                lambda ids: {
+                    "applicationId": ids.application,
+                    "consentId": ids.consent,
+                    "publicToken": "public-isolation",
+                    "idempotencyKey": "isolation",
+                }
+            ),
+        )
+    ],
+    **{
+        name: [
+            Operation(
+                document=f"mutation ($id: ID!) {{ {name}(id: $id) {{ id institution status }} }}",
+                variables=lambda ids: {"id": ids.bank},
+            )
+        ]
+        for name in ("syncBank", "disconnectBank")
+    },
+    "acceptProposals": [
+        Operation(
+            document="""mutation ($input: AcceptProposalsInput!) {
+              acceptProposals(input: $input) { id hardshipReason } }""",
+            variables=_input(lambda ids: {"applicationId": ids.application, "ids": ["prop_0"]}),
+        )
+    ],
+    "completeDocumentUpload": [
+        Operation(
+            document="""mutation ($id: ID!) {
+              completeDocumentUpload(id: $id) { id fileName status } }""",
+            variables=lambda ids: {"id": ids.document},
+        )
+    ],
+    "createInvitation": [
+        Operation(
+            document="""mutation ($id: ID!) {
+              createInvitation(consumerId: $id) { consumerId } }""",
+            variables=lambda ids: {"id": ids.consumer},
+        )
+    ],
+    "acceptInvitation": [
+        Operation(
+            document="""mutation { acceptInvitation(code: "22222-22222") {
+              id name { family } } }"""
+        )
+    ],
+    "declinePlan": [
+        Operation(
+            document="mutation ($id: ID!) { declinePlan(id: $id) { id agreement { html } } }",
+            variables=lambda ids: {"id": ids.plan},
         )
     ],
     "createApiKey": [

@@ -44,6 +44,7 @@ AGENCY_SCOPES = (
     Scope.AGENCY_READ,
     Scope.APPLICATIONS_READ,
     Scope.AUDIT_READ,
+    Scope.BANKING_READ,
     Scope.CONSUMERS_READ,
     Scope.CREDIT_READ,
 )

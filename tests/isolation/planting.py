@@ -70,14 +70,29 @@ AUDIENCES: Mapping[str, frozenset[str]] = {
     "credit_report": frozenset({_OWNER, _COUNSELORS, _MACHINE}),
     "access_grant": frozenset({_COUNSELORS, _ADMINS}),
     "legal_hold": frozenset(),
+    "document": frozenset({_OWNER, _COUNSELORS, _MACHINE}),
+    "bank_connection": frozenset({_OWNER, _COUNSELORS, _MACHINE}),
+    "bank_sync": frozenset(),
+    "bank_month": frozenset({_OWNER, _COUNSELORS, _MACHINE}),
+    "bank_findings": frozenset(),
     "settings": frozenset({_COUNSELORS, _ADMINS}),
+    "analysis": frozenset({_OWNER, _COUNSELORS, _MACHINE}),
+    "plan": frozenset({_OWNER, _COUNSELORS, _MACHINE}),
 }
-NOT_PLANTED: Mapping[str, str] = {}
+NOT_PLANTED: Mapping[str, str] = {
+    "invitation": "a code's keyed hash, and which counselor gave it out",
+}
 """Kinds of record that hold no text of anybody's, with the reason."""
 
 NEVER_SHOWN = frozenset(
     {
         "legal_hold.reason",
+        "plan.creditors.debt.source_key",
+        "plan.decline_reason",
+        "plan.acceptance.signature",
+        "plan.acceptance.source_ip",
+        "plan.acceptance.agreement_sha256",
+        "document.file",  # which comes by a link, and is planted to be looked for elsewhere
         "application.status_reason",
         "application.debts.source_key",
         "credit_report.file.tradelines.original_creditor",
@@ -86,11 +101,21 @@ NEVER_SHOWN = frozenset(
         "credit_report.file.collections.industry_code",
         "credit_report.file.tradelines.source_key",
         "credit_report.file.collections.source_key",
+        "bank_connection.access_token",
+        "bank_connection.institution_id",
+        "bank_connection.accounts.source_id",
+        "bank_connection.accounts.official_name",
+        "bank_month.transactions.source_id",
+        "bank_month.transactions.detail",
+        "bank_month.transactions.pending_id",
     }
 )
 """Attributes that no field of the schema shows: planted all the same, and seen by nobody."""
 
-KEPT = frozenset({"state", "postal_code", "account_last4", "subject", "ssn_index"})
+KEPT = frozenset(
+    {"state", "postal_code", "account_last4", "code_index", "subject", "ssn_index"}
+    | {"currency", "item_id", "media_type", "month", "vendor"}
+)
 """Texts whose form means something; all others become canaries."""
 
 TWIN = {"email": "canary@mail.test", "phone": "+1 303 555 0177", "ssn": "900771234"}

@@ -82,6 +82,8 @@ def planted(planter: Planter, target: str, consumer: str, application: str) -> I
         "consumer": {"subject": None if cast.owner is None else SUBJECTS[cast.owner]},
         "application": {"status": status} | ({} if twin else {"assignment": None}),
         "consent": {"used_at": None, "ssn_index": None},
+        "bank_connection": {"item_id": f"item-{application}"},
+        "bank_sync": {"lease": None, "loose": ()},
         "access_grant": {
             "revoked_at": None if twin else planter.now,
             # Asked for and approved: a claim's reason is ours, and is told in audit lines.
@@ -131,19 +133,25 @@ def ids_of(agency: Agency, consumer: str, application: str, request: str, spare:
         return planting.placed(sample, consumer, application)
 
     known = {
+        "account": plan(child("acct", 21)),
         "agency": f"agency_{agency.id}",
+        "bank": plan(child("bank", 20)),
+        "analysis": plan(child("ana", 1)),
         "application": f"app_{application}",
         "consumer": f"con_{consumer}",
         "consent": plan(child("cons", 1)),
         "debt": plan(child("debt", 1)),
+        "document": plan(child("doc", 1)),
         "grant": plan(child("grant", 9)),
         "key": spare.key,
         "note": plan(child("note", 1)),
+        "plan": plan(child("plan", 1)),
         "queue": f"queue_{application}",
         "report": plan(child("rep", 1)),
         "request": request,
         "settings": SETTINGS,
         "staff": spare.staff,
+        "transaction": plan(child("txn", 25)),
     }
     return Ids(**{one.name: known[one.name] for one in fields(Ids)})
 

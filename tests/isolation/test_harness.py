@@ -32,7 +32,7 @@ from tests.isolation.world import World
 from tests.tenants.record_samples import SAMPLES
 
 pytestmark = pytest.mark.slow
-WHOLE_RUN_REQUESTS = 30_000
+WHOLE_RUN_REQUESTS = 38_000
 LIVE = {SHARING_CONSUMER, COUNSELOR, OTHER_COUNSELOR, KEY, AGENCY_OPERATOR}
 """Who has to be told something live in a whole run, or it has proved nothing of subscriptions."""
 

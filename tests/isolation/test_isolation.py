@@ -87,6 +87,7 @@ def planted(dev: Running) -> Planted:
                         "creditor": canary,
                         "kind": "MEDICAL",
                         "balance": "1.00",
+                        "apr": "0.00",
                         "minimumPayment": "1.00",
                     }
                 ],
@@ -127,6 +128,20 @@ def planted(dev: Running) -> Planted:
         },
         counselor,
     )["pullCreditReport"]
+    document = run(
+        """mutation ($input: CreateDocumentUploadInput!) {
+          createDocumentUpload(input: $input) { document { id } } }""",
+        {
+            "input": {
+                "applicationId": identifier,
+                "kind": "OTHER",
+                "fileName": f"{canary}.pdf",
+                "mediaType": "application/pdf",
+                "bytes": 100,
+            }
+        },
+        consumer,
+    )["createDocumentUpload"]
     key = run(
         """mutation ($n: String!) { createApiKey(input: {
              name: $n, scopes: ["agency:read"], expiresInDays: 1 }) { apiKey { id } secret } }""",
@@ -148,7 +163,7 @@ def planted(dev: Running) -> Planted:
                 "creditorPolicies": [
                     {
                         "creditor": canary,
-                        "participation": "NOT_EXPECTED",
+                        "participation": "WITH_CONCESSIONS",
                         "apr": "0.00",
                         "paymentRate": "0.00",
                         "paymentFloor": "0.00",
@@ -158,18 +173,32 @@ def planted(dev: Running) -> Planted:
         },
         admin,
     )["updateSettings"]
+    analysis = run(
+        "mutation ($id: ID!) { analyzeApplication(id: $id) { id } }", {"id": identifier}, counselor
+    )["analyzeApplication"]
+    plan = run(
+        "mutation ($input: ProposePlanInput!) { proposePlan(input: $input) { id } }",
+        {"input": {"applicationId": identifier, "monthlyDeposit": "9000.00"}},
+        counselor,
+    )["proposePlan"]
     staff = run("{ staff { id displayName email } }", None, admin)["staff"]
     me = run("{ me { grants { id subject } agency { id name } } }", None, counselor)["me"]
     grant = next(item for item in me["grants"] if item["subject"] == identifier)
     ids = Ids(
+        account=identifier.replace("app_", "acct_"),
         agency=me["agency"]["id"],
         application=identifier,
+        bank=identifier.replace("app_", "bank_"),
+        transaction=identifier.replace("app_", "txn_"),
         consumer=application["consumer"]["id"],
+        analysis=analysis["id"],
         consent=consent["id"],
         debt=budget["debts"][0]["id"],
+        document=document["document"]["id"],
         grant=grant["id"],
         key=key["apiKey"]["id"],
         note=note["id"],
+        plan=plan["id"],
         queue=identifier.replace("app_", "queue_"),
         report=report["id"],
         request=data_of(requested)["requestAccess"]["id"],
@@ -209,16 +238,22 @@ def credentials(dev: Running) -> dict[str, dict[str, Any]]:
 def of_nobody() -> Ids:
     """Return ids, spelled as real ones are, of objects that never existed."""
     root = new_ulid()
-    children = ("consent", "debt", "grant", "note", "report", "settings")
+    children = (
+        *("analysis", "consent", "debt", "document", "grant", "note", "plan", "report"),
+        "settings",
+    )
     prefixes = {
         "agency": "agency",
+        "analysis": "ana",
         "application": "app",
         "consumer": "con",
         "consent": "cons",
         "debt": "debt",
+        "document": "doc",
         "grant": "grant",
         "key": "key",
         "note": "note",
+        "plan": "plan",
         "queue": "queue",
         "report": "rep",
         "request": "grant",

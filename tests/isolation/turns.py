@@ -11,6 +11,7 @@ from domain.agencies import AgencyStatus
 from domain.applications import Application, ApplicationStatus
 from domain.consumers import Consumer
 from domain.errors import VersionConflict
+from domain.plans import PlanStatus
 from gateway.provisioning import cli_audit
 from tenants.directory.port import Directory, Revocation
 from tenants.store import AgencyStore, Change
@@ -42,6 +43,8 @@ async def renew_shared(house: House, store: AgencyStore, directory: Directory, t
         shared_record(planter, "application", turn, status=status, assignment=None),
         shared_record(planter, "note", turn),
         shared_record(planter, "credit_report", turn),
+        shared_record(planter, "analysis", turn),
+        shared_record(planter, "plan", turn, status=PlanStatus.PROPOSED, acceptance=None),
     ]
     records += [
         shared_record(planter, "consent", turn, number=n, used_at=None, ssn_index=None)

@@ -44,6 +44,24 @@ PULL = _of_input(
     inquiries { subscriber date } publicRecords { kind }""",
 )
 IMPORT = f"mutation ($id: ID!) {{ importDebts(creditReportId: $id) {{ {APPLICATION} }} }}"
+BANK = """id institution status lastSyncedAt syncProgress hasNewAccounts
+  accounts { id name mask type subtype current available limit }"""
+LINK_TOKEN = """mutation ($id: ID!, $connection: ID) {
+  createBankLinkToken(applicationId: $id, connectionId: $connection) { token expiresAt } }"""
+CONNECT = _of_input("connectBank", BANK)
+SYNC = f"mutation ($id: ID!) {{ syncBank(id: $id) {{ {BANK} }} }}"
+DISCONNECT = f"mutation ($id: ID!) {{ disconnectBank(id: $id) {{ {BANK} }} }}"
+READ_BANK = f"query ($id: ID!) {{ bankConnection(id: $id) {{ {BANK} }} }}"
+TRANSACTIONS = """query ($id: ID!, $first: Int, $after: String, $from: AWSDate, $to: AWSDate) {
+  node(id: $id) { ... on BankAccount {
+    transactions(first: $first, after: $after, from: $from, to: $to) {
+      edges { cursor node { id date name merchant amount category pending } }
+      pageInfo { hasNextPage hasPreviousPage endCursor } } } } }"""
+PROPOSAL = """id kind state source lineId label incomeSource expenseCategory debtKind accountLast4
+  amount statedAmount frequency monthly statedMonthly apr pastDue reasons
+  conflicts { field source figure other otherFigure }"""
+PROPOSALS = f"query ($id: ID!) {{ application(id: $id) {{ version proposals {{ {PROPOSAL} }} }} }}"
+ACCEPT = _of_input("acceptProposals", APPLICATION)
 CREATE_KEY = _of_input(
     "createApiKey",
     "apiKey { id name prefix scopes createdBy { id } createdAt expiresAt revokedAt } secret",
@@ -78,3 +96,32 @@ MATCH = f"""query ($match: ConsumerMatch!, $first: Int, $after: String) {{
 NODE = "query ($id: ID!) { node(id: $id) { __typename id } }"
 SETTINGS = """mutation ($input: UpdateSettingsInput!) {
   updateSettings(input: $input) { id version } }"""
+ANALYSIS = """id at netMonthlyIncome monthlyExpenses available cushion disposable
+  contractualMinimums eligibleBalance debtToIncome recommendation reasons { code text }"""
+PLAN = """id applicationId version status createdAt strategy monthlyDeposit months totalInterest
+  totalFees totalPaid debtFreeOn withoutPlan { months totalInterest }
+  fees { name amount timing waived } warnings acceptedAt
+  creditors { debt { id creditor balance } participation planApr payment months totalInterest }
+  agreement { html sha256 }"""
+ANALYZE = f"mutation ($id: ID!) {{ analyzeApplication(id: $id) {{ {ANALYSIS} }} }}"
+PROPOSE = _of_input("proposePlan", PLAN)
+ACCEPT = _of_input("acceptPlan", PLAN)
+DECLINE = f"""mutation ($id: ID!, $reason: String) {{
+  declinePlan(id: $id, reason: $reason) {{ {PLAN} }} }}"""
+READ_PLAN = f"query ($id: ID!) {{ plan(id: $id) {{ {PLAN} }} }}"
+SCHEDULE = """query ($id: ID!, $first: Int = 60, $after: String) { plan(id: $id) {
+  schedule(first: $first, after: $after) {
+    edges { cursor node { month dueOn creditor payment interest principal balance } }
+    pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }"""
+PLANS = f"""query ($id: ID!) {{ application(id: $id) {{ id status
+  analysis {{ {ANALYSIS} }} plans {{ id status }} }} }}"""
+ANNOUNCE = """mutation ($input: CreateDocumentUploadInput!) {
+  createDocumentUpload(input: $input) {
+    document { id status fileName mediaType bytes sha256 downloadUrl uploadedAt }
+    url headers expiresAt } }"""
+INVITE = """mutation ($id: ID!) {
+  createInvitation(consumerId: $id) { code consumerId expiresAt } }"""
+ACCEPT = """mutation ($code: String!, $born: AWSDate) {
+  acceptInvitation(code: $code, dateOfBirth: $born) { id name { family } } }"""
+COMPLETE = """mutation ($id: ID!) {
+  completeDocumentUpload(id: $id) { id status sha256 rejection } }"""

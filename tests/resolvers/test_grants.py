@@ -78,14 +78,20 @@ def ids_of(things: Things) -> Ids:
     """Return the things as the table of operations names them."""
     found = things.ids
     return Ids(
+        account=found["BankAccount"],
         agency=found["Agency"],
+        analysis=found["FinancialAnalysis"],
         application=found["Application"],
+        bank=found["BankConnection"],
+        transaction=found["Transaction"],
         consumer=found["Consumer"],
         consent=found["Consent"],
         debt=found["Debt"],
+        document=found["Document"],
         grant=found["AccessGrant"],
         key=found["ApiKey"],
         note=found["Note"],
+        plan=found["Plan"],
         queue=found["QueueItem"],
         report=found["CreditReport"],
         request=f"grant_{ABSENT}",

@@ -10,7 +10,22 @@ from domain.access import AccessGrant, Principal, Scope
 from domain.actors import Group
 from domain.applications import Application, ApplicationStatus
 from domain.consents import ConsentPurpose, current_text
-from tests.resolvers.documents import CONSENT, CREATE_KEY, LIST, NODE, NOTE, PULL, SAVE, SETTINGS
+from tests.resolvers.banks import paid
+from tests.resolvers.documents import (
+    ANNOUNCE,
+    CONNECT,
+    CONSENT,
+    CREATE_KEY,
+    LIST,
+    NODE,
+    NOTE,
+    PULL,
+    SAVE,
+    SETTINGS,
+    SYNC,
+    TRANSACTIONS,
+)
+from tests.resolvers.plan_world import add_plan
 from tests.resolvers.world import World, nodes, open_world
 
 ABSENT = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -63,6 +78,11 @@ async def _fill(world: World) -> Things:
     consent = (await world.ask(owner, CONSENT, {"input": agreed}))["recordConsent"]["id"]
     pull = {"applicationId": application.id, "consentId": consent, "idempotencyKey": "p"}
     report = (await world.ask(owner, PULL, {"input": pull}))["pullCreditReport"]["id"]
+    sent = {"applicationId": application.id, "kind": "OTHER", "fileName": "x.pdf"}
+    announced = {**sent, "mediaType": "application/pdf", "bytes": 100}
+    made = (await world.ask(owner, ANNOUNCE, {"input": announced}))["createDocumentUpload"]
+    document = made["document"]["id"]
+    bank, account, transaction = await _link(world, owner, application)
     stored = await world.store.get(Application, application.id)
     assert stored is not None
     await world.assign(stored, counselor)
@@ -73,6 +93,7 @@ async def _fill(world: World) -> Things:
     ]["apiKey"]["id"]
     day = {"effectiveFrom": world.now.date().isoformat()}
     settings = (await world.ask(admin, SETTINGS, {"input": day}))["updateSettings"]["id"]
+    analysis, plan = await add_plan(world, stored)
     waiting = await world.add_application(consumer, ApplicationStatus.SUBMITTED)
     return Things(
         owner,
@@ -87,14 +108,38 @@ async def _fill(world: World) -> Things:
             "Debt": saved["debts"][0]["id"],
             "Consent": consent,
             "CreditReport": report,
+            "Document": document,
             "Note": note,
             "AccessGrant": grant.id,
             "ApiKey": key,
             "Staff": (await world.add_staff(counselor)).id,
             "AgencySettings": settings,
+            "FinancialAnalysis": analysis,
+            "Plan": plan,
             "QueueItem": waiting.id.replace("app_", "queue_"),
+            "BankConnection": bank,
+            "BankAccount": account,
+            "Transaction": transaction,
         },
     )
+
+
+async def _link(world: World, owner: Principal, application: Application) -> tuple[str, str, str]:
+    """Link a bank, and return the ids of the link, its account and its one transaction."""
+    text = current_text(ConsentPurpose.BANK_DATA, world.agency.name)
+    agreed = {
+        "applicationId": application.id,
+        "purpose": text.purpose.value,
+        "textVersion": text.version,
+        "textSha256": text.sha256,
+    }
+    consent = (await world.ask(owner, CONSENT, {"input": agreed}))["recordConsent"]["id"]
+    given = {"applicationId": application.id, "consentId": consent, "publicToken": "public-1"}
+    bank = (await world.ask(owner, CONNECT, {"input": given}))["connectBank"]["id"]
+    world.banks.history = [paid("t1", world.now.date())]
+    account = (await world.ask(owner, SYNC, {"id": bank}))["syncBank"]["accounts"][0]["id"]
+    page = (await world.ask(owner, TRANSACTIONS, {"id": account}))["node"]["transactions"]
+    return bank, account, page["edges"][0]["node"]["id"]
 
 
 async def _seen(world: World, principal: Principal, things: Things) -> set[str]:
@@ -107,18 +152,22 @@ async def _seen(world: World, principal: Principal, things: Things) -> set[str]:
     return seen
 
 
+PLANS = {"FinancialAnalysis", "Plan"}
 LINES = {"Application", "Income", "Expense", "Debt", "Consent"}
+BANKING = {"BankConnection", "BankAccount", "Transaction"}
+BOOKS = BANKING | PLANS
 
 
 async def test_a_node_is_what_its_own_field_would_answer(world: World, things: Things) -> None:
     """By node nobody reaches what the direct field refuses, and everybody what it answers."""
     expected = [
-        (things.owner, {"Agency", "Consumer", "CreditReport"} | LINES),
+        (things.owner, {"Agency", "Consumer", "CreditReport", "Document"} | LINES | BOOKS),
         (
             things.counselor,
             {"Agency", "Consumer", "CreditReport", "Note", "AccessGrant", "AgencySettings"}
-            | {"Staff", "QueueItem"}
-            | LINES,
+            | {"Document", "Staff", "QueueItem"}
+            | LINES
+            | BOOKS,
         ),
         (things.admin, {"Agency", "AccessGrant", "AgencySettings", "ApiKey", "Staff"}),
         (world.person(Group.ANALYSTS), {"Agency"}),
@@ -128,8 +177,12 @@ async def test_a_node_is_what_its_own_field_would_answer(world: World, things: T
         (world.key(Scope.APPLICATIONS_READ), LINES),
         (world.key(Scope.CONSUMERS_READ), {"Consumer"}),
         (world.key(Scope.CREDIT_READ), {"CreditReport"}),
+        (world.key(Scope.PLANS_READ), PLANS),
+        (world.key(Scope.PLANS_WRITE), set()),
+        (world.key(Scope.DOCUMENTS_READ), {"Document"}),
+        (world.key(Scope.BANKING_READ), BANKING),
         (world.key(Scope.APPLICATIONS_WRITE), set()),
-        (world.key(), {"Agency", "Consumer", "CreditReport"} | LINES),
+        (world.key(), {"Agency", "Consumer", "CreditReport", "Document"} | LINES | BOOKS),
     ]
     for principal, names in expected:
         assert await _seen(world, principal, things) == names, principal
@@ -282,7 +335,7 @@ async def test_a_key_reads_an_applications_parts_by_scope(world: World, things: 
         "application.creditReports": "FORBIDDEN",
     }
     assert answer.data is not None
-    assert answer.data["application"]["consents"] == [{"id": things.ids["Consent"]}]
+    assert {"id": things.ids["Consent"]} in answer.data["application"]["consents"]
     full = await world.ask(world.key(), document, {"id": things.ids["Application"]})
     assert full["application"]["creditReports"] == [{"id": things.ids["CreditReport"]}]
 

@@ -54,8 +54,10 @@ def walks(ids: Ids) -> Iterator[tuple[str, str, dict[str, Any]]]:
 def _by_type(ids: Ids) -> dict[str, str]:
     return {
         "Application": ids.application,
+        "BankConnection": ids.bank,
         "Consumer": ids.consumer,
         "CreditReport": ids.report,
+        "Plan": ids.plan,
     }
 
 
@@ -103,7 +105,9 @@ async def test_a_grant_over_the_agency_opens_what_a_key_of_its_scope_reads(
         Scope.AGENCY_READ: {"agency"},
         Scope.APPLICATIONS_READ: {"application", "applications", "applicationCounts"},
         Scope.CONSUMERS_READ: {"consumer", "consumers"},
+        Scope.BANKING_READ: {"bankConnection"},
         Scope.CREDIT_READ: {"creditReport"},
+        Scope.PLANS_READ: {"plan"},
         Scope.AUDIT_READ: seen & {"auditEvents"},
     }.get(scope, set())
 

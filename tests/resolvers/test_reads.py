@@ -52,7 +52,8 @@ ABOUT_A_CONSUMER: list[tuple[str, str, GraphQLField]] = [
     if gate_of(field).owner is not None
 ]
 ABOUT_NOBODY = {
-    *("AgencySettings", "CreditorPolicy"),
+    *("AgencySettings", "CreditorPolicy", "DocumentUpload", "CreatedInvitation"),
+    "BankLinkToken",  # the vendor's, and opens what only the consumer's own sign-in shows
     *"Query Mutation Viewer Agency Staff ApiKey CreatedApiKey Actor PageInfo StatusCount".split(),
     *"ConsentText AuditEvent AuditEventConnection AuditEventEdge".split(),
     # Their root fields note what they hand out; an edge's cursor tells nothing beside.
@@ -152,7 +153,11 @@ def _field(gate: Gate) -> GraphQLField:
     return field
 
 
-NOT_SHOWN = {("Application", "status_reason")}
+NOT_SHOWN = {
+    ("Application", "status_reason"),
+    ("BankConnection", "access_token"),
+    ("Plan", "decline_reason"),
+}
 LINE_TYPES = {"incomes": "Income", "expenses": "Expense", "debts": "Debt"}
 IDENTITY = {"id", "applicationId"}
 
@@ -169,6 +174,8 @@ def _shown(record: str, path: str) -> list[str]:
     if record == "CreditReport" and path == "file":
         names = [n for t, n, _ in ABOUT_A_CONSUMER if t == record and n not in IDENTITY]
         return [f"{record}.{one}" for one in names]
+    if (record, path) == ("Plan", "acceptance"):
+        return ["Plan.acceptedAt"]
     beside = ["Consumer.ssnLast4"] if path == "ssn" else []
     return [f"{record}.{name}", *beside]
 

@@ -1,6 +1,7 @@
 """Who may move an application from which status to which: the whole table."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -8,7 +9,22 @@ import pytest
 from domain.access import Principal
 from domain.actors import Group
 from domain.applications import Application, ApplicationStatus
-from tests.resolvers.documents import CLAIM, CLOSE, RETURN, SAVE, SUBMIT, UPDATE, WITHDRAW
+from domain.plans import Plan
+from tests.domain.plan_samples import DEBTS
+from tests.resolvers.documents import (
+    ACCEPT,
+    ANALYZE,
+    CLAIM,
+    CLOSE,
+    DECLINE,
+    PROPOSE,
+    RETURN,
+    SAVE,
+    SUBMIT,
+    UPDATE,
+    WITHDRAW,
+)
+from tests.resolvers.plan_world import add_plan
 from tests.resolvers.world import World
 
 STATUSES = [status.value for status in ApplicationStatus]
@@ -129,4 +145,81 @@ async def test_each_step_from_each_status_as_the_table_says(
         principal = await _principal(world, kind, application)
         answer = await world.ask(principal, document, variables(application.id))
         seen[status.value] = answer.code or answer[step]["status"]
+    assert seen == {status: leads_to.get(status, otherwise) for status in STATUSES}
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a step of a plan names: the application, its open plan, and the plan's hash."""
+
+    application: str
+    plan: str
+    sha256: str
+
+
+PLAN_STEPS: dict[str, tuple[str, Callable[[Named], dict[str, Any]]]] = {
+    "analyzeApplication": (ANALYZE, lambda named: {"id": named.application}),
+    "proposePlan": (
+        PROPOSE,
+        lambda named: {"input": {"applicationId": named.application, "monthlyDeposit": "9000.00"}},
+    ),
+    "acceptPlan": (
+        ACCEPT,
+        lambda named: {
+            "input": {
+                "id": named.plan,
+                "agreementSha256": named.sha256,
+                "signature": "Ada Byron",
+            }
+        },
+    ),
+    "declinePlan": (DECLINE, lambda named: {"id": named.plan}),
+}
+ANALYZED: Row = ({"IN_REVIEW": "ANALYZED", "ANALYZED": "ANALYZED"}, "INVALID_TRANSITION")
+PROPOSED: Row = (
+    {"ANALYZED": "PLAN_PROPOSED", "PLAN_PROPOSED": "PLAN_PROPOSED"},
+    "INVALID_TRANSITION",
+)
+DECLINED: Row = ({"PLAN_PROPOSED": "ANALYZED"}, "INVALID_TRANSITION")
+REFUSED: Row = ({}, "FORBIDDEN")
+NOT_THERE: Row = ({}, "NOT_FOUND")
+# analyze, propose, accept, decline
+PLAN_TABLE: dict[str, tuple[Row, Row, Row, Row]] = {
+    "its consumer": (
+        REFUSED,
+        REFUSED,
+        ({"PLAN_PROPOSED": "ENROLLED"}, "INVALID_TRANSITION"),
+        DECLINED,
+    ),
+    "another consumer": (REFUSED, REFUSED, NOT_THERE, NOT_THERE),
+    "its counselor": (ANALYZED, PROPOSED, REFUSED, DECLINED),
+    "another counselor": (NOT_THERE, NOT_THERE, REFUSED, NOT_THERE),
+    "a machine": (ANALYZED, PROPOSED, REFUSED, REFUSED),
+    "an admin": (REFUSED, REFUSED, REFUSED, REFUSED),
+    "an analyst": (REFUSED, REFUSED, REFUSED, REFUSED),
+    "an operator": (REFUSED, REFUSED, REFUSED, REFUSED),
+}
+
+
+@pytest.mark.parametrize("kind", PLAN_TABLE)
+@pytest.mark.parametrize("step", PLAN_STEPS)
+async def test_each_step_of_a_plan_from_each_status(world: World, step: str, kind: str) -> None:
+    """Analyzing, proposing, signing and declining lead where the table says, or to its error."""
+    leads_to, otherwise = PLAN_TABLE[kind][list(PLAN_STEPS).index(step)]
+    document, variables = PLAN_STEPS[step]
+    owner = await world.add_consumer("owner")
+    seen = {}
+    for status in ApplicationStatus:
+        application = await world.add_application(owner, status, debts=DEBTS)
+        principal = await _principal(world, kind, application)
+        _, plan = await add_plan(world, application)
+        stored = await world.store.get(Plan, plan)
+        assert stored is not None
+        named = Named(application.id, plan, stored.agreement.sha256)
+        answer = await world.ask(principal, document, variables(named))
+        after = await world.store.get(Application, application.id)
+        assert after is not None
+        seen[status.value] = next(iter(answer.codes.values()), after.status.value)
+        if answer.codes:
+            assert after.status is status
     assert seen == {status: leads_to.get(status, otherwise) for status in STATUSES}

@@ -21,6 +21,7 @@ from domain.applications import Application, ApplicationStatus
 from domain.audit import AuditLine
 from domain.consumers import Address, Consumer, PersonName
 from domain.credit import CreditBureau, CreditFile, CreditSubject, FileHit, PulledFile, PullKind
+from domain.documents import DocumentTerms
 from domain.errors import GatewayError
 from domain.ids import new_ulid
 from gateway.agency import settle_agency
@@ -34,9 +35,11 @@ from schema.build import core_schema, create_schema, field_names
 from tenants.backend import StoreBackend
 from tenants.directory.port import AgencyDirectory
 from tenants.directory.sqlite import SqliteDirectory, open_directory
+from tenants.records.blob_places import BlobPlaces
 from tenants.records.blobs import FileBlobs
 from tenants.sqlite.store import open_sqlite
 from tenants.store import AgencyStore, Change
+from tests.resolvers.banks import Banks
 from tests.tenants.keys.key_samples import random_agency_keys
 
 SCHEMA = create_schema()
@@ -172,8 +175,10 @@ class World:
     store: AgencyStore
     directory: SqliteDirectory
     bureau: Bureau = field(default_factory=Bureau)
+    banks: Banks = field(default_factory=Banks)
     now: datetime = START
     allow_test_ssn: bool = False
+    documents: DocumentTerms = field(default_factory=DocumentTerms)
 
     def context(
         self,
@@ -189,13 +194,14 @@ class World:
             self.agency if belongs else None,
             self.store if belongs else None,
             AgencyDirectory(self.directory, self.agency) if belongs or named else None,
-            Vendors(credit=self.bureau) if belongs else NO_VENDORS,
+            Vendors(credit=self.bureau, banks=self.banks) if belongs else NO_VENDORS,
             RequestMeta(
                 id="request-1",
                 at=self.now,
                 source_ip="203.0.113.7",
                 idempotency_key=idempotency_key,
                 allow_test_ssn=self.allow_test_ssn,
+                documents=self.documents,
             ),
         )
 
@@ -337,8 +343,10 @@ def line(at: datetime) -> AuditLine:
 
 
 @asynccontextmanager
-async def open_world(path: Path, name: str = "harbor") -> AsyncIterator[World]:
-    """Open an agency of its own under `path`."""
+async def open_world(
+    path: Path, name: str = "harbor", *, blobs: BlobPlaces | None = None
+) -> AsyncIterator[World]:
+    """Open an agency of its own under `path`; its files are there too, or in other places."""
     agency = Agency(
         id=new_ulid(),
         slug=name,
@@ -357,7 +365,7 @@ async def open_world(path: Path, name: str = "harbor") -> AsyncIterator[World]:
     directory = open_directory(path / f"{name}-dir.db", b"d" * 32, create=True, clock=clock)
     await directory.add_agency(agency, (), line(START))
     backend = CountingBackend(sqlite)
-    files = FileBlobs(path / "blobs" / name)
+    files = blobs.of(agency.id) if blobs else FileBlobs(path / "blobs" / name)
     store = AgencyStore(backend, keys, agency.id, clock=clock, blobs=files)
     world = World(agency=agency, backend=backend, store=store, directory=directory)
     made.append(world)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from domain.access import AccessGrant, Scope
 from domain.actors import Actor, PrincipalKind
+from domain.analysis import FinancialAnalysis, Recommendation
 from domain.applications import (
     Application,
     ApplicationStatus,
@@ -27,8 +28,20 @@ from domain.applications import (
     Source,
 )
 from domain.audit import AuditLine
+from domain.bank_connections import (
+    BankAccount,
+    BankConnection,
+    BankFindings,
+    BankMonth,
+    BankSync,
+    BankTransaction,
+    Lease,
+    MonthRef,
+)
+from domain.banking import BankConnectionStatus, LiabilityFacts, StreamFacts, StreamFrequency
 from domain.consents import Consent, ConsentPurpose
 from domain.consumers import Address, Consumer, PersonName
+from domain.contractual import Payoff
 from domain.credit import (
     BlobRef,
     CreditFile,
@@ -44,9 +57,23 @@ from domain.credit import (
     ScoreFactor,
     Tradeline,
 )
+from domain.documents import Document, DocumentKind, DocumentStatus
 from domain.events import Event, EventName
 from domain.ids import new_ulid
+from domain.invitations import Invitation
+from domain.media import DocumentRejection
 from domain.money import Frequency
+from domain.payoff import PayoffStrategy
+from domain.plans import (
+    Acceptance,
+    Agreement,
+    Fee,
+    FeeTiming,
+    Plan,
+    PlanCreditor,
+    PlanStatus,
+)
+from domain.reasons import Reason
 from domain.retention import LegalHold
 from domain.settings import SETTINGS_ROOT, AgencySettings, CreditorPolicy, Participation
 from tenants.records.kinds import Record
@@ -306,6 +333,191 @@ def a_hold() -> LegalHold:
     )
 
 
+def a_document() -> Document:
+    """Return a document under the sample application."""
+    return Document(
+        id=child("doc", 1),
+        version=2,
+        application_id=APPLICATION,
+        kind=DocumentKind.PAY_STUB,
+        file_name="Pay stub of May.pdf",
+        media_type="application/pdf",
+        bytes_announced=14,
+        status=DocumentStatus.AVAILABLE,
+        created_at=AT,
+        uploaded_at=AT + timedelta(minutes=1),
+        file=BlobRef(
+            id=new_ulid(AT, randomness=78),
+            sha256="ab" * 32,
+            bytes=14,
+            media_type="application/pdf",
+        ),
+        rejection=DocumentRejection.DAMAGED,
+    )
+
+
+def a_bank_account() -> BankAccount:
+    """Return an account of the sample link."""
+    return BankAccount(
+        id=child("acct", 21),
+        connection_id=child("bank", 20),
+        source_id="acc-1",
+        name="Everyday Checking",
+        official_name="Platypus Everyday Checking",
+        mask="0000",
+        type="depository",
+        subtype="checking",
+        current=Decimal("1250.10"),
+        available=Decimal("1200.00"),
+        limit=Decimal("500.00"),
+        currency="USD",
+    )
+
+
+def a_bank_connection(**changes: Any) -> BankConnection:
+    """Return the sample link with changes."""
+    values: dict[str, Any] = {
+        "id": child("bank", 20),
+        "version": 1,
+        "application_id": APPLICATION,
+        "consumer_id": CONSUMER,
+        "consent_id": child("cons", 1),
+        "vendor": "Plaid",
+        "item_id": "item-1",
+        "institution_id": "ins_109508",
+        "institution": "First Platypus Bank",
+        "status": BankConnectionStatus.HEALTHY,
+        "status_at": AT,
+        "connected_at": AT,
+        "last_synced_at": AT,
+        "sync_progress": 500,
+        "has_new_accounts": True,
+        "ends_at": AT + timedelta(days=90),
+        "access_token": "access-sandbox-1",
+        "accounts": (a_bank_account(),),
+    }
+    return BankConnection(**values | changes)
+
+
+def a_bank_sync(**changes: Any) -> BankSync:
+    """Return where the syncs of the sample link stand, with changes."""
+    values: dict[str, Any] = {
+        "id": child("bsync", 20),
+        "version": 1,
+        "application_id": APPLICATION,
+        "connection_id": child("bank", 20),
+        "generation": 1,
+        "cursor": "cursor-1",
+        "complete": True,
+        "months": (
+            MonthRef(
+                account_id=child("acct", 21),
+                month="2026-01",
+                part=0,
+                month_id=child("bmonth", 22),
+            ),
+        ),
+        "loose": (child("bmonth", 23),),
+        "lease": Lease(holder=new_ulid(AT, randomness=24), until=AT + timedelta(minutes=2)),
+        "wanted_at": AT,
+        "failures": 1,
+    }
+    return BankSync(**values | changes)
+
+
+def a_bank_transaction() -> BankTransaction:
+    """Return a transaction of the sample account."""
+    return BankTransaction(
+        id=child("txn", 25),
+        source_id="tx-1",
+        posted_on=date(2026, 1, 10),
+        authorized_on=date(2026, 1, 9),
+        name="GROCER 0042",
+        merchant="Grocer",
+        amount=Decimal("89.40"),
+        currency="USD",
+        category="FOOD_AND_DRINK",
+        detail="FOOD_AND_DRINK_GROCERIES",
+        pending=True,
+        pending_id="tx-0",
+    )
+
+
+def a_bank_month(**changes: Any) -> BankMonth:
+    """Return a month of the sample account, with changes."""
+    values: dict[str, Any] = {
+        "id": child("bmonth", 22),
+        "version": 1,
+        "application_id": APPLICATION,
+        "connection_id": child("bank", 20),
+        "account_id": child("acct", 21),
+        "month": "2026-01",
+        "part": 0,
+        "generation": 1,
+        "transactions": (a_bank_transaction(),),
+    }
+    return BankMonth(**values | changes)
+
+
+def a_bank_findings() -> BankFindings:
+    """Return what the vendor makes of the sample link's accounts."""
+    return BankFindings(
+        id=child("bfind", 20),
+        version=1,
+        application_id=APPLICATION,
+        connection_id=child("bank", 20),
+        found_at=AT,
+        streams=(
+            StreamFacts(
+                source_id="stream-1",
+                account_id="acc-1",
+                inflow=True,
+                description="ACME PAYROLL",
+                merchant="Acme",
+                category="INCOME",
+                detail="INCOME_WAGES",
+                first_on=date(2025, 6, 1),
+                last_on=date(2026, 1, 9),
+                frequency=StreamFrequency.BIWEEKLY,
+                average=Decimal("-1000.00"),
+                last=Decimal("-1010.00"),
+                active=True,
+                mature=True,
+                transaction_ids=("tx-2",),
+            ),
+        ),
+        liabilities=(
+            LiabilityFacts(
+                account_id="acc-2",
+                kind="credit",
+                apr=Decimal("24.99"),
+                minimum_payment=Decimal("35.00"),
+                statement_balance=Decimal("1250.10"),
+                last_payment=Decimal("40.00"),
+                past_due=Decimal("5.00"),
+                overdue=True,
+                next_due_on=date(2026, 2, 1),
+            ),
+        ),
+    )
+
+
+def an_invitation() -> Invitation:
+    """Return an invitation of the sample consumer, as it was used."""
+    return Invitation(
+        id=f"inv_{CONSUMER.removeprefix('con_')}_{new_ulid(AT, randomness=4)}",
+        version=2,
+        consumer_id=CONSUMER,
+        code_index="ab" * 16,
+        made_by=COUNSELOR,
+        made_at=AT,
+        expires_at=AT + timedelta(days=3),
+        failures=1,
+        used_at=AT + timedelta(days=1),
+        ended_at=AT + timedelta(days=2),
+    )
+
+
 def some_settings() -> AgencySettings:
     """Return a version of an agency's settings."""
     return AgencySettings(
@@ -333,6 +545,86 @@ def some_settings() -> AgencySettings:
     )
 
 
+def an_analysis() -> FinancialAnalysis:
+    """Return an analysis of the sample application."""
+    return FinancialAnalysis(
+        id=child("ana", 1),
+        version=1,
+        application_id=APPLICATION,
+        application_version=3,
+        settings_id=SETTINGS,
+        at=AT,
+        net_monthly_income=Decimal("2166.67"),
+        monthly_expenses=Decimal("2015.00"),
+        available=Decimal("151.67"),
+        cushion=Decimal("125.00"),
+        disposable=Decimal("26.67"),
+        monthly_fee=Decimal("1.00"),
+        for_creditors=Decimal("25.67"),
+        contractual_minimums=Decimal("35.00"),
+        eligible_balance=Decimal("1250.10"),
+        debt_to_income=Decimal("1.29"),
+        recommendation=Recommendation.PLAN_STANDARD,
+        reasons=(Reason(code="AVAILABLE", text="$2,166.67 less $2,015.00 leaves $151.67."),),
+    )
+
+
+def a_plan(**changes: Any) -> Plan:
+    """Return a plan under the sample application, with every attribute set."""
+    values: dict[str, Any] = {
+        "id": child("plan", 1),
+        "version": 2,
+        "application_id": APPLICATION,
+        "analysis_id": child("ana", 1),
+        "settings_id": SETTINGS,
+        "status": PlanStatus.ACCEPTED,
+        "created_at": AT,
+        "proposed_by": COUNSELOR,
+        "state": "MI",
+        "strategy": PayoffStrategy.AVALANCHE,
+        "monthly_deposit": Decimal("700.00"),
+        "months": 2,
+        "first_due_on": date(2026, 2, 15),
+        "debt_free_on": date(2026, 3, 15),
+        "total_interest": Decimal("12.13"),
+        "total_fees": Decimal("20.00"),
+        "total_paid": Decimal("1282.23"),
+        "without_plan": Payoff(months=78, total_interest=Decimal("1302.11")),
+        "fees": (
+            Fee(
+                name="Monthly fee",
+                amount=Decimal("10.00"),
+                timing=FeeTiming.MONTHLY,
+                waived=False,
+            ),
+        ),
+        "monthly_fees": (Decimal("10.00"), Decimal("10.00")),
+        "warnings": ("A plan is not right for everybody.",),
+        "creditors": (
+            PlanCreditor(
+                debt=a_debt(1),
+                participation=Participation.WITH_CONCESSIONS,
+                plan_apr=Decimal("8.00"),
+                payment=Decimal("26.00"),
+                months=2,
+                total_interest=Decimal("12.13"),
+                payments=(Decimal("690.00"), Decimal("572.23")),
+            ),
+        ),
+        "agreement": Agreement(html="<!DOCTYPE html>\n<p>Sign here.</p>", sha256="12" * 32),
+        "acceptance": Acceptance(
+            signature="Robert Uphold",
+            signed_by=Actor(id="sub-9", kind=PrincipalKind.CONSUMER, display_name="Robert Uphold"),
+            at=AT + timedelta(days=1),
+            source_ip="203.0.113.7",
+            agreement_sha256="12" * 32,
+            consent_id=child("cons", 1),
+        ),
+        "decline_reason": "Not yet",
+    }
+    return Plan(**values | changes)
+
+
 SAMPLES: Mapping[str, Record] = {
     "consumer": a_consumer(),
     "application": an_application(),
@@ -341,7 +633,15 @@ SAMPLES: Mapping[str, Record] = {
     "credit_report": a_credit_report(),
     "access_grant": a_grant(),
     "legal_hold": a_hold(),
+    "bank_connection": a_bank_connection(),
+    "bank_sync": a_bank_sync(),
+    "bank_month": a_bank_month(),
+    "bank_findings": a_bank_findings(),
     "settings": some_settings(),
+    "analysis": an_analysis(),
+    "plan": a_plan(),
+    "document": a_document(),
+    "invitation": an_invitation(),
 }
 """A record of each kind, by the kind's name."""
 

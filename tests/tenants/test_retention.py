@@ -14,7 +14,8 @@ from domain.consumers import Consumer
 from domain.credit import BlobRef, CreditReport
 from domain.errors import Duplicate, NotFound, StoreUnavailable
 from domain.ids import new_ulid
-from domain.retention import CONSENT_YEARS, Duty, LegalHold, years_after
+from domain.plans import Plan
+from domain.retention import CONSENT_YEARS, PLAN_YEARS, Duty, LegalHold, years_after
 from domain.settings import AgencySettings
 from tenants.backend import StoreBackend, Unit
 from tenants.holdings import holdings_of, lines_about, lines_of
@@ -48,8 +49,10 @@ from tests.tenants.record_samples import (
     a_consent,
     a_consumer,
     a_credit_report,
+    a_document,
     a_hold,
     a_note,
+    a_plan,
     an_application,
     an_audit_line,
 )
@@ -147,7 +150,14 @@ async def test_a_dry_run_says_what_would_go(store: AgencyStore) -> None:
         "note": 1,
         "consent": 1,
         "credit_report": 1,
+        "document": 1,
         "access_grant": 1,
+        "bank_connection": 1,
+        "bank_sync": 1,
+        "bank_month": 1,
+        "bank_findings": 1,
+        "analysis": 1,
+        "plan": 1,
     }
     assert "ended on" in first.reason
     assert await all_due(store, LATER) == [first, second]
@@ -188,12 +198,26 @@ async def test_a_consent_outlives_its_application(store: AgencyStore, audited: C
     """Where an agency keeps applications for less, consents stay for their own seven years."""
     await put_everything(store)
     early = years_after(AT, SHORT_YEARS + 1)
+    plan = await store.get(Plan, a_plan().id)
+    assert plan is not None
+    await store.commit(Change(put=(replace(plan, acceptance=None),)))
     assert await run(store, audited, early, years=SHORT_YEARS) == [APPLICATION, CONSUMER]
     assert await left(store) == {"consent"}
     late = years_after(a_consent().expires_at, CONSENT_YEARS)
     assert await run(store, audited, late - timedelta(seconds=1), years=SHORT_YEARS) == []
     assert await run(store, audited, late, years=SHORT_YEARS) == [a_consent().id]
     assert await left(store) == set()
+
+
+async def test_a_signed_plan_outlives_a_shorter_retention(
+    store: AgencyStore, audited: Counted
+) -> None:
+    """Five years after its application was closed, to the moment, and all under it with it."""
+    await put_everything(store)
+    end = years_after(CLOSED.updated_at, PLAN_YEARS)
+    before = end - timedelta(microseconds=1)
+    assert await all_due(store, before, years=SHORT_YEARS) == []
+    assert await run(store, audited, end, years=SHORT_YEARS) == [APPLICATION, CONSUMER]
 
 
 async def test_a_consent_goes_from_an_open_application(
@@ -256,14 +280,16 @@ async def test_a_run_that_was_cut_off_goes_on(stores: Stores, commits: int) -> N
     assert told == ([APPLICATION] if 0 < commits < 4 else []) + [APPLICATION, CONSUMER]
 
 
-async def test_files_that_no_report_names_are_swept(store: AgencyStore) -> None:
+async def test_files_that_no_record_names_are_swept(store: AgencyStore) -> None:
     """A file of a pull that was cut off goes after a day; those in use and the new ones stay."""
     await put_everything(store)
-    orphan, fresh = new_ulid(AT, randomness=78), new_ulid(LATER - timedelta(hours=1))
-    for blob in (orphan, fresh):
+    orphan, fresh = new_ulid(AT, randomness=79), new_ulid(LATER - timedelta(hours=1))
+    uploaded = a_document().file
+    assert uploaded is not None
+    for blob in (orphan, fresh, uploaded.id):
         await store.blobs.put(blob, b"?")
     assert await sweep_files(store, at=LATER) == 1
-    assert set(await store.blobs.ids()) == {BLOB, fresh}
+    assert set(await store.blobs.ids()) == {BLOB, fresh, uploaded.id}
 
 
 async def test_audit_lines_go_after_seven_years(store: AgencyStore) -> None:

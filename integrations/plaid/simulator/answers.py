@@ -6,6 +6,7 @@ from datetime import datetime
 
 from integrations.plaid.simulator.accounts import Json
 from integrations.plaid.simulator.faults import (
+    CHANGED,
     NO_LIABILITIES,
     NOT_READY,
     Refused,
@@ -125,8 +126,11 @@ def sync_answer(asked: Asked) -> Json:
             return _sync_page(item, "NOT_READY", [], "", more=False)
         if times <= _COMPLETE_AFTER:
             status = "INITIAL_UPDATE_COMPLETE"
+    if item.user == "user_stuck_cursor" and not item.walks_from_nothing(cursor):
+        raise Refused(CHANGED)
     changes, following, more = item.page(cursor, count)
-    _disturb(asked, cursor, more=more)
+    if more:
+        _disturb(asked)
     return _sync_page(item, status, changes, following, more=more)
 
 
@@ -148,16 +152,12 @@ def _sync_page(item: Item, status: str, changes: list[Change], cursor: str, *, m
     }
 
 
-def _disturb(asked: Asked, cursor: str | None, *, more: bool) -> None:
+def _disturb(asked: Asked) -> None:
     """Let something happen at the bank before the next page, for the users who want that."""
     item = asked.item
-    if item.user == "user_never_settles":
-        happens = True
-    elif item.user == "user_mutating":
-        happens, item.mutated = more and not item.mutated, item.mutated or more
-    else:
-        happens = item.user == "user_stuck_cursor" and not item.walks_from_nothing(cursor)
-    if happens and more:
+    once = item.user == "user_mutating" and not item.mutated
+    if once or item.user == "user_never_settles":
+        item.mutated = True
         account = item.world.accounts[0].account_id
         item.add(transaction(HOUSEHOLD[0], account, asked.at.date(), salt=f"late {len(item.log)}"))
 

@@ -39,6 +39,11 @@ class Webhooks:
         self._deliveries: set[asyncio.Task[None]] = set()
         self.delivered: list[str] = []
 
+    @property
+    def key_id(self) -> str:
+        """Return the name of the key that is signed with now."""
+        return self._current.id
+
     def rotate(self) -> None:
         """Sign with a new key from now on; the one before has expired."""
         self._current.expired_at = self._seconds()

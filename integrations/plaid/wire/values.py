@@ -19,6 +19,7 @@ TRANSACTIONS_PAGE_MAX = 500
 STREAMS_MAX = 5_000
 OWNERS_MAX = 50
 EARLIEST = date(1970, 1, 1)
+_READABLE_MAX = AMOUNT_MAX * 10
 LATEST_PLANNED = date(2150, 1, 1)
 
 Id = Annotated[str, Meta(min_length=1, max_length=100)]
@@ -59,7 +60,11 @@ def amount(
 ) -> Decimal | None:
     """Return an amount in cents, None for null; some banks tell fractions of a cent."""
     number = _number(raw, where)
-    return None if number is None else _within(to_cents(number), where, least, most)
+    if number is None:
+        return None
+    # Before it is rounded too: what is far too large has no cents that could be rounded.
+    _within(number, where, -_READABLE_MAX, _READABLE_MAX)
+    return _within(to_cents(number), where, least, most)
 
 
 def amount_there(raw: Raw, where: str) -> Decimal:
@@ -75,10 +80,9 @@ def percent(raw: Raw, where: str) -> Decimal | None:
     number = _number(raw, where)
     if number is None:
         return None
-    exponent = number.as_tuple().exponent
-    if isinstance(exponent, int) and exponent < -4:  # noqa: PLR2004 - as _PERCENT_PLACES
-        number = number.quantize(_PERCENT_PLACES, rounding=ROUND_HALF_UP)
-    return _within(number, where, Decimal(0), PERCENT_MAX)
+    _within(number, where, Decimal(0), PERCENT_MAX)
+    rounded = number.quantize(_PERCENT_PLACES, rounding=ROUND_HALF_UP)
+    return number if number == rounded else rounded
 
 
 def day(value: date, where: str, *, latest: date) -> date:

@@ -181,6 +181,20 @@ def test_a_bureau_that_serve_would_refuse_is_a_failure(home: Path) -> None:
     assert failures(found) == {"transunion"}
 
 
+def test_bank_data_that_serve_would_refuse_are_a_failure(home: Path) -> None:
+    """An address without credentials does not pass; without webhooks it passes with a warning."""
+    none = doctor(home)["plaid"]
+    url = "https://sandbox.plaid.com"
+    bare = doctor(home, plaid_url=url)["plaid"]
+    deaf = doctor(home, plaid_url=url, plaid_client_id="a1", plaid_secret="s1")["plaid"]
+    there = {"plaid_client_id": "a1", "plaid_secret": "s1", "plaid_webhook_url": "https://a.test"}
+
+    assert (none["state"], bare["state"], deaf["state"]) == ("warn", "FAIL", "warn")
+    assert "client_id" in bare["finding"]
+    assert "ALMONER_PLAID_WEBHOOK_URL" in deaf["remedy"]
+    assert doctor(home, plaid_url=url, **there)["plaid"]["state"] == "ok"
+
+
 @pytest.mark.parametrize("content", [None, "garbage"])
 def test_the_certificate_of_a_demo_is_looked_at(demo: Path, content: str | None) -> None:
     """That `almoner dev` ran here once does not make its certificate a sound one."""

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 QUEUE = "subscription { onQueueChanged { id applicationId state unsecuredBalance } }"
 RELEASE = "mutation ($id: ID!) { releaseApplication(id: $id) }"
 WITHDRAW = "mutation ($id: ID!) { withdrawApplication(id: $id) { id } }"
+PLANS = "subscription { onPlanUpdated { id status applicationId } }"
 NAMES = """subscription { onApplicationUpdated {
   id __typename consumer { id name { given family } ssnLast4 } counselor { displayName }
   notes { id }
@@ -157,3 +158,39 @@ async def test_a_refusal_is_in_the_ledger(house: House) -> None:
     lines = await house.ledger("harbor")
     (line,) = [one for one in lines if one.actor.id == "sub-gus" and one.outcome == "REFUSED"]
     assert line.fields == ("Subscription.onApplicationUpdated",)
+
+
+async def _proposed(house: House, consumer: str, counselor: str) -> str:
+    """Bring an application of the consumer's to a proposal, and return the plan's id."""
+    application = await house.submitted(consumer)
+    await house.ask(CLAIM, counselor, {"id": application})
+    debt = {"creditor": "BANK", "kind": "CREDIT_CARD", "balance": "900.00", "apr": "0.00"}
+    lines = {"applicationId": application, "debts": [{**debt, "minimumPayment": "30.00"}]}
+    save = "mutation ($input: SaveBudgetInput!) { saveBudget(input: $input) { id } }"
+    await house.ask(save, counselor, {"input": lines})
+    analyze = "mutation ($id: ID!) { analyzeApplication(id: $id) { id } }"
+    await house.ask(analyze, counselor, {"id": application})
+    propose = "mutation ($input: ProposePlanInput!) { proposePlan(input: $input) { id } }"
+    asked = {"applicationId": application, "monthlyDeposit": "100.00"}
+    found: str = (await house.ask(propose, counselor, {"input": asked}))["proposePlan"]["id"]
+    return found
+
+
+async def test_plans_are_told_to_their_consumer_and_counselor(house: House) -> None:
+    """Proposed and declined, to both; a consumer hears of no other file's."""
+    consumer, other = (house.token(f"sub-{name}", "consumers") for name in ("uma", "vic"))
+    counselor = house.token("sub-wes", "counselors")
+    async with (
+        appsync(house, consumer, PLANS) as mine,
+        appsync(house, other, PLANS) as elsewhere,
+        appsync(house, counselor, PLANS) as working,
+    ):
+        plan = await _proposed(house, consumer, counselor)
+        decline = "mutation ($id: ID!) { declinePlan(id: $id) { id } }"
+        await house.ask(decline, consumer, {"id": plan})
+        second = await _proposed(house, other, counselor)
+        told = [(await one.next())["data"]["onPlanUpdated"] for one in (mine, mine, elsewhere)]
+        seen = [(await working.next())["data"]["onPlanUpdated"]["id"] for _ in range(3)]
+    assert [one["id"] for one in told] == [plan, plan, second]
+    assert told[1]["status"] == "DECLINED"
+    assert sorted(seen) == sorted([plan, plan, second])

@@ -21,13 +21,13 @@ from tenants.masking.masking import Masking
 from tenants.masking.rules import (
     DROPPED_TEXT,
     TREATMENTS,
-    Treatment,
     Undecided,
     parts_of,
     treatments_of,
     undecided,
 )
 from tenants.masking.scan import Needles, sealed_values
+from tenants.masking.treatments import Treatment
 from tenants.records.codec import encode
 from tenants.records.kinds import KINDS, KindSpec, Record
 from tenants.store import AgencyStore, Change
@@ -48,10 +48,12 @@ KEY = bytes(range(32))
 COPIED: list[type[Any]] = [Staff, *(spec.record for spec in KINDS)]
 SHOWN = {  # what is sealed with a group and tells nobody apart
     "Address.state",
+    *("BankAccount.type", "BankAccount.subtype", "BankAccount.currency"),
     *(f"Tradeline.{name}" for name in ("creditor", "account_type", "ecoa", "rating")),
     *(f"Tradeline.{name}" for name in ("payment_pattern", "remarks", "industry_code")),
     *("CreditScore.model", "ScoreFactor.code", "CreditInquiry.subscriber"),
     *("CreditorPolicy.creditor", "CreditorPolicy.participation"),
+    *("Reason.code", "Debt.creditor"),
     *("PublicRecord.kind", "CreditFile.alerts", "Tradeline.original_creditor"),
 }
 
@@ -149,7 +151,12 @@ async def test_the_copy_is_joined_as_the_original_was(copying: Copying) -> None:
         spec.kind: await copying.target.children(spec.record, application.id) for spec in KINDS
     }
     assert {kind: len(found) for kind, found in children.items() if found} == dict.fromkeys(
-        ("application", "note", "consent", "credit_report", "access_grant", "legal_hold"), 1
+        (
+            *("application", "note", "consent", "credit_report", "access_grant", "legal_hold"),
+            *("bank_connection", "bank_sync", "bank_month", "bank_findings", "document"),
+            *("analysis", "plan"),
+        ),
+        1,
     )
     (grant,), (report,), (consent,) = (
         children[kind] for kind in ("access_grant", "credit_report", "consent")

@@ -1,0 +1,92 @@
+"""Webhooks: what a vendor tells of itself, past GraphQL: POST /webhooks/plaid/<agency's slug>.
+
+Nothing of a webhook counts before the agency's own adapter has found the vendor's signature on it,
+over the bytes as they came. It is answered 200 when what it brings about is on the disk; otherwise
+the vendor tells it again. An agency that there is not, is suspended, or has no bank data is
+answered alike.
+"""
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime
+from http import HTTPStatus
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from domain.agencies import Agency, AgencyStatus
+from domain.clock import utc_now
+from domain.errors import GatewayError, Unauthenticated
+from gateway.errors import malformed
+from gateway.front import new_request_id
+from gateway.http import AsgiRequest
+from gateway.negotiation import MediaType
+from gateway.parts import Parts
+from gateway.replies import Reply, error_refusal, json_reply, refusal
+from resolvers.bank_webhooks import take_webhook
+from resolvers.bank_work import system_context
+from resolvers.context import RequestMeta
+
+WEBHOOK_BYTES_MAX = 64 * 1024
+SIGNATURE = "plaid-verification"
+SIGNATURE_CHARACTERS_MAX = 4096
+PATH = "/webhooks/plaid/{slug}"
+
+
+def webhook_routes(
+    parts: Callable[[], Parts],
+    *,
+    only: str | None = None,
+    clock: Callable[[], datetime] = utc_now,
+) -> list[Route]:
+    """Return the routes of vendors' webhooks. only: slug of the one agency that is served."""
+
+    async def plaid(request: Request) -> Response:
+        return _response(await _answer(request, parts(), only, clock()))
+
+    return [Route(PATH, plaid, methods=["POST"])]
+
+
+async def _answer(request: Request, parts: Parts, only: str | None, at: datetime) -> Reply:
+    body = await AsgiRequest(request.scope, request.receive).body(WEBHOOK_BYTES_MAX)
+    try:
+        agency = await _agency(request.path_params["slug"], parts, only)
+        vendors = None if agency is None else parts.vendors.of(agency)
+        if agency is None or vendors is None or vendors.banks is None:
+            nothing = malformed(
+                "There is nothing at this address.",
+                HTTPStatus.NOT_FOUND,
+                error_type="UnknownOperation",
+            )
+            return refusal(nothing, MediaType.JSON)
+        signature = request.headers.get(SIGNATURE)
+        if signature is not None and len(signature) > SIGNATURE_CHARACTERS_MAX:
+            raise Unauthenticated
+        facts = await vendors.banks.verified(signature, body, at)
+        digest = hashlib.sha256((signature or "").encode() + b"\n" + body).hexdigest()
+        async with parts.stores.lease(agency) as store:
+            meta = RequestMeta(id=new_request_id(), at=at)
+            context = system_context(agency, store, vendors, meta)
+            if await take_webhook(context, vendors.banks.name, facts, digest):
+                parts.bank_work.wake(agency.id)
+    except GatewayError as error:
+        return error_refusal(error, MediaType.JSON)
+    return json_reply(HTTPStatus.OK, {})
+
+
+async def _agency(slug: str, parts: Parts, only: str | None) -> Agency | None:
+    agency = await parts.directory.agency_by_slug(slug)
+    if agency is None or agency.status is not AgencyStatus.ACTIVE:
+        return None
+    return agency if only in (None, agency.slug) else None
+
+
+def _response(reply: Reply) -> Response:
+    headers = {name.decode(): value.decode() for name, value in reply.headers}
+    return Response(
+        reply.body,
+        status_code=reply.status,
+        headers=headers | {"cache-control": "no-store"},
+        media_type=reply.media_type.header.decode(),
+    )
