@@ -76,7 +76,6 @@ def _document(plan: Plan, parties: Parties) -> str:
             section("Your creditors", "\n".join(_class(plan, one) for one in Participation)),
             section("How your debt shrinks", _chart(plan)),
             section("Your payments", _payments(plan, paid)),
-            section("What each creditor gets", _expected(plan)),
             section("Your right to cancel", items(CANCELLATION)),
             section("Questions and complaints", _contact(plan, parties)),
             section("How you sign", paragraph(SIGNING)),
@@ -162,7 +161,11 @@ def _class(plan: Plan, participation: Participation) -> str:
     else:
         head = (
             *("Creditor", "Owed now", "Rate now", "Rate in the plan"),
-            *("Monthly payment, the last may be less", "Payments", "Estimated last"),
+            *(
+                "Monthly payment",
+                "Expected payments, on the same day of each month",
+                "Estimated last",
+            ),
         )
         rows = [_paid_row(plan, one) for one in creditors]
     return f"<h3>{escape(heading)}</h3>\n{paragraph(note)}\n{table(heading, head, rows)}"
@@ -176,7 +179,7 @@ def _paid_row(plan: Plan, one: PlanCreditor) -> tuple[str, ...]:
         "not known" if one.debt.apr is None else percent(one.debt.apr),
         percent(one.plan_apr),
         f"at least {dollars(one.payment)}",
-        f"{one.months}, {dollars(total(one.payments))} in all",
+        _expected(plan, one),
         _day(last),
     )
 
@@ -219,21 +222,29 @@ def _payments(plan: Plan, paid: Sequence[Deposit]) -> str:
     return table("Each payment and its day", head, rows)
 
 
-def _expected(plan: Plan) -> str:
-    """Return each creditor's expected payments, those alike and in a row in one line.
+def _expected(plan: Plan, one: PlanCreditor) -> str:
+    """Return a debt's expected payments with their days, those alike and in a row together.
 
-    The Act asks for each payment and its day: a line holds both, with the number of payments.
+    The Act asks for each payment and its day: `28 of $147.00 from … to …` holds both. It stands in
+    the creditor's own row, as a hundred names of any length are to be in the page but once.
     """
-    head = ("Creditor", "First", "Last", "Payments", "Each")
-    rows = []
-    for one in plan.creditors:
-        first = 0
-        for payment, alike in groupby(one.payments):
-            count = len(list(alike))
-            days = (add_months(plan.first_due_on, at) for at in (first, first + count - 1))
-            rows.append((_named(one), *map(_day, days), f"{count}", dollars(payment)))
-            first += count
-    return table("Expected payments to each creditor, on the same day of each month", head, rows)
+    runs = []
+    first = 0
+    for payment, alike in groupby(one.payments):
+        count = len(list(alike))
+        begins = _day(add_months(plan.first_due_on, first))
+        first += count
+        if count == 1:
+            runs.append(f"{dollars(payment)} on {begins}")
+        else:
+            ends = _day(add_months(plan.first_due_on, first - 1))
+            runs.append(f"{count} of {dollars(payment)} from {begins} to {ends}")
+    return "; ".join(
+        (
+            *runs,
+            f"{counted(one.months, 'payment', 'payments')}, {dollars(total(one.payments))} in all",
+        )
+    )
 
 
 def _balances(plan: Plan) -> list[Decimal]:

@@ -103,18 +103,21 @@ def test_what_people_wrote_is_escaped(plan: Plan) -> None:
 
 def test_each_creditor_s_expected_payments_are_there_with_their_days(plan: Plan) -> None:
     """Unfolded, the lines of each debt are its rows of the schedule: every amount and every day."""
-    (table,) = (
-        one
-        for one in page(plan.agreement.html).iter("table")
-        if (one.findtext("caption") or "").startswith("Expected payments")
-    )
     unfolded: list[tuple[str, str, str]] = []
-    for row in table.findall("tbody/tr"):
-        name, first, last, count, each = ("".join(cell.itertext()) for cell in row)
-        begins = datetime.strptime(first, "%B %d, %Y").date()  # noqa: DTZ007 -- a day alone
-        days = [add_months(begins, number) for number in range(int(count))]
-        assert f"{days[-1]:%B} {days[-1].day}, {days[-1].year}" == last
-        unfolded += [(name, day.isoformat(), each) for day in days]
+    for row in page(plan.agreement.html).iter("tr"):
+        cells = ["".join(cell.itertext()) for cell in row]
+        if len(cells) != 7 or cells[0] == "Creditor":
+            continue
+        *runs, in_all = cells[5].split("; ")
+        paid = 0
+        for run in runs:
+            number, each, first, last = _run(run)
+            begins = datetime.strptime(first, "%B %d, %Y").date()  # noqa: DTZ007 -- a day alone
+            days = [add_months(begins, month) for month in range(number)]
+            assert f"{days[-1]:%B} {days[-1].day}, {days[-1].year}" == last
+            unfolded += [(cells[0], day.isoformat(), each) for day in days]
+            paid += number
+        assert re.match(rf"{paid} payments?, \$", in_all)
     expected = [
         (one.creditor, one.due_on.isoformat(), f"${one.payment:,.2f}") for one in schedule(plan)
     ]
@@ -132,6 +135,15 @@ def test_a_reader_is_not_misled(plan: Plan) -> None:
     assert "take no part" not in words(page(a_plan().agreement.html))
     nowhere = agreement_of(replace(plan, state=None), PARTIES)
     assert "regulator of your state" in words(page(nowhere.html))
+
+
+def _run(text: str) -> tuple[int, str, str, str]:
+    """Return of a run of payments how many, each, the first day and the last."""
+    many = re.fullmatch(r"(\d+) of (\S+) from (.+) to (.+)", text)
+    if many is not None:
+        return int(many[1]), many[2], many[3], many[4]
+    each, _, day = text.partition(" on ")
+    return 1, each, day, day
 
 
 ODD_NAMES = (
