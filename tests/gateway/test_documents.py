@@ -22,6 +22,7 @@ from domain.applications import Application, ApplicationStatus
 from domain.documents import DOCUMENTS_PER_APPLICATION_MAX, Document, DocumentStatus
 from domain.errors import StoreUnavailable
 from domain.media import EXTENSIONS
+from gateway.app import create_app
 from gateway.config import Config, load_config
 from gateway.cors import CorsPolicy
 from gateway.documents import DocumentEndpoint
@@ -469,6 +470,25 @@ async def test_only_so_many_files_are_moved_at_once(desk: Desk) -> None:
     go.set()
     assert [one.status_code for one in await asyncio.gather(*waiting)] == [200, 200]
     assert (await desk.send(made[2], a_pdf())).status_code == 200
+
+
+async def test_the_gateway_serves_links_behind_its_front(desk: Desk) -> None:
+    """The route is the gateway's own: with a request id, and nothing at a path without a link."""
+    app = create_app(CONFIG, schema=SCHEMA)
+    app.state.parts = Parts(
+        authenticator=cast("Any", None),
+        directory=desk.world.directory,
+        stores=Stores(desk.world),
+        vendors=WithoutVendors(),
+    )
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
+        for path in ("/documents/x", f"/documents/{desk.world.agency.id}.x"):
+            answer = await http.put(path, content=b"x")
+            assert answer.status_code == 404
+            assert answer.headers["x-amzn-requestid"]
+            assert "does not hold" in answer.text
+        assert "nothing at this address" in (await http.get("/documents")).text
 
 
 async def test_a_document_disposed_of_meanwhile_stays_gone(desk: Desk) -> None:

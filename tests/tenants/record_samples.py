@@ -337,7 +337,7 @@ def a_document() -> Document:
     """Return a document under the sample application."""
     return Document(
         id=child("doc", 1),
-        version=2,
+        version=1,
         application_id=APPLICATION,
         kind=DocumentKind.PAY_STUB,
         file_name="Pay stub of May.pdf",
@@ -506,7 +506,7 @@ def an_invitation() -> Invitation:
     """Return an invitation of the sample consumer, as it was used."""
     return Invitation(
         id=f"inv_{CONSUMER.removeprefix('con_')}_{new_ulid(AT, randomness=4)}",
-        version=2,
+        version=1,
         consumer_id=CONSUMER,
         code_index="ab" * 16,
         made_by=COUNSELOR,
