@@ -188,7 +188,8 @@ def reconcile(debts: Sequence[Debt], accounts: Sequence[Account]) -> tuple[Recon
             (
                 found
                 for one in some
-                if (found := match(debts, one, taken, creditor_key)) is not None
+                for look in (_by_name, _by_number)
+                if (found := look(debts, one, taken)) is not None
             ),
             None,
         )
@@ -224,6 +225,18 @@ def match(
         for place in alike:
             if is_same(debts[place].account_last4, account.last4):
                 return place
+    return None
+
+
+def _by_name(debts: Sequence[Debt], account: Account, taken: set[int]) -> int | None:
+    return match(debts, account, taken, creditor_key)
+
+
+def _by_number(debts: Sequence[Debt], account: Account, taken: set[int]) -> int | None:
+    """Return the debt that is the account under another name: see `_is_known_by_number`."""
+    for place, debt in enumerate(debts):
+        if place not in taken and _is_known_by_number(_as_account(debt), account):
+            return place
     return None
 
 
@@ -278,7 +291,21 @@ def _joined(accounts: Sequence[Account]) -> list[tuple[Account, ...]]:
 def _is_same(account: Account, line: Account) -> bool:
     """Say whether a bank's account is a bureau's line: the number has to be known for that."""
     alike = creditor_key(account.creditor) == creditor_key(line.creditor)
-    return alike and has_same_number(account.last4, line.last4)
+    same = alike and has_same_number(account.last4, line.last4)
+    return same or _is_known_by_number(account, line)
+
+
+def _is_known_by_number(one: Account, other: Account) -> bool:
+    """Say whether two accounts are one, whatever they are called: all four digits, and the balance.
+
+    A bank links under its own name what a bureau has under the card's or the servicer's. That two
+    accounts of one person end alike and owe the same is less likely than that.
+    """
+    if one.balance is None or other.balance is None or min(one.balance, other.balance) <= 0:
+        return False
+    digits = one.last4 is not None and one.last4.isdigit() and len(one.last4) == _LAST4_LENGTH
+    same = digits and one.last4 == other.last4
+    return same and not _differ("balance", one.balance, other.balance)
 
 
 def _reconciled(stated: Debt | None, accounts: tuple[Account, ...]) -> Reconciled:

@@ -125,6 +125,14 @@ DEMO_POLICIES = (
     _policy("Hearth & Home", "10.00", "2.50"),
     _policy("Northgate Tire", "26.99", "3.00", "25.00", Participation.WITHOUT_CONCESSIONS),
     _policy("Lakeshore Medical Center", "0.00", "2.00", "25.00"),
+    # Of the files that the simulated bureau makes up:
+    _policy("Bellwood Stores", "9.90"),
+    _policy("Cascade Bank NA", "8.00"),
+    _policy("First Lakes Bank", "7.00"),
+    _policy("Northern Card Svc", "9.00"),
+    _policy("Pine River Outfit", "9.90", "2.50", "15.00"),
+    _policy("Prairie State CU", "6.00"),
+    _policy("Union Harbor Card", "8.00"),
 )
 """Made up, as all of the demo: what creditors really concede, they tell agencies in confidence."""
 

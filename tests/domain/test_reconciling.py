@@ -131,6 +131,28 @@ def test_bank_and_bureau_are_one_only_by_creditor_and_number(
     assert len(reconcile([], [bank(), line(**changes)])) == (1 if same else 2)
 
 
+@pytest.mark.parametrize(
+    ("changes", "debts"),
+    [
+        ({"account_last4": "1234"}, 1),
+        ({"account_last4": "X234"}, 2),  # the bureau hides a digit
+        ({"account_last4": "1235"}, 2),
+        ({"account_last4": "1234", "balance": Decimal(2400)}, 2),
+        ({"account_last4": "1234", "balance": None}, 2),
+    ],
+)
+def test_another_name_is_one_account_by_whole_number_and_balance(
+    changes: dict[str, object], debts: int
+) -> None:
+    """A bank's card under the issuer's name at the bureau is not owed twice."""
+    elsewhere = line(creditor="CASCADE CARD SVC", **changes)
+
+    assert len(reconcile((), (bank(), elsewhere))) == debts
+    stated = replace(STATED, creditor="My blue card", balance=Decimal("1520.00"))
+    (first, *_) = reconcile((stated,), (bank(),))
+    assert first.stated == stated
+
+
 def test_each_account_takes_one_debt_and_each_debt_one_account() -> None:
     """Two cards of one creditor, typed without numbers, are matched one to one."""
     unknown = replace(STATED, account_last4=None)

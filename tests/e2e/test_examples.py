@@ -69,6 +69,32 @@ def test_an_example_asks_for_what_the_tests_have(name: str) -> None:
     assert packages.items() <= installed["dependencies"].items()
 
 
+def test_the_journey_goes_all_the_way(dev: Running, tmp_path: Path) -> None:
+    """From the edge's redirect to a signed plan, over public APIs alone; the text is as hashed."""
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / "journey.py"],
+        cwd=tmp_path,
+        env=dev.environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    steps = [line.split(maxsplit=1) for line in done.stdout.splitlines() if line[:1].strip()]
+    said = {step[0]: step[-1] for step in steps}
+    assert list(dict.fromkeys(step[0] for step in steps)) == [
+        *("edge", "sign-up", "application", "consent", "bank", "credit", "proposal"),
+        *("document", "submitted", "counselor", "analysis", "plan", "agreement", "signed"),
+    ]
+    assert said["analysis"] == "PLAN_STANDARD"
+    assert said["plan"] == "205.67 a month for 46 months"
+    assert said["signed"] == "the plan is ACCEPTED, ENROLLED"
+    agreement = (tmp_path / "agreement.html").read_text("utf-8")
+    assert "Jordan Ames" in agreement
+    assert "$205.67" in agreement
+
+
 def test_every_client_has_its_example() -> None:
     """What `almoner amplify` writes for a client is what an example runs with."""
     assert NAMES == ["amplify", "apollo", "gql", "relay", "urql"]

@@ -172,7 +172,7 @@ def _custom(one: Json, seed: str) -> tuple[SimulatedAccount, list[Json]]:
         currency=str(one.get("currency", "USD")),
         names=tuple(str(name) for name in names),
         liability_kind="credit" if card else None,
-        liability=card_terms("21.99", "25.00", str(current)) if card else {},
+        liability=card_terms("21.99", _minimum(current), str(current)) if card else {},
     )
     listed = one.get("transactions", [])
     if not isinstance(listed, list) or len(listed) > CUSTOM_TRANSACTIONS_MAX:
@@ -193,14 +193,24 @@ def created(account_id: str, entry: Json, salt: str) -> Json:
         merchant=None,
         amount=amount,
         primary="INCOME" if amount < 0 else "GENERAL_MERCHANDISE",
-        detailed="INCOME_OTHER_INCOME"
-        if amount < 0
-        else "GENERAL_MERCHANDISE_OTHER_GENERAL_MERCHANDISE",
+        detailed=_detail(str(entry["description"]), amount),
     )
     posted = date.fromisoformat(str(entry["date_posted"]))
     transacted = date.fromisoformat(str(entry["date_transacted"]))
     made = transaction(habit, account_id, posted, salt=salt)
     return {**made, "authorized_date": transacted.isoformat()}
+
+
+def _minimum(balance: Decimal) -> str:
+    """Return a card's least payment: three percent of what is owed, at least 25 dollars."""
+    return str(max(round(balance * 3 / 100, 2), Decimal("25.00")))
+
+
+def _detail(description: str, amount: Decimal) -> str:
+    """Return the detailed category: wages are known by their name, nothing else is."""
+    if amount >= 0:
+        return "GENERAL_MERCHANDISE_OTHER_GENERAL_MERCHANDISE"
+    return "INCOME_WAGES" if "PAYROLL" in description.upper() else "INCOME_OTHER_INCOME"
 
 
 def _object(value: object) -> Json:
