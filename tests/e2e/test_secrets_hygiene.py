@@ -16,6 +16,7 @@ from domain.consumers import Consumer
 from gateway.local.demo_world import AGENCIES, PASSWORD, plan_applicants
 from gateway.workspace import open_workspace
 from tenants.keys.keyring import unwrap_agency_keys
+from tests.e2e.bank_link import linked_bank
 from tests.e2e.platform_process import data_of
 from tests.e2e.test_journey import PULL, consented_application, new_consent
 from tests.e2e.told import Platform, Told
@@ -234,12 +235,10 @@ def _a_file_from_start_to_import(platform: Platform) -> Ids:
         token=counselor,
     )
     return Ids(
-        account=application.replace("app_", "acct_"),
+        **linked_bank(platform.running, application, owner),
         agency=staff["agency"]["id"],
         analysis=analysis["analyzeApplication"]["id"],
         application=application,
-        bank=application.replace("app_", "bank_"),
-        transaction=application.replace("app_", "txn_"),
         consumer=found["consumer"]["id"],
         consent=consent,
         debt=found["debts"][0]["id"],

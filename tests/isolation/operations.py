@@ -52,45 +52,50 @@ PLAN = """id applicationId status monthlyDeposit warnings acceptedAt fees { name
 CONSUMER = """id name { given family } email phone dateOfBirth ssnLast4 address { line1 city }
   ssn(purpose: "isolation test") applications { edges { node { id } } }"""
 
+_NODES = (
+    (
+        "agency",
+        "application",
+        "consumer",
+        "consent",
+        "debt",
+        "grant",
+        "key",
+        "note",
+        "queue",
+        "report",
+    ),
+    (
+        "staff",
+        "request",
+        "bank",
+        "account",
+        "transaction",
+        "settings",
+        "document",
+        "analysis",
+        "plan",
+    ),
+)
+"""What is asked for by its id, in as many operations as the limit of aliases takes."""
+
+
+def _nodes(*names: str) -> Operation:
+    declared = ", ".join(f"${name}: ID!" for name in names)
+    asked = " ".join(f"{name}: node(id: ${name}) {{ id }}" for name in names)
+    return Operation(
+        document=f"query ({declared}) {{ {asked} }}",
+        variables=lambda ids: {name: getattr(ids, name) for name in names},
+    )
+
+
 QUERIES: dict[str, list[Operation]] = {
     "me": [
         Operation(document="{ me { subject displayName agency { slug name } grants { id } } }"),
     ],
     "agency": [Operation(document="{ agency { id slug name states website } }")],
     "node": [
-        Operation(
-            document="""query ($a: ID!, $b: ID!, $c: ID!, $d: ID!, $e: ID!, $f: ID!, $g: ID!,
-              $h: ID!, $i: ID!, $j: ID!, $k: ID!, $l: ID!, $m: ID!, $n: ID!, $o: ID!,
-              $p: ID!, $q: ID!, $r: ID!, $s: ID!) {
-              a: node(id: $a) { id } b: node(id: $b) { id } c: node(id: $c) { id }
-              d: node(id: $d) { id } e: node(id: $e) { id } f: node(id: $f) { id }
-              g: node(id: $g) { id } h: node(id: $h) { id } i: node(id: $i) { id }
-              j: node(id: $j) { id } k: node(id: $k) { id } l: node(id: $l) { id }
-              m: node(id: $m) { id } n: node(id: $n) { id } o: node(id: $o) { id }
-              p: node(id: $p) { id } q: node(id: $q) { id } r: node(id: $r) { id }
-              s: node(id: $s) { id } }""",
-            variables=lambda ids: {
-                "a": ids.agency,
-                "b": ids.application,
-                "c": ids.consumer,
-                "d": ids.consent,
-                "e": ids.debt,
-                "f": ids.grant,
-                "g": ids.key,
-                "h": ids.note,
-                "i": ids.queue,
-                "j": ids.report,
-                "k": ids.staff,
-                "l": ids.request,
-                "m": ids.bank,
-                "n": ids.account,
-                "o": ids.transaction,
-                "p": ids.settings,
-                "q": ids.document,
-                "r": ids.analysis,
-                "s": ids.plan,
-            },
-        ),
+        *(_nodes(*some) for some in _NODES),
         Operation(
             document="""query ($id: ID!) { node(id: $id) {
               ... on FinancialAnalysis { reasons { code text } } } }""",

@@ -14,6 +14,7 @@ import pytest
 from domain.access import Scope
 from domain.ids import new_ulid
 from schema.build import create_schema
+from tests.e2e.bank_link import linked_bank
 from tests.e2e.platform_process import Running, data_of
 from tests.isolation.operations import MUTATIONS, QUERIES, Ids, Operation
 from tests.isolation.operators import AGENCY_SCOPES
@@ -185,11 +186,9 @@ def planted(dev: Running) -> Planted:
     me = run("{ me { grants { id subject } agency { id name } } }", None, counselor)["me"]
     grant = next(item for item in me["grants"] if item["subject"] == identifier)
     ids = Ids(
-        account=identifier.replace("app_", "acct_"),
+        **linked_bank(dev, identifier, consumer),
         agency=me["agency"]["id"],
         application=identifier,
-        bank=identifier.replace("app_", "bank_"),
-        transaction=identifier.replace("app_", "txn_"),
         consumer=application["consumer"]["id"],
         analysis=analysis["id"],
         consent=consent["id"],
@@ -239,13 +238,15 @@ def of_nobody() -> Ids:
     """Return ids, spelled as real ones are, of objects that never existed."""
     root = new_ulid()
     children = (
-        *("analysis", "consent", "debt", "document", "grant", "note", "plan", "report"),
-        "settings",
+        *("account", "analysis", "bank", "consent", "debt", "document", "grant", "note", "plan"),
+        *("report", "settings", "transaction"),
     )
     prefixes = {
+        "account": "acct",
         "agency": "agency",
         "analysis": "ana",
         "application": "app",
+        "bank": "bank",
         "consumer": "con",
         "consent": "cons",
         "debt": "debt",
@@ -259,6 +260,7 @@ def of_nobody() -> Ids:
         "request": "grant",
         "settings": "set",
         "staff": "staff",
+        "transaction": "txn",
     }
     return Ids(
         **{
@@ -314,6 +316,7 @@ def test_another_agency_s_objects_are_as_if_they_had_never_been(
         theirs = answer_to(dev, operation, planted.ids, credentials[kind])
         nobody = answer_to(dev, operation, of_nobody(), credentials[kind])
 
+        assert theirs[0] != httpx.codes.BAD_REQUEST, "nothing ran"
         assert stable(theirs) == stable(nobody)
         for canary in planted.canaries:
             assert canary not in "".join(str(part) for part in theirs)
