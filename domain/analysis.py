@@ -36,7 +36,8 @@ class FinancialAnalysis:
     monthly_expenses: living expenses, and the payments of debts that no plan takes. available: the
     income less these. disposable: less the cushion. for_creditors: less a plan's fee; what the
     rule compares. eligible_balance: of the debts that a plan takes. debt_to_income: percent of
-    gross income that all debt payments come to, None where gross income is not known.
+    gross income, and of net where no gross is given, that all debt payments come to; None without
+    income.
     settings_id: the agency's settings that it was computed with.
     """
 
@@ -174,25 +175,32 @@ def recommend(
 def debt_to_income(
     incomes: Iterable[Income], debts: Iterable[Debt]
 ) -> tuple[Decimal | None, tuple[Reason, ...]]:
-    """Return all debt payments a month as percent of gross income; None, and why, without it.
+    """Return all debt payments a month as percent of income, with what is to be known of it.
 
-    Net income does not stand in for gross: a ratio by another measure would be read as this one.
+    Line by line the gross income, or the net one where no gross is given: a reason says of how
+    many lines, since the ratio is then higher than of gross alone. None, and why, without income,
+    and where it is more than a percentage can say.
     """
     lines = tuple(incomes)
-    unknown = [line for line in lines if line.gross is None]
-    if unknown:
-        lacking = counted(len(unknown), "line of income has", "lines of income have")
-        text = f"{lacking} no gross amount, so there is no ratio of debt to income."
-        return None, (Reason(code="GROSS_INCOME_UNKNOWN", text=text),)
-    gross = total(monthly(line.gross, line.frequency) for line in lines if line.gross is not None)
-    if gross <= 0:
-        text = "Without gross income there is no ratio of debt to income."
-        return None, (Reason(code="NO_GROSS_INCOME", text=text),)
-    ratio = to_cents(total(debt.minimum_payment for debt in debts) * 100 / gross)
+    income = total(
+        line.monthly if line.gross is None else monthly(line.gross, line.frequency)
+        for line in lines
+    )
+    if income <= 0:
+        text = "Without income there is no ratio of debt to income."
+        return None, (Reason(code="NO_INCOME_TO_COMPARE", text=text),)
+    said: tuple[Reason, ...] = ()
+    if net := sum(line.gross is None for line in lines):
+        text = (
+            f"In the ratio of debt to income {counted(net, 'line', 'lines')} of income without a "
+            f"gross amount {'stands' if net == 1 else 'stand'} with the net one."
+        )
+        said = (Reason(code="NET_FOR_GROSS", text=text),)
+    ratio = to_cents(total(debt.minimum_payment for debt in debts) * 100 / income)
     if ratio > PERCENT_MAX:
-        text = f"Debt payments are more than {percent(PERCENT_MAX)} of gross income."
-        return None, (Reason(code="RATIO_TOO_LARGE", text=text),)
-    return ratio, ()
+        text = f"Debt payments are more than {percent(PERCENT_MAX)} of income."
+        return None, (*said, Reason(code="RATIO_TOO_LARGE", text=text))
+    return ratio, said
 
 
 def doubts(application: Application, settings: AgencySettings) -> Iterable[Reason]:
