@@ -8,7 +8,7 @@ from decimal import Decimal
 from domain.access import Scope
 from domain.agreement import Parties, agreement_of
 from domain.agreement_words import warnings_of
-from domain.analysis import FinancialAnalysis, Recommendation
+from domain.analysis import FinancialAnalysis, Recommendation, figures_of
 from domain.applications import Application, Step, next_status
 from domain.consents import Consent, ConsentPurpose
 from domain.errors import InvalidTransition, NotFound, StoreUnavailable
@@ -25,8 +25,7 @@ from domain.plans import (
     declined,
     schedule,
 )
-from domain.proposal import Proposal, beside_plan, propose, terms_of
-from domain.settings import AgencySettings
+from domain.proposal import propose, terms_of
 from domain.validation import (
     REASON_CHARACTERS_MAX,
     Faults,
@@ -233,7 +232,23 @@ async def _plan(
 ) -> Plan:
     at = context.request.at
     settings = await settings_in_force(context, at.date())
-    proposal = _proposal(application, analysis, settings, input, deposit, context)
+    waived = analysis.recommendation in _FEES_WAIVED
+    fees = fee_terms(settings, application.state, at.date(), waived=waived)
+    # By the settings of today, as all of the plan: the analysis may have known other creditors.
+    disposable = figures_of(application, settings, fees).disposable
+    # Without a deposit all that the budget leaves goes into the plan.
+    offered = max(disposable, ZERO) if deposit is None else deposit
+    proposal = propose(
+        terms_of(
+            application.debts,
+            settings,
+            hardship=analysis.recommendation is Recommendation.PLAN_HARDSHIP,
+        ),
+        fees,
+        strategy=input.strategy,
+        deposit=offered,
+        proposed_on=at.date(),
+    )
     plan = Plan(
         id=new_child_id("plan", application.id, at),
         application_id=application.id,
@@ -243,35 +258,11 @@ async def _plan(
         proposed_by=await named_actor(context),
         state=application.state,
         strategy=input.strategy,
-        warnings=warnings_of(proposal, analysis),
+        warnings=warnings_of(proposal, analysis.recommendation, disposable),
         agreement=_NOT_YET,
         **{name: getattr(proposal, name) for name in proposal.__slots__},
     )
     return replace(plan, agreement=agreement_of(plan, await _parties(context, application)))
-
-
-def _proposal(
-    application: Application,
-    analysis: FinancialAnalysis,
-    settings: AgencySettings,
-    input: ProposePlanInput,
-    deposit: Decimal | None,
-    context: RequestContext,
-) -> Proposal:
-    """Return the figures; without a deposit all that the budget leaves goes into the plan."""
-    today = context.request.at.date()
-    hardship = analysis.recommendation is Recommendation.PLAN_HARDSHIP
-    waived = analysis.recommendation in _FEES_WAIVED
-    terms = terms_of(application.debts, settings, hardship=hardship)
-    if deposit is None:
-        deposit = max(analysis.disposable - beside_plan(terms), ZERO)
-    return propose(
-        terms,
-        fee_terms(settings, application.state, today, waived=waived),
-        strategy=input.strategy,
-        deposit=deposit,
-        proposed_on=today,
-    )
 
 
 async def _parties(context: RequestContext, application: Application) -> Parties:

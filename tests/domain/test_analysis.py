@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from domain.analysis import Figures, Recommendation, debt_to_income, doubts, recommend
 from domain.applications import Debt, DebtKind, ExpenseCategory
 from domain.money import Frequency
+from domain.settings import CreditorPolicy, Participation
 from tests.domain.plan_samples import (
     DEBTS,
+    POLICIES,
     a_debt,
     an_analysis,
     an_application,
@@ -190,6 +192,51 @@ def test_a_debt_is_counted_once(kind: DebtKind) -> None:
     counted_as_minimum = found.contractual_minimums == Decimal("50.00")
     assert counted_as_expense is not counted_as_minimum
     assert counted_as_minimum is debt.eligible_for_plan
+
+
+def not_expected(*creditors: str) -> tuple[CreditorPolicy, ...]:
+    """Return policies of the worked example, by which these creditors take no part."""
+    return tuple(
+        replace(one, participation=Participation.NOT_EXPECTED) if one.creditor in creditors else one
+        for one in POLICIES
+    )
+
+
+def test_who_is_not_expected_to_take_part_is_an_expense_beside_the_plan() -> None:
+    """Its minimum of 261 is an expense; fee, minimums and balance are those of the other three."""
+    found = an_analysis(creditor_policies=not_expected("CARD_A"))
+    assert found.monthly_expenses == Decimal("3161.00")
+    assert found.available == Decimal("289.00")
+    assert found.disposable == Decimal("164.00")
+    assert found.monthly_fee == Decimal("30.00")
+    assert found.contractual_minimums == Decimal("272.00")
+    assert found.eligible_balance == Decimal("8050.00")
+    assert found.recommendation is Recommendation.BUDGET_FOLLOW_UP
+    assert found.debt_to_income == an_analysis().debt_to_income
+    first = found.reasons[0]
+    assert first.code == "NOT_EXPECTED_TO_TAKE_PART"
+    assert "$8,450.00" in first.text
+    assert "$261.00" in first.text
+    assert "CARD_A" not in first.text
+
+
+@pytest.mark.parametrize(
+    ("income", "expected"),
+    [("3558.00", Recommendation.SELF_MANAGE), ("3557.99", Recommendation.BUDGET_FOLLOW_UP)],
+)
+def test_where_nobody_takes_part_no_plan_is_recommended(
+    income: str, expected: Recommendation
+) -> None:
+    """2,900 of expenses, 533 of minimums and a cushion of 125: the outcome is never a plan."""
+    nobody = not_expected(*(one.creditor for one in DEBTS))
+    found = an_analysis(an_application(incomes=(an_income(income),)), creditor_policies=nobody)
+    assert found.recommendation is expected
+    assert found.eligible_balance == 0
+    assert found.monthly_fee == 0
+    codes = [reason.code for reason in found.reasons]
+    assert codes[0] == "NOT_EXPECTED_TO_TAKE_PART"
+    assert "NO_CREDITOR_TAKES_PART" in codes
+    assert "NO_ELIGIBLE_DEBTS" not in codes
 
 
 def test_a_payment_that_is_an_expense_too_is_pointed_out() -> None:

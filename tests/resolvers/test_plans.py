@@ -14,8 +14,9 @@ from domain.applications import Application, ApplicationStatus, Debt, DebtKind
 from domain.consents import ConsentPurpose, current_text
 from domain.ids import new_child_id
 from domain.plans import Plan
+from domain.settings import Participation
 from resolvers.budget import with_lines
-from tests.domain.plan_samples import a_debt
+from tests.domain.plan_samples import POLICIES, a_debt, an_income
 from tests.resolvers.documents import (
     CLOSE,
     CONSENT,
@@ -26,7 +27,7 @@ from tests.resolvers.documents import (
     SCHEDULE,
     UPDATE_CONSUMER,
 )
-from tests.resolvers.plan_world import Case, open_case
+from tests.resolvers.plan_world import UPDATE_SETTINGS, Case, open_case, policy_input
 from tests.resolvers.world import World, nodes
 
 
@@ -325,6 +326,34 @@ async def test_no_income_is_no_obstacle_to_a_counselor(case: Case) -> None:
     assert plan["totalFees"] == "0.00"
     assert any("did not propose a plan" in one for one in plan["warnings"])
     assert any("more than" in one for one in plan["warnings"])
+
+
+@pytest.mark.parametrize("known_before", [True, False], ids=["before", "after the analysis"])
+async def test_who_is_not_expected_is_paid_beside_the_plan_once(
+    case: Case, *, known_before: bool
+) -> None:
+    """3,550 less 2,900, 125 and the 261 of CARD_A is 264, all of which goes into the plan.
+
+    The creditor's minimum is taken off once, whenever the agency learned that it takes no part.
+    """
+    await case.world.put(with_lines(await case.stored(), incomes=(an_income("3550.00"),)))
+    if not known_before:
+        assert (await case.analyze())["analyzeApplication"]["disposable"] == "525.00"
+    policies = [
+        policy_input(replace(one, participation=Participation.NOT_EXPECTED) if not number else one)
+        for number, one in enumerate(POLICIES)
+    ]
+    change = {"effectiveFrom": case.world.now.date().isoformat(), "creditorPolicies": policies}
+    admin = case.world.person(Group.ADMINS)
+    assert (await case.world.ask(admin, UPDATE_SETTINGS, {"input": change}))["updateSettings"]
+    if known_before:
+        assert (await case.analyze())["analyzeApplication"]["disposable"] == "264.00"
+    plan = (await case.propose())["proposePlan"]
+    assert plan["monthlyDeposit"] == "264.00"
+    assert [one["months"] > 0 for one in plan["creditors"]] == [False, True, True, True]
+    assert not any("more than the" in one for one in plan["warnings"])
+    dear = (await case.propose(monthlyDeposit="264.01"))["proposePlan"]
+    assert any("$264.00" in one and "$261.00" in one for one in dear["warnings"])
 
 
 async def test_settings_of_later_do_not_change_a_plan(case: Case) -> None:
