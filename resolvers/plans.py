@@ -15,6 +15,7 @@ from domain.errors import InvalidTransition, NotFound, StoreUnavailable
 from domain.events import EventName
 from domain.fees import fee_terms
 from domain.ids import new_child_id
+from domain.licenses import check_licensed
 from domain.money import ZERO
 from domain.plans import (
     Acceptance,
@@ -90,7 +91,8 @@ async def propose_plan(context: RequestContext, input: ProposePlanInput) -> Plan
     """Propose a plan from the last analysis; proposals still open are superseded.
 
     Whatever the analysis recommends, a counselor may propose; where they differ, a warning says so.
-    Raises InvalidInput, InvalidTransition before an analysis, and PlanNotPossible with its reasons.
+    Raises InvalidInput, InvalidTransition before an analysis, and PlanNotPossible with its reasons,
+    also where the agency is not licensed in the consumer's state.
     """
 
     async def perform(attempt: Attempt) -> Plan:
@@ -100,6 +102,8 @@ async def propose_plan(context: RequestContext, input: ProposePlanInput) -> Plan
         analysis = await latest_analysis(context, application)
         if analysis is None:
             raise InvalidTransition("Analyze the application first: a plan rests on an analysis.")
+        application = await _residing(context, application)
+        check_licensed(agency_of(context).states, application.state)
         plan = await _plan(context, application, analysis, input, deposit)
         return await commit(
             context,
@@ -263,6 +267,18 @@ async def _plan(
         **{name: getattr(proposal, name) for name in proposal.__slots__},
     )
     return replace(plan, agreement=agreement_of(plan, await _parties(context, application)))
+
+
+async def _residing(context: RequestContext, application: Application) -> Application:
+    """Return the application, with the state of the consumer's address where it has none itself.
+
+    It takes its own when it is started and submitted; an address may have been entered since.
+    """
+    if application.state is not None:
+        return application
+    consumer = await context.loaders.consumers.load(application.consumer_id)
+    address = None if consumer is None else consumer.address
+    return application if address is None else replace(application, state=address.state)
 
 
 async def _parties(context: RequestContext, application: Application) -> Parties:

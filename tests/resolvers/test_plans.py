@@ -12,6 +12,7 @@ from domain.access import Scope
 from domain.actors import Group
 from domain.applications import Application, ApplicationStatus, Debt, DebtKind
 from domain.consents import ConsentPurpose, current_text
+from domain.consumers import Consumer
 from domain.ids import new_child_id
 from domain.plans import Plan
 from domain.settings import Participation
@@ -28,7 +29,7 @@ from tests.resolvers.documents import (
     UPDATE_CONSUMER,
 )
 from tests.resolvers.plan_world import UPDATE_SETTINGS, Case, open_case, policy_input
-from tests.resolvers.world import World, nodes
+from tests.resolvers.world import Answer, World, nodes
 
 
 @pytest.fixture
@@ -287,6 +288,13 @@ async def test_a_deposit_that_is_too_small_is_refused_with_figures(case: Case) -
     assert await statuses(case) == []
 
 
+def reasons_of(answer: Answer) -> list[str]:
+    """Return the codes for which no plan is possible."""
+    assert answer.code == "PLAN_NOT_POSSIBLE"
+    reasons: Any = answer.error.details()["reasons"]
+    return [one["code"] for one in reasons]
+
+
 async def with_debts(case: Case, *debts: Debt) -> None:
     """Give the application these debts."""
     own = tuple(replace(one, id=new_child_id("debt", case.application.id)) for one in debts)
@@ -313,6 +321,39 @@ async def test_no_plan_is_a_helpful_answer(case: Case, debts: tuple[Debt, ...], 
     reasons: Any = refused.error.details()["reasons"]
     assert reasons[0]["code"] == code
     assert not any(debt.creditor in str(reasons) for debt in debts)
+
+
+async def test_no_plan_where_the_agency_is_not_licensed(case: Case) -> None:
+    """By an agency of Michigan and Ohio somebody in Colorado is analyzed, and proposed no plan."""
+    await case.world.put(replace(await case.stored(), state="CO"))
+    assert (await case.analyze())["analyzeApplication"]["recommendation"] == "PLAN_STANDARD"
+    for who in (case.counselor, case.world.key()):
+        assert reasons_of(await case.propose(who)) == ["NOT_LICENSED"]
+    assert (await case.stored()).status is ApplicationStatus.ANALYZED
+    assert await statuses(case) == []
+    await case.world.put(replace(await case.stored(), state="OH"))
+    assert (await case.propose())["proposePlan"]
+
+
+async def test_without_a_state_the_consumer_s_address_tells_it(case: Case) -> None:
+    """No license and no cap is applied to nowhere; once there is an address, its state counts."""
+    await case.world.put(replace(await case.stored(), state=None))
+    consumer = await case.world.store.get(Consumer, case.application.consumer_id)
+    assert consumer is not None
+    assert consumer.address is not None
+    (unknown,) = await case.world.put(replace(consumer, address=None))
+    assert (await case.analyze())["analyzeApplication"]
+    assert reasons_of(await case.propose()) == ["STATE_UNKNOWN"]
+    assert await statuses(case) == []
+    (elsewhere,) = await case.world.put(
+        replace(unknown, address=replace(consumer.address, state="CO"))
+    )
+    assert reasons_of(await case.propose()) == ["NOT_LICENSED"]
+    await case.world.put(replace(elsewhere, address=replace(consumer.address, state="OH")))
+    plan = (await case.propose())["proposePlan"]
+    stored = await case.world.store.get(Plan, plan["id"])
+    assert stored is not None
+    assert stored.state == (await case.stored()).state == "OH"
 
 
 async def test_no_income_is_no_obstacle_to_a_counselor(case: Case) -> None:
