@@ -36,7 +36,7 @@ from domain.validation import (
 )
 from resolvers.access import named_actor
 from resolvers.analysis import latest_analysis, superseding
-from resolvers.applications import application_named, children_within
+from resolvers.applications import application_named, children_within, grounds_for
 from resolvers.context import RequestContext, agency_of, store_of
 from resolvers.inputs import AcceptPlanInput, Maybe, ProposePlanInput, given
 from resolvers.once import Attempt, once
@@ -110,6 +110,7 @@ async def propose_plan(context: RequestContext, input: ProposePlanInput) -> Plan
             plan,
             replace(application, status=status, updated_at=context.request.at),
             *await superseding(context, application),
+            check=await grounds_for(context, application),
             event=happened(
                 context, EventName.PLAN_PROPOSED, plan.id, 1, applicationId=application.id
             ),
@@ -187,6 +188,7 @@ async def decline_plan(context: RequestContext, id: str, reason: Maybe[str]) -> 
             context,
             declined(plan, why),
             replace(application, status=status, updated_at=context.request.at),
+            check=await grounds_for(context, application),
             event=happened(
                 context,
                 EventName.PLAN_DECLINED,

@@ -2,21 +2,26 @@
 
 import asyncio
 import hashlib
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from domain.access import Scope
+from domain.access import AccessGrant, Scope
 from domain.actors import Group
 from domain.applications import Application, ApplicationStatus, Debt, DebtKind
 from domain.consents import ConsentPurpose, current_text
 from domain.consumers import Consumer
+from domain.errors import VersionConflict
 from domain.ids import new_child_id
-from domain.plans import Plan
+from domain.payoff import PayoffStrategy
+from domain.plans import Plan, PlanStatus
 from domain.settings import Participation
 from resolvers.budget import with_lines
+from resolvers.inputs import ProposePlanInput
+from resolvers.plans import decline_plan, propose_plan
 from tests.domain.plan_samples import POLICIES, a_debt, an_income
 from tests.resolvers.documents import (
     CLOSE,
@@ -27,6 +32,7 @@ from tests.resolvers.documents import (
     RETURN,
     SCHEDULE,
     UPDATE_CONSUMER,
+    WITHDRAW,
 )
 from tests.resolvers.plan_world import UPDATE_SETTINGS, Case, open_case, policy_input
 from tests.resolvers.world import Answer, World, nodes
@@ -224,15 +230,62 @@ async def test_a_declined_plan_leads_back(case: Case) -> None:
     assert (await case.accept(second))["acceptPlan"]["status"] == "ACCEPTED"
 
 
-async def test_a_returned_application_s_plan_is_not_signed(case: Case) -> None:
-    """Sent back to the consumer it cannot be signed; a new analysis supersedes it."""
-    plan = await case.proposed()
-    back = {"id": case.application.id, "reason": "Rent is missing"}
-    assert (await case.world.ask(case.counselor, RETURN, back))["returnApplication"]
+@pytest.mark.parametrize(
+    ("document", "by_consumer"),
+    [(RETURN, False), (CLOSE, False), (WITHDRAW, True)],
+    ids=["returned", "closed", "withdrawn"],
+)
+async def test_what_leads_away_from_a_plan_supersedes_it(
+    case: Case, document: str, *, by_consumer: bool
+) -> None:
+    """Sent back, closed or withdrawn: the open plan is superseded, and neither signed nor declined.
+
+    A plan that was declined before stays so.
+    """
+    first = await case.proposed()
+    assert (await case.world.ask(case.consumer, DECLINE, {"id": first["id"]}))["declinePlan"]
+    plan = (await case.propose())["proposePlan"]
+    who = case.consumer if by_consumer else case.counselor
+    asked = {"id": case.application.id, "reason": "Rent is missing"}
+    assert (await case.world.ask(who, document, asked)).code is None
+    assert await statuses(case) == ["DECLINED", "SUPERSEDED"]
     assert (await case.accept(plan)).code == "INVALID_TRANSITION"
-    await case.world.put(replace(await case.stored(), status=ApplicationStatus.IN_REVIEW))
-    await case.analyze()
-    assert await statuses(case) == ["SUPERSEDED"]
+    refused = await case.world.ask(case.consumer, DECLINE, {"id": plan["id"]})
+    assert refused.code == "INVALID_TRANSITION"
+
+
+async def test_a_closed_application_keeps_its_signed_plan(case: Case) -> None:
+    """Closing after enrollment ends the application, and changes nothing of what was signed."""
+    plan = await case.proposed()
+    assert (await case.accept(plan))["acceptPlan"]
+    withdrawn = await case.world.ask(case.consumer, WITHDRAW, {"id": case.application.id})
+    assert withdrawn.code == "INVALID_TRANSITION"
+    closing = {"id": case.application.id, "reason": "Paid off"}
+    assert (await case.world.ask(case.counselor, CLOSE, closing))["closeApplication"]
+    assert await statuses(case) == ["ACCEPTED"]
+
+
+@pytest.mark.parametrize("what", ["propose", "decline"])
+async def test_a_claim_revoked_meanwhile_refuses(case: Case, what: str) -> None:
+    """What the guard has let pass is refused at the commit where the claim has ended since."""
+    plan = await case.proposed()
+    (grant,) = await case.world.store.children(AccessGrant, case.application.id)
+    before = await case.stored()
+    context = case.world.context(case.counselor)
+    await context.guard.grants()
+    await case.world.put(replace(grant, revoked_at=case.world.now))
+    asked: dict[str, Callable[[], Awaitable[object]]] = {
+        "propose": lambda: propose_plan(
+            context,
+            ProposePlanInput(application_id=case.application.id, strategy=PayoffStrategy.SNOWBALL),
+        ),
+        "decline": lambda: decline_plan(context, plan["id"], None),
+    }
+    with pytest.raises(VersionConflict):
+        await asked[what]()
+    assert await case.stored() == before
+    plans = await case.world.store.children(Plan, case.application.id)
+    assert [one.status for one in plans] == [PlanStatus.PROPOSED]
 
 
 async def test_who_may(case: Case) -> None:
