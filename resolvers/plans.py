@@ -11,6 +11,7 @@ from domain.agreement_words import warnings_of
 from domain.analysis import FinancialAnalysis, Recommendation, figures_of
 from domain.applications import Application, Step, next_status
 from domain.consents import Consent, ConsentPurpose
+from domain.consumers import PersonName
 from domain.errors import InvalidTransition, NotFound, StoreUnavailable
 from domain.events import EventName
 from domain.fees import fee_terms
@@ -27,6 +28,7 @@ from domain.plans import (
     schedule,
 )
 from domain.proposal import propose, terms_of
+from domain.signatures import bears_name
 from domain.validation import (
     REASON_CHARACTERS_MAX,
     Faults,
@@ -138,13 +140,14 @@ async def accept_plan(context: RequestContext, input: AcceptPlanInput) -> Plan:
     """Sign a plan: the very text that was shown, by the name typed; then nothing changes it.
 
     Raises NotFound, InvalidTransition for a plan that is not open any more, InvalidInput for
-    another hash or no name, and StoreUnavailable where the text kept is not the one proposed.
+    another hash or name than the consumer's, and StoreUnavailable where the text kept is not the
+    one proposed.
     """
 
     async def perform(attempt: Attempt) -> Plan:
         plan, application = await _named(context, input.id)
         status = next_status(application.status, Step.ACCEPT)
-        signed = accepted(plan, await _acceptance(context, plan, input))
+        signed = accepted(plan, await _acceptance(context, plan, application, input))
         return await commit(
             context,
             signed,
@@ -284,14 +287,21 @@ async def _residing(context: RequestContext, application: Application) -> Applic
 
 
 async def _parties(context: RequestContext, application: Application) -> Parties:
+    agency, name = agency_of(context), await _name_of(context, application)
+    return Parties(agency=agency.name, website=agency.website, consumer=name.display)
+
+
+async def _name_of(context: RequestContext, application: Application) -> PersonName:
+    """Return the consumer's name as it is on file."""
     consumer = await context.loaders.consumers.load(application.consumer_id)
     if consumer is None:
         raise NotFound
-    agency = agency_of(context)
-    return Parties(agency=agency.name, website=agency.website, consumer=consumer.name.display)
+    return consumer.name
 
 
-async def _acceptance(context: RequestContext, plan: Plan, input: AcceptPlanInput) -> Acceptance:
+async def _acceptance(
+    context: RequestContext, plan: Plan, application: Application, input: AcceptPlanInput
+) -> Acceptance:
     kept = hashlib.sha256(plan.agreement.html.encode()).hexdigest()
     if kept != plan.agreement.sha256:
         raise StoreUnavailable("The agreement is not the one that was proposed.")
@@ -303,6 +313,13 @@ async def _acceptance(context: RequestContext, plan: Plan, input: AcceptPlanInpu
         characters_max=SIGNATURE_CHARACTERS_MAX,
         worded=True,
     )
+    if not faults.found and not bears_name(signature, await _name_of(context, application)):
+        faults.add(
+            "input.signature",
+            "INVALID",
+            "Type the full name on file, given and family name. If it is wrong there, correct it "
+            "first, and have the plan proposed anew.",
+        )
     if input.agreement_sha256 != plan.agreement.sha256:
         faults.add(
             "input.agreementSha256",

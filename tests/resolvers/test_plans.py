@@ -145,14 +145,14 @@ async def test_acceptance_keeps_who_when_and_where(case: Case) -> None:
     }
     given = (await case.world.ask(case.consumer, CONSENT, {"input": consent}))["recordConsent"]
     case.world.later(minutes=5)
-    signed = (await case.accept(plan, signature="  Ada  B. "))["acceptPlan"]
+    signed = (await case.accept(plan, signature="  Ada  L. byron "))["acceptPlan"]
     assert signed["status"] == "ACCEPTED"
     assert signed["acceptedAt"] == "2026-01-15T12:05:01.000Z"
     assert signed["agreement"] == plan["agreement"]
     stored = await case.world.store.get(Plan, plan["id"])
     assert stored is not None
     assert stored.acceptance is not None
-    assert stored.acceptance.signature == "Ada  B."
+    assert stored.acceptance.signature == "Ada  L. byron"
     assert stored.acceptance.signed_by.id == "owner"
     assert stored.acceptance.source_ip == "203.0.113.7"
     assert stored.acceptance.agreement_sha256 == plan["agreement"]["sha256"]
@@ -193,6 +193,31 @@ async def test_only_what_was_shown_is_signed(case: Case) -> None:
     assert (await case.accept(plan, signature="x" * 201)).faults == {"input.signature": "TOO_LONG"}
     assert (await case.accept(plan, signature="...")).faults == {"input.signature": "INVALID"}
     assert (await case.stored()).status is ApplicationStatus.PLAN_PROPOSED
+
+
+async def test_nobody_signs_by_another_name(case: Case) -> None:
+    """Given and family name are asked for, with the hash if that is wrong as well; none is told."""
+    plan = await case.proposed()
+    for signature in ("Grace Hopper", "Ada", "Byron", "Adam Byronson"):
+        refused = await case.accept(plan, signature=signature)
+        assert refused.faults == {"input.signature": "INVALID"}
+        told = str(refused.error.details())
+        assert "Byron" not in told
+        assert "Hopper" not in told
+    both = await case.accept(plan, signature="Grace Hopper", agreementSha256="0" * 64)
+    assert both.faults == {"input.signature": "INVALID", "input.agreementSha256": "INVALID"}
+    assert await statuses(case) == ["PROPOSED"]
+    assert (await case.accept(plan, signature="BYRON, ada"))["acceptPlan"]["status"] == "ACCEPTED"
+
+
+async def test_no_consent_to_electronic_records_is_asked_for(case: Case) -> None:
+    """A consumer signs what they were shown without it; that there was none is what is kept."""
+    plan = await case.proposed()
+    assert (await case.accept(plan))["acceptPlan"]["status"] == "ACCEPTED"
+    stored = await case.world.store.get(Plan, plan["id"])
+    assert stored is not None
+    assert stored.acceptance is not None
+    assert stored.acceptance.consent_id is None
 
 
 async def test_a_text_that_was_exchanged_is_not_signed(case: Case) -> None:
