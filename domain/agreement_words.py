@@ -7,9 +7,10 @@ change of wording never alters an agreement that was shown: its text is kept who
 
 from decimal import Decimal
 
-from domain.analysis import FinancialAnalysis, Recommendation
+from domain.analysis import Recommendation
 from domain.contractual import Payoff
 from domain.money import total
+from domain.plans import setup_fee
 from domain.proposal import Proposal
 from domain.reasons import dollars
 from domain.settings import Participation
@@ -85,18 +86,29 @@ _PROPOSED = {
 }
 
 
-def warnings_of(proposal: Proposal, analysis: FinancialAnalysis) -> tuple[str, ...]:
+def warnings_of(
+    proposal: Proposal, recommendation: Recommendation, disposable: Decimal
+) -> tuple[str, ...]:
     """Return the warnings that a proposal carries: the three required ones, then its own.
 
-    A counselor decides, whatever the analysis proposed; the consumer is told where they differ.
+    A counselor decides, whatever the analysis recommends; the consumer is told where they differ.
+    disposable: what the budget leaves a month after a cushion and after what is paid by oneself to
+    creditors that take no part.
     """
     own = []
-    if analysis.recommendation not in _PLANS:
-        proposed = _PROPOSED[analysis.recommendation]
+    if recommendation not in _PLANS:
+        proposed = _PROPOSED[recommendation]
         own.append(f"The analysis of your figures did not propose a plan, but {proposed}.")
-    beside = total(one.debt.minimum_payment for one in proposal.creditors if not one.payments)
-    if proposal.monthly_deposit + beside > analysis.disposable:
-        own.append(_beyond_budget(proposal.monthly_deposit, beside, analysis.disposable))
+    if proposal.monthly_deposit > disposable:
+        own.append(_beyond_budget(proposal, disposable))
+    setup = setup_fee(proposal.fees)
+    if setup > 0 and proposal.monthly_deposit + setup > disposable:
+        own.append(
+            f"With the set-up fee of {dollars(setup)} your first payment is "
+            f"{dollars(proposal.monthly_deposit + setup)}, more than the {dollars(disposable)} "
+            "that your budget leaves after a cushion. Sign only if you know where the rest comes "
+            "from."
+        )
     if _costs_more(proposal):
         own.append(
             "With its fees this plan costs more than paying the same debts at their contractual "
@@ -105,14 +117,15 @@ def warnings_of(proposal: Proposal, analysis: FinancialAnalysis) -> tuple[str, .
     return (*REQUIRED_WARNINGS, *own)
 
 
-def _beyond_budget(deposit: Decimal, beside: Decimal, left: Decimal) -> str:
-    """Return the warning. beside: what is paid a month to creditors that take no part."""
-    paid = f"The monthly payment of {dollars(deposit)}"
+def _beyond_budget(proposal: Proposal, left: Decimal) -> str:
+    beside = total(one.debt.minimum_payment for one in proposal.creditors if not one.payments)
+    after = "a cushion"
     if beside > 0:
-        paid += f", with the {dollars(beside)} that you go on paying to other creditors yourself,"
+        after += f" and the {dollars(beside)} that you go on paying to other creditors yourself"
     return (
-        f"{paid} is more than the {dollars(left)} that your budget leaves after a cushion. Sign "
-        "only if you know where the rest comes from."
+        f"The monthly payment of {dollars(proposal.monthly_deposit)} is more than the "
+        f"{dollars(left)} that your budget leaves after {after}. Sign only if you know where the "
+        "rest comes from."
     )
 
 

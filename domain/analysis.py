@@ -12,7 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from domain.applications import Application, Debt, Expense, ExpenseCategory, Income
-from domain.creditors import creditor_key
+from domain.creditors import creditor_key, outside_creditors
 from domain.fees import FeeTerms, monthly_fee
 from domain.money import PERCENT_MAX, monthly, to_cents, total
 from domain.reasons import Reason, counted, dollars, percent
@@ -33,10 +33,11 @@ class Recommendation(StrEnum):
 class FinancialAnalysis:
     """What an application's figures come to, as of one version of it. Amounts are a month's.
 
-    monthly_expenses: living expenses, and the payments of debts that no plan takes. available: the
-    income less these. disposable: less the cushion. for_creditors: less a plan's fee; what the
-    rule compares. eligible_balance: of the debts that a plan takes. debt_to_income: percent of
-    gross income that all debt payments come to, None where gross income is not known.
+    monthly_expenses: living expenses, and the payments of debts that no plan takes, those of
+    creditors among them that are not expected to take part. available: the income less these.
+    disposable: less the cushion. for_creditors: less a plan's fee; what the rule compares.
+    eligible_balance: of the debts that a plan takes. debt_to_income: percent of gross income, and
+    of net where no gross is given, that all debt payments come to; None without income.
     settings_id: the agency's settings that it was computed with.
     """
 
@@ -62,7 +63,11 @@ class FinancialAnalysis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """What the rule compares, a month's: see FinancialAnalysis."""
+    """What the rule compares, a month's: see FinancialAnalysis.
+
+    owes: something is owed to anybody. unwilling: it is owed on unsecured accounts, but only to
+    creditors that are not expected to take part.
+    """
 
     income: Decimal
     expenses: Decimal
@@ -71,6 +76,7 @@ class Figures:
     minimums: Decimal
     balance: Decimal
     owes: bool
+    unwilling: bool = False
 
     @property
     def available(self) -> Decimal:
@@ -116,36 +122,60 @@ def analyze(
         eligible_balance=figures.balance,
         debt_to_income=ratio,
         recommendation=recommendation,
-        reasons=(*reasons, *why_not, *doubts(application, settings)),
+        reasons=(
+            *outside_plan(application, settings),
+            *reasons,
+            *why_not,
+            *doubts(application, settings),
+        ),
     )
 
 
 def figures_of(application: Application, settings: AgencySettings, terms: FeeTerms) -> Figures:
     """Return the figures of the lines.
 
-    The payment of a debt that no plan takes (a mortgage, a car, a student loan, taxes) is an
-    expense here, since it is paid before any plan is; that of one which a plan takes is not.
+    The payment of a debt that no plan takes (a mortgage, a car, a student loan, taxes, a creditor
+    that is not expected to take part) is an expense here, since it is paid beside any plan; that of
+    one which a plan takes is not.
     """
-    eligible = eligible_debts(application.debts)
+    plannable = plannable_debts(application.debts, settings)
+    outside = outside_debts(application.debts, settings)
     income = total(line.monthly for line in application.incomes)
-    others = total(debt.minimum_payment for debt in application.debts if not _in_plan(debt))
+    secured = (debt for debt in application.debts if not debt.eligible_for_plan)
+    others = total(debt.minimum_payment for debt in (*secured, *outside))
     expenses = total(line.monthly for line in application.expenses) + others
     disposable = income - expenses - settings.cushion
-    creditors = len({creditor_key(debt.creditor) for debt in eligible})
+    creditors = len({creditor_key(debt.creditor) for debt in plannable})
     return Figures(
         income=income,
         expenses=expenses,
         cushion=settings.cushion,
         fee=monthly_fee(terms, creditors, disposable),
-        minimums=total(debt.minimum_payment for debt in eligible),
-        balance=total(debt.balance for debt in eligible),
+        minimums=total(debt.minimum_payment for debt in plannable),
+        balance=total(debt.balance for debt in plannable),
         owes=bool(application.debts),
+        unwilling=bool(outside) and not plannable,
     )
 
 
+def plannable_debts(debts: Iterable[Debt], settings: AgencySettings) -> tuple[Debt, ...]:
+    """Return the debts that a plan would pay: their creditors accept into one, as far as is known.
+
+    A creditor that the agency has no policy of is paid by a plan, without concessions.
+    """
+    outside = outside_creditors(settings)
+    return tuple(one for one in eligible_debts(debts) if creditor_key(one.creditor) not in outside)
+
+
+def outside_debts(debts: Iterable[Debt], settings: AgencySettings) -> tuple[Debt, ...]:
+    """Return the debts of an eligible kind whose creditors are not expected to take part."""
+    outside = outside_creditors(settings)
+    return tuple(one for one in eligible_debts(debts) if creditor_key(one.creditor) in outside)
+
+
 def eligible_debts(debts: Iterable[Debt]) -> tuple[Debt, ...]:
-    """Return the debts that a plan can take: of an eligible kind, and something is owed."""
-    return tuple(debt for debt in debts if _in_plan(debt) and debt.balance > 0)
+    """Return the debts of an eligible kind on which something is owed."""
+    return tuple(debt for debt in debts if debt.eligible_for_plan and debt.balance > 0)
 
 
 def recommend(
@@ -160,9 +190,10 @@ def recommend(
     if figures.available <= 0:
         return _nothing_left(figures, said)
     if figures.balance <= 0:
+        why = _NO_CREDITOR_TAKES_PART if figures.unwilling else _NO_ELIGIBLE_DEBTS
         if left >= 0:
-            return Recommendation.SELF_MANAGE, (*said, _NO_ELIGIBLE_DEBTS)
-        return Recommendation.BUDGET_FOLLOW_UP, (*said, _NO_ELIGIBLE_DEBTS)
+            return Recommendation.SELF_MANAGE, (*said, why)
+        return Recommendation.BUDGET_FOLLOW_UP, (*said, why)
     minimums = f"the {dollars(figures.minimums)} of contractual minimum payments"
     if left >= figures.minimums:
         reason = Reason(code="COVERS_MINIMUMS", text=f"{dollars(left)} covers {minimums}.")
@@ -174,25 +205,46 @@ def recommend(
 def debt_to_income(
     incomes: Iterable[Income], debts: Iterable[Debt]
 ) -> tuple[Decimal | None, tuple[Reason, ...]]:
-    """Return all debt payments a month as percent of gross income; None, and why, without it.
+    """Return all debt payments a month as percent of income, with what is to be known of it.
 
-    Net income does not stand in for gross: a ratio by another measure would be read as this one.
+    Line by line the gross income, or the net one where no gross is given: a reason says of how
+    many lines, since the ratio is then higher than of gross alone. None, and why, without income,
+    and where it is more than a percentage can say.
     """
     lines = tuple(incomes)
-    unknown = [line for line in lines if line.gross is None]
-    if unknown:
-        lacking = counted(len(unknown), "line of income has", "lines of income have")
-        text = f"{lacking} no gross amount, so there is no ratio of debt to income."
-        return None, (Reason(code="GROSS_INCOME_UNKNOWN", text=text),)
-    gross = total(monthly(line.gross, line.frequency) for line in lines if line.gross is not None)
-    if gross <= 0:
-        text = "Without gross income there is no ratio of debt to income."
-        return None, (Reason(code="NO_GROSS_INCOME", text=text),)
-    ratio = to_cents(total(debt.minimum_payment for debt in debts) * 100 / gross)
+    income = total(
+        line.monthly if line.gross is None else monthly(line.gross, line.frequency)
+        for line in lines
+    )
+    if income <= 0:
+        text = "Without income there is no ratio of debt to income."
+        return None, (Reason(code="NO_INCOME_TO_COMPARE", text=text),)
+    said: tuple[Reason, ...] = ()
+    if net := sum(line.gross is None for line in lines):
+        text = (
+            f"In the ratio of debt to income {counted(net, 'line', 'lines')} of income without a "
+            f"gross amount {'stands' if net == 1 else 'stand'} with the net one."
+        )
+        said = (Reason(code="NET_FOR_GROSS", text=text),)
+    ratio = to_cents(total(debt.minimum_payment for debt in debts) * 100 / income)
     if ratio > PERCENT_MAX:
-        text = f"Debt payments are more than {percent(PERCENT_MAX)} of gross income."
-        return None, (Reason(code="RATIO_TOO_LARGE", text=text),)
-    return ratio, ()
+        text = f"Debt payments are more than {percent(PERCENT_MAX)} of income."
+        return None, (*said, Reason(code="RATIO_TOO_LARGE", text=text))
+    return ratio, said
+
+
+def outside_plan(application: Application, settings: AgencySettings) -> Iterable[Reason]:
+    """Yield what is left out of a plan's figures since its creditors are not expected to join."""
+    outside = outside_debts(application.debts, settings)
+    if outside:
+        balance = total(debt.balance for debt in outside)
+        minimums = total(debt.minimum_payment for debt in outside)
+        text = (
+            f"{counted(len(outside), 'debt', 'debts')} of {dollars(balance)} to creditors that are "
+            f"not expected to take part in a plan: the {dollars(minimums)} of minimum payments "
+            "counts as an expense beside it, and the balance is not among what a plan would take."
+        )
+        yield Reason(code="NOT_EXPECTED_TO_TAKE_PART", text=text)
 
 
 def doubts(application: Application, settings: AgencySettings) -> Iterable[Reason]:
@@ -203,7 +255,7 @@ def doubts(application: Application, settings: AgencySettings) -> Iterable[Reaso
     silent = sum(debt.minimum_payment <= 0 for debt in eligible_debts(application.debts))
     if silent:
         text = (
-            f"{counted(silent, 'debt', 'debts')} that a plan could take without a minimum payment: "
+            f"{counted(silent, 'unsecured debt', 'unsecured debts')} without a minimum payment: "
             "what covers the minimums may not cover them. Check what their creditors ask for."
         )
         yield Reason(code="NO_MINIMUM_PAYMENT", text=text)
@@ -227,10 +279,6 @@ def doubts(application: Application, settings: AgencySettings) -> Iterable[Reaso
 
 def _same_payment(line: Expense, debt: Debt) -> bool:
     return line.monthly == debt.minimum_payment
-
-
-def _in_plan(debt: Debt) -> bool:
-    return debt.eligible_for_plan
 
 
 def _share(balance: Decimal, rate: Decimal) -> Decimal:
@@ -329,4 +377,8 @@ def _compared(code: str, figures: Figures, rate: Decimal, *, met: bool) -> Reaso
 _NO_ELIGIBLE_DEBTS = Reason(
     code="NO_ELIGIBLE_DEBTS",
     text="There is no debt that a plan could take: nothing is owed on unsecured accounts.",
+)
+_NO_CREDITOR_TAKES_PART = Reason(
+    code="NO_CREDITOR_TAKES_PART",
+    text="None of the creditors of unsecured accounts is expected to take part in a plan.",
 )

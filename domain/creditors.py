@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from domain.settings import AgencySettings, CreditorPolicy
+from domain.settings import AgencySettings, CreditorPolicy, Participation
 
 
 def creditor_key(name: str) -> str:
@@ -17,3 +17,12 @@ def creditor_key(name: str) -> str:
 def policies_of(settings: AgencySettings) -> dict[str, CreditorPolicy]:
     """Return the agency's policies by `creditor_key`; of two for one creditor the first."""
     return {creditor_key(one.creditor): one for one in reversed(settings.creditor_policies)}
+
+
+def outside_creditors(settings: AgencySettings) -> frozenset[str]:
+    """Return the keys of the creditors that are not expected to take part in any plan."""
+    return frozenset(
+        key
+        for key, policy in policies_of(settings).items()
+        if policy.participation is Participation.NOT_EXPECTED
+    )

@@ -63,7 +63,7 @@ CATALOGUE: Mapping[EventName, EventSchema] = {
     ),
     EventName.APPLICATION_SUBMITTED: _of_application("submitApplication", "it was submitted"),
     EventName.APPLICATION_WITHDRAWN: _of_application(
-        "withdrawApplication", "its consumer withdrew it"
+        "withdrawApplication", "its consumer withdrew it, and a plan still open was superseded"
     ),
     EventName.APPLICATION_CLAIMED: _of_application(
         "claimApplication", "a counselor claimed it, or renewed the claim"
@@ -75,9 +75,12 @@ CATALOGUE: Mapping[EventName, EventSchema] = {
         "reassignApplication", "it was handed to another counselor"
     ),
     EventName.APPLICATION_RETURNED: _of_application(
-        "returnApplication", "it was returned to its consumer"
+        "returnApplication",
+        "it was returned to its consumer, and a plan still open was superseded",
     ),
-    EventName.APPLICATION_CLOSED: _of_application("closeApplication", "it was closed"),
+    EventName.APPLICATION_CLOSED: _of_application(
+        "closeApplication", "it was closed, and a plan still open was superseded"
+    ),
     EventName.BUDGET_SAVED: _of_application(
         "saveBudget", "its incomes, expenses or debts were saved"
     ),

@@ -89,11 +89,6 @@ def terms_of(
     return found
 
 
-def beside_plan(terms: Iterable[Terms]) -> Decimal:
-    """Return what the consumer goes on paying by themselves to creditors that take no part."""
-    return total(one.debt.minimum_payment for one in terms if not one.is_paid)
-
-
 def propose(
     terms: Sequence[Terms],
     fees: FeeTerms,
@@ -157,6 +152,9 @@ def _terms(
     payment = max(
         share_payment(balance, cents(rate)), _least(balance, apr), cents(policy.payment_floor)
     )
+    if policy.participation is Participation.WITHOUT_CONCESSIONS:
+        # It has conceded nothing: to be paid less than its contract asks for is default.
+        payment = max(payment, cents(debt.minimum_payment))
     return _made(debt, policy.participation, apr, payment)
 
 

@@ -14,7 +14,7 @@ from domain.events import EventName
 from domain.fees import fee_terms
 from domain.ids import new_child_id
 from domain.plans import Plan, PlanStatus, superseded
-from resolvers.applications import application_named, children_within
+from resolvers.applications import application_named, children_within, grounds_for
 from resolvers.context import RequestContext, store_of
 from resolvers.once import Attempt, once
 from resolvers.settings import settings_in_force
@@ -53,6 +53,7 @@ async def analyze_application(context: RequestContext, id: str) -> FinancialAnal
             found,
             replace(application, status=status, updated_at=at),
             *await superseding(context, application),
+            check=await grounds_for(context, application),
             event=happened(
                 context,
                 EventName.APPLICATION_ANALYZED,
@@ -105,7 +106,11 @@ def _latest(analyses: Sequence[FinancialAnalysis]) -> FinancialAnalysis | None:
     return max(analyses, key=lambda one: one.application_version, default=None)
 
 
-async def superseding(context: RequestContext, application: Application) -> list[Plan]:
-    """Return the application's open plans as superseded."""
+async def superseding(context: RequestContext, application: Application) -> tuple[Plan, ...]:
+    """Return the application's open plans as superseded.
+
+    Written by whatever leads away from them: a new analysis or proposal, and an application that is
+    sent back, withdrawn or closed. Nobody is shown a plan as open that cannot be signed any more.
+    """
     plans = await store_of(context).children(Plan, application.id)
-    return [superseded(plan) for plan in plans if plan.status is PlanStatus.PROPOSED]
+    return tuple(superseded(plan) for plan in plans if plan.status is PlanStatus.PROPOSED)

@@ -7,7 +7,7 @@ from datetime import date
 from itertools import islice
 from typing import TypeVar
 
-from domain.access import Scope
+from domain.access import AccessGrant, Scope
 from domain.actors import PrincipalKind
 from domain.analysis import FinancialAnalysis
 from domain.applications import (
@@ -193,6 +193,15 @@ async def application_named(
         raise Forbidden(READ_ONLY)
     check_version(application.version, expected_version)
     return application
+
+
+async def grounds_for(context: RequestContext, application: Application) -> tuple[AccessGrant, ...]:
+    """Return the counselor's grant to write, for a unit to check: one revoked meanwhile refuses it.
+
+    Empty for who writes without a grant, consumers and machines.
+    """
+    grant = await context.guard.grant_over(application, Scope.APPLICATIONS_WRITE)
+    return () if grant is None else (grant,)
 
 
 def check_version(current: int, expected: int | None) -> None:

@@ -22,6 +22,7 @@ from domain.validation import (
     clean_text,
     refuse,
 )
+from resolvers.analysis import superseding
 from resolvers.applications import application_named
 from resolvers.assignments import assign, claim_of, renew
 from resolvers.context import RequestContext, directory_of
@@ -181,7 +182,8 @@ async def _end_with_reason(
             worded=True,
         )
         faults.raise_any()
-        return Moved(application=replace(application, status=status, status_reason=why))
+        moved = replace(application, status=status, status_reason=why)
+        return Moved(application=moved, others=await superseding(context, application))
 
     return await take_step(context, intent, move)
 

@@ -11,7 +11,7 @@ import hashlib
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from domain.access import AccessGrant, Scope
+from domain.access import Scope
 from domain.actors import PrincipalKind
 from domain.applications import ENDED, LINES_PER_KIND_MAX, Application
 from domain.consents import Consent, ConsentPurpose
@@ -40,7 +40,7 @@ from domain.ids import new_child_id, new_ulid
 from domain.validation import (
     Faults,
 )
-from resolvers.applications import application_named, status_after_edit
+from resolvers.applications import application_named, grounds_for, status_after_edit
 from resolvers.budget import with_lines
 from resolvers.consents import ssn_index
 from resolvers.context import RequestContext, store_of
@@ -176,7 +176,7 @@ async def _begin(pull: _Pull, consent: Consent) -> Consent:
         return await commit(
             context,
             replace(consent, used_at=context.request.at),
-            check=await _grounds(pull),
+            check=await grounds_for(context, pull.application),
             event=happened(
                 context,
                 EventName.CREDIT_REPORT_REQUESTED,
@@ -196,13 +196,6 @@ async def _begin(pull: _Pull, consent: Consent) -> Consent:
         )
     except VersionConflict as conflict:
         raise ConsentRequired from conflict
-
-
-async def _grounds(pull: _Pull) -> tuple[AccessGrant, ...]:
-    """Return the counselor's grant, so that one revoked meanwhile refuses the pull."""
-    guard, scope = pull.context.guard, Scope.APPLICATIONS_WRITE
-    grant = await guard.grant_over(pull.application, scope)
-    return () if grant is None else (grant,)
 
 
 async def _fail(pull: _Pull, used: Consent, trouble: Upstream) -> None:

@@ -19,6 +19,7 @@ from domain.validation import (
     clean_integer,
     clean_optional_text,
 )
+from resolvers.analysis import superseding
 from resolvers.applications import application_named, status_after_edit
 from resolvers.assignments import check_limit, claim_days, limit_over, new_assignment
 from resolvers.consumers import consumer_named
@@ -130,7 +131,8 @@ async def withdraw_application(context: RequestContext, id: str, reason: Maybe[s
             faults, "reason", given(reason), characters_max=REASON_CHARACTERS_MAX, line_breaks=True
         )
         faults.raise_any()
-        return Moved(application=replace(application, status=status, status_reason=why))
+        moved = replace(application, status=status, status_reason=why)
+        return Moved(application=moved, others=await superseding(context, application))
 
     intent = Intent(
         action="withdrawApplication",

@@ -8,13 +8,15 @@ from decimal import Decimal
 from domain.access import Scope
 from domain.agreement import Parties, agreement_of
 from domain.agreement_words import warnings_of
-from domain.analysis import FinancialAnalysis, Recommendation
+from domain.analysis import FinancialAnalysis, Recommendation, figures_of
 from domain.applications import Application, Step, next_status
 from domain.consents import Consent, ConsentPurpose
+from domain.consumers import PersonName
 from domain.errors import InvalidTransition, NotFound, StoreUnavailable
 from domain.events import EventName
 from domain.fees import fee_terms
 from domain.ids import new_child_id
+from domain.licenses import check_licensed
 from domain.money import ZERO
 from domain.plans import (
     Acceptance,
@@ -25,8 +27,8 @@ from domain.plans import (
     declined,
     schedule,
 )
-from domain.proposal import Proposal, beside_plan, propose, terms_of
-from domain.settings import AgencySettings
+from domain.proposal import propose, terms_of
+from domain.signatures import bears_name
 from domain.validation import (
     REASON_CHARACTERS_MAX,
     Faults,
@@ -36,7 +38,7 @@ from domain.validation import (
 )
 from resolvers.access import named_actor
 from resolvers.analysis import latest_analysis, superseding
-from resolvers.applications import application_named, children_within
+from resolvers.applications import application_named, children_within, grounds_for
 from resolvers.context import RequestContext, agency_of, store_of
 from resolvers.inputs import AcceptPlanInput, Maybe, ProposePlanInput, given
 from resolvers.once import Attempt, once
@@ -91,7 +93,8 @@ async def propose_plan(context: RequestContext, input: ProposePlanInput) -> Plan
     """Propose a plan from the last analysis; proposals still open are superseded.
 
     Whatever the analysis recommends, a counselor may propose; where they differ, a warning says so.
-    Raises InvalidInput, InvalidTransition before an analysis, and PlanNotPossible with its reasons.
+    Raises InvalidInput, InvalidTransition before an analysis, and PlanNotPossible with its reasons,
+    also where the agency is not licensed in the consumer's state.
     """
 
     async def perform(attempt: Attempt) -> Plan:
@@ -101,12 +104,15 @@ async def propose_plan(context: RequestContext, input: ProposePlanInput) -> Plan
         analysis = await latest_analysis(context, application)
         if analysis is None:
             raise InvalidTransition("Analyze the application first: a plan rests on an analysis.")
+        application = await _residing(context, application)
+        check_licensed(agency_of(context).states, application.state)
         plan = await _plan(context, application, analysis, input, deposit)
         return await commit(
             context,
             plan,
             replace(application, status=status, updated_at=context.request.at),
             *await superseding(context, application),
+            check=await grounds_for(context, application),
             event=happened(
                 context, EventName.PLAN_PROPOSED, plan.id, 1, applicationId=application.id
             ),
@@ -134,13 +140,14 @@ async def accept_plan(context: RequestContext, input: AcceptPlanInput) -> Plan:
     """Sign a plan: the very text that was shown, by the name typed; then nothing changes it.
 
     Raises NotFound, InvalidTransition for a plan that is not open any more, InvalidInput for
-    another hash or no name, and StoreUnavailable where the text kept is not the one proposed.
+    another hash or name than the consumer's, and StoreUnavailable where the text kept is not the
+    one proposed.
     """
 
     async def perform(attempt: Attempt) -> Plan:
         plan, application = await _named(context, input.id)
         status = next_status(application.status, Step.ACCEPT)
-        signed = accepted(plan, await _acceptance(context, plan, input))
+        signed = accepted(plan, await _acceptance(context, plan, application, input))
         return await commit(
             context,
             signed,
@@ -184,6 +191,7 @@ async def decline_plan(context: RequestContext, id: str, reason: Maybe[str]) -> 
             context,
             declined(plan, why),
             replace(application, status=status, updated_at=context.request.at),
+            check=await grounds_for(context, application),
             event=happened(
                 context,
                 EventName.PLAN_DECLINED,
@@ -233,7 +241,23 @@ async def _plan(
 ) -> Plan:
     at = context.request.at
     settings = await settings_in_force(context, at.date())
-    proposal = _proposal(application, analysis, settings, input, deposit, context)
+    waived = analysis.recommendation in _FEES_WAIVED
+    fees = fee_terms(settings, application.state, at.date(), waived=waived)
+    # By the settings of today, as all of the plan: the analysis may have known other creditors.
+    disposable = figures_of(application, settings, fees).disposable
+    # Without a deposit all that the budget leaves goes into the plan.
+    offered = max(disposable, ZERO) if deposit is None else deposit
+    proposal = propose(
+        terms_of(
+            application.debts,
+            settings,
+            hardship=analysis.recommendation is Recommendation.PLAN_HARDSHIP,
+        ),
+        fees,
+        strategy=input.strategy,
+        deposit=offered,
+        proposed_on=at.date(),
+    )
     plan = Plan(
         id=new_child_id("plan", application.id, at),
         application_id=application.id,
@@ -243,46 +267,41 @@ async def _plan(
         proposed_by=await named_actor(context),
         state=application.state,
         strategy=input.strategy,
-        warnings=warnings_of(proposal, analysis),
+        warnings=warnings_of(proposal, analysis.recommendation, disposable),
         agreement=_NOT_YET,
         **{name: getattr(proposal, name) for name in proposal.__slots__},
     )
     return replace(plan, agreement=agreement_of(plan, await _parties(context, application)))
 
 
-def _proposal(
-    application: Application,
-    analysis: FinancialAnalysis,
-    settings: AgencySettings,
-    input: ProposePlanInput,
-    deposit: Decimal | None,
-    context: RequestContext,
-) -> Proposal:
-    """Return the figures; without a deposit all that the budget leaves goes into the plan."""
-    today = context.request.at.date()
-    hardship = analysis.recommendation is Recommendation.PLAN_HARDSHIP
-    waived = analysis.recommendation in _FEES_WAIVED
-    terms = terms_of(application.debts, settings, hardship=hardship)
-    if deposit is None:
-        deposit = max(analysis.disposable - beside_plan(terms), ZERO)
-    return propose(
-        terms,
-        fee_terms(settings, application.state, today, waived=waived),
-        strategy=input.strategy,
-        deposit=deposit,
-        proposed_on=today,
-    )
+async def _residing(context: RequestContext, application: Application) -> Application:
+    """Return the application, with the state of the consumer's address where it has none itself.
+
+    It takes its own when it is started and submitted; an address may have been entered since.
+    """
+    if application.state is not None:
+        return application
+    consumer = await context.loaders.consumers.load(application.consumer_id)
+    address = None if consumer is None else consumer.address
+    return application if address is None else replace(application, state=address.state)
 
 
 async def _parties(context: RequestContext, application: Application) -> Parties:
+    agency, name = agency_of(context), await _name_of(context, application)
+    return Parties(agency=agency.name, website=agency.website, consumer=name.display)
+
+
+async def _name_of(context: RequestContext, application: Application) -> PersonName:
+    """Return the consumer's name as it is on file."""
     consumer = await context.loaders.consumers.load(application.consumer_id)
     if consumer is None:
         raise NotFound
-    agency = agency_of(context)
-    return Parties(agency=agency.name, website=agency.website, consumer=consumer.name.display)
+    return consumer.name
 
 
-async def _acceptance(context: RequestContext, plan: Plan, input: AcceptPlanInput) -> Acceptance:
+async def _acceptance(
+    context: RequestContext, plan: Plan, application: Application, input: AcceptPlanInput
+) -> Acceptance:
     kept = hashlib.sha256(plan.agreement.html.encode()).hexdigest()
     if kept != plan.agreement.sha256:
         raise StoreUnavailable("The agreement is not the one that was proposed.")
@@ -294,6 +313,13 @@ async def _acceptance(context: RequestContext, plan: Plan, input: AcceptPlanInpu
         characters_max=SIGNATURE_CHARACTERS_MAX,
         worded=True,
     )
+    if not faults.found and not bears_name(signature, await _name_of(context, application)):
+        faults.add(
+            "input.signature",
+            "INVALID",
+            "Type the full name on file, given and family name. If it is wrong there, correct it "
+            "first, and have the plan proposed anew.",
+        )
     if input.agreement_sha256 != plan.agreement.sha256:
         faults.add(
             "input.agreementSha256",

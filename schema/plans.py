@@ -53,7 +53,7 @@ class FinancialAnalysis(Node):
     contractual_minimums: Money
     eligible_balance: Money
     debt_to_income: Percent | None = field(
-        description="Of gross income; null where it is not known of every line."
+        description="Of gross income, of net where no gross is given; null without income."
     )
     recommendation: Recommendation
     reasons: list[Reason] = field(

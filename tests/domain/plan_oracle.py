@@ -120,9 +120,19 @@ def line_of(
             sixty_month_payment(debt.balance, apr),
             policy.payment_floor,
         )
+        if policy.participation == "WITHOUT_CONCESSIONS":
+            asked = max(asked, debt.minimum_payment)
     # Nobody is ever paid more than what is owed to them.
     asked = min(asked, debt.balance + interest_of(debt.balance, apr))
     return Line(debt.creditor, debt.balance, apr, asked, place)
+
+
+def refuses(debt: Debt, settings: AgencySettings) -> bool:
+    """Say whether the first policy of that creditor expects it to take no part."""
+    for policy in settings.creditor_policies:
+        if same_creditor(policy.creditor, debt.creditor):
+            return policy.participation == "NOT_EXPECTED"
+    return False
 
 
 def most_fee(
@@ -264,13 +274,13 @@ def recommended(
     waived: bool,
 ) -> tuple[str, Decimal]:
     """Return what the Call to Action of 2009 proposes, and what there is for creditors."""
-    lines = [
-        Line(debt.creditor, debt.balance, Decimal(0), Decimal(0), place)
-        for place, debt in enumerate(debts)
-        if debt.eligible_for_plan and debt.balance > 0
-    ]
+    lines, others = [], []
+    for place, debt in enumerate(debts):
+        if not debt.eligible_for_plan or (debt.balance > 0 and refuses(debt, settings)):
+            others.append(debt)
+        elif debt.balance > 0:
+            lines.append(Line(debt.creditor, debt.balance, Decimal(0), Decimal(0), place))
     owed = sum((line.balance for line in lines), Decimal(0))
-    others = [debt for debt in debts if not debt.eligible_for_plan]
     available = income - expenses - sum(debt.minimum_payment for debt in others)
     left = available - settings.cushion
     if left >= 0:

@@ -202,7 +202,7 @@ def a_plan(
         "proposed_by": COUNSELOR,
         "state": "MI",
         "strategy": strategy,
-        "warnings": warnings_of(made, analysis),
+        "warnings": warnings_of(made, analysis.recommendation, analysis.disposable),
         "agreement": NO_AGREEMENT,
     }
     plan = Plan(**values | changes)

@@ -24,6 +24,7 @@ from domain.applications import DebtKind
 from domain.months import add_months
 from domain.payoff import PayoffStrategy
 from domain.plans import Plan, deposits, schedule
+from domain.proposal import Proposal
 from domain.settings import Participation
 from tests.domain.plan_samples import (
     DEBTS,
@@ -33,7 +34,6 @@ from tests.domain.plan_samples import (
     a_plan,
     a_policy,
     a_proposal,
-    an_analysis,
     settings,
 )
 
@@ -274,33 +274,52 @@ def test_every_strategy_is_explained(strategy: PayoffStrategy) -> None:
     assert ("left over" in said) is (strategy is not PayoffStrategy.NO_ROLLOVER)
 
 
+def warned(
+    proposal: Proposal,
+    disposable: str = "425.00",
+    recommendation: Recommendation = Recommendation.PLAN_STANDARD,
+) -> tuple[str, ...]:
+    """Return the warnings beside the three required ones, which come first."""
+    warnings = warnings_of(proposal, recommendation, Decimal(disposable))
+    assert warnings[:3] == REQUIRED_WARNINGS
+    return warnings[3:]
+
+
 @pytest.mark.parametrize("recommendation", Recommendation)
 def test_a_plan_that_was_not_proposed_says_so(recommendation: Recommendation) -> None:
-    """The three required warnings come first; a differing analysis adds what it proposed."""
-    analysis = replace(an_analysis(), recommendation=recommendation)
-    warnings = warnings_of(a_proposal(), analysis)
-    assert warnings[:3] == REQUIRED_WARNINGS
+    """A differing analysis adds what it proposed."""
+    said = warned(a_proposal(), recommendation=recommendation)
     proposed = recommendation in (Recommendation.PLAN_STANDARD, Recommendation.PLAN_HARDSHIP)
-    assert any("did not propose a plan" in one for one in warnings) is not proposed
+    assert any("did not propose a plan" in one for one in said) is not proposed
 
 
 def test_a_deposit_beyond_the_budget_is_warned_of() -> None:
     """To the cent: what the budget leaves is fine, a cent more is not."""
-    analysis = an_analysis()
-    assert len(warnings_of(a_proposal(deposit="425.00"), analysis)) == 3
-    assert "$425.01" in warnings_of(a_proposal(deposit="425.01"), analysis)[3]
+    assert not warned(a_proposal(deposit="425.00"))
+    (said,) = warned(a_proposal(deposit="425.01"))
+    assert "$425.01" in said
 
 
-def test_what_is_paid_beside_the_plan_counts_against_the_budget() -> None:
-    """A creditor that takes no part still gets its 261: of 461 that leaves 200 to the cent."""
+def test_a_first_payment_beyond_the_budget_is_warned_of() -> None:
+    """The set-up fee is due on top of the first deposit: to the cent; a waived one is not."""
+    charging = settings(setup_fee=Decimal("50.00"))
+    proposal = a_proposal(deposit="425.00", chosen=charging)
+    assert not warned(proposal, "475.00")
+    (said,) = warned(proposal, "474.99")
+    for figure in ("$50.00", "$475.00", "$474.99"):
+        assert figure in said
+    assert len(warned(proposal, "424.99")) == 2
+    assert not warned(a_proposal(deposit="425.00", chosen=charging, waived=True), "425.00")
+
+
+def test_what_is_paid_beside_the_plan_is_named_where_the_budget_is_short() -> None:
+    """A creditor that takes no part still gets its 261, which the budget has left already."""
     outside = a_policy("CARD_A", "0.00", participation=Participation.NOT_EXPECTED)
     chosen = settings(creditor_policies=(*POLICIES[1:], outside), monthly_fee_max=Decimal(0))
-    analysis = replace(an_analysis(), disposable=Decimal("461.00"))
     fine = a_proposal(PayoffStrategy.SNOWBALL, deposit="200.00", chosen=chosen)
-    assert len(warnings_of(fine, analysis)) == 3
-    over = a_proposal(PayoffStrategy.SNOWBALL, deposit="200.01", chosen=chosen)
-    said = warnings_of(over, analysis)[3]
-    for figure in ("$200.01", "$261.00", "$461.00"):
+    assert not warned(fine, "200.00")
+    (said,) = warned(a_proposal(PayoffStrategy.SNOWBALL, deposit="200.01", chosen=chosen), "200.00")
+    for figure in ("$200.01", "$261.00", "$200.00"):
         assert figure in said
 
 
@@ -308,4 +327,4 @@ def test_a_plan_that_costs_more_is_warned_of() -> None:
     """Debts without interest need no plan to get cheaper: its fees make it dearer."""
     free = (a_debt("CLINIC", "600.00", "0.00", "60.00", DebtKind.MEDICAL),)
     proposal = a_proposal(debts=free, deposit="100.00")
-    assert any("costs more" in one for one in warnings_of(proposal, an_analysis()))
+    assert any("costs more" in one for one in warned(proposal))

@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 
 from domain.analysis import Figures, Recommendation, debt_to_income, doubts, recommend
 from domain.applications import Debt, DebtKind, ExpenseCategory
+from domain.money import Frequency
+from domain.settings import CreditorPolicy, Participation
 from tests.domain.plan_samples import (
     DEBTS,
+    POLICIES,
     a_debt,
     an_analysis,
     an_application,
@@ -147,7 +150,7 @@ def test_no_income_is_an_outcome() -> None:
     assert found.monthly_fee == 0
     codes = [reason.code for reason in found.reasons]
     assert codes[0] == "NO_INCOME"
-    assert "NO_GROSS_INCOME" in codes
+    assert "NO_INCOME_TO_COMPARE" in codes
 
 
 @pytest.mark.parametrize(
@@ -191,6 +194,51 @@ def test_a_debt_is_counted_once(kind: DebtKind) -> None:
     assert counted_as_minimum is debt.eligible_for_plan
 
 
+def not_expected(*creditors: str) -> tuple[CreditorPolicy, ...]:
+    """Return policies of the worked example, by which these creditors take no part."""
+    return tuple(
+        replace(one, participation=Participation.NOT_EXPECTED) if one.creditor in creditors else one
+        for one in POLICIES
+    )
+
+
+def test_who_is_not_expected_to_take_part_is_an_expense_beside_the_plan() -> None:
+    """Its minimum of 261 is an expense; fee, minimums and balance are those of the other three."""
+    found = an_analysis(creditor_policies=not_expected("CARD_A"))
+    assert found.monthly_expenses == Decimal("3161.00")
+    assert found.available == Decimal("289.00")
+    assert found.disposable == Decimal("164.00")
+    assert found.monthly_fee == Decimal("30.00")
+    assert found.contractual_minimums == Decimal("272.00")
+    assert found.eligible_balance == Decimal("8050.00")
+    assert found.recommendation is Recommendation.BUDGET_FOLLOW_UP
+    assert found.debt_to_income == an_analysis().debt_to_income
+    first = found.reasons[0]
+    assert first.code == "NOT_EXPECTED_TO_TAKE_PART"
+    assert "$8,450.00" in first.text
+    assert "$261.00" in first.text
+    assert "CARD_A" not in first.text
+
+
+@pytest.mark.parametrize(
+    ("income", "expected"),
+    [("3558.00", Recommendation.SELF_MANAGE), ("3557.99", Recommendation.BUDGET_FOLLOW_UP)],
+)
+def test_where_nobody_takes_part_no_plan_is_recommended(
+    income: str, expected: Recommendation
+) -> None:
+    """2,900 of expenses, 533 of minimums and a cushion of 125: the outcome is never a plan."""
+    nobody = not_expected(*(one.creditor for one in DEBTS))
+    found = an_analysis(an_application(incomes=(an_income(income),)), creditor_policies=nobody)
+    assert found.recommendation is expected
+    assert found.eligible_balance == 0
+    assert found.monthly_fee == 0
+    codes = [reason.code for reason in found.reasons]
+    assert codes[0] == "NOT_EXPECTED_TO_TAKE_PART"
+    assert "NO_CREDITOR_TAKES_PART" in codes
+    assert "NO_ELIGIBLE_DEBTS" not in codes
+
+
 def test_a_payment_that_is_an_expense_too_is_pointed_out() -> None:
     """An expense that equals a debt's payment is left in the sum, and named as a doubt."""
     mortgage = a_debt("HOME LOANS", "90000.00", "6.00", "2900.00", DebtKind.MORTGAGE)
@@ -210,16 +258,39 @@ def test_savings_beside_the_cushion_are_pointed_out() -> None:
     assert codes[-1] == "SAVINGS_BESIDE_CUSHION"
 
 
-def test_gross_income_is_never_guessed() -> None:
-    """One line without its gross amount and there is no ratio; a tiny one makes it too large."""
+def test_net_income_stands_in_where_no_gross_is_given() -> None:
+    """Line by line: of two alike one by its gross and one by its net; a reason counts the latter.
+
+    533 of 150 gross is 355.33 %, of 150 and a net 100 it is 213.2 %, of net alone 266.5 %.
+    """
     known = an_income("100.00", "150.00")
-    ratio, why = debt_to_income((known, replace(known, gross=None)), DEBTS)
-    assert ratio is None
-    assert [reason.code for reason in why] == ["GROSS_INCOME_UNKNOWN"]
+    net = replace(known, gross=None)
+    assert debt_to_income((known,), DEBTS) == (Decimal("355.33"), ())
+    ratio, said = debt_to_income((known, net), DEBTS)
+    assert ratio == Decimal("213.20")
+    assert [reason.code for reason in said] == ["NET_FOR_GROSS"]
+    assert "1 line of income" in said[0].text
+    ratio, said = debt_to_income((net, net), DEBTS)
+    assert ratio == Decimal("266.50")
+    assert "2 lines of income" in said[0].text
+
+
+def test_a_line_stands_with_a_month_s_amount_by_either_measure() -> None:
+    """A biweekly gross and a weekly net are each a month's before they are added."""
+    gross = replace(an_income("0.00", "1200.00"), frequency=Frequency.BIWEEKLY)
+    net = replace(an_income("300.00"), frequency=Frequency.WEEKLY, monthly=Decimal("1300.00"))
+    assert debt_to_income((gross, net), DEBTS)[0] == Decimal("13.67")
+
+
+def test_there_is_no_ratio_only_without_income() -> None:
+    """No line, and lines of nothing: null, and why; a tiny income makes more than can be said."""
+    for lines in ((), (an_income("0.00"),), (an_income("0.00", "0.00"),)):
+        ratio, why = debt_to_income(lines, DEBTS)
+        assert ratio is None
+        assert [reason.code for reason in why] == ["NO_INCOME_TO_COMPARE"]
     ratio, why = debt_to_income((an_income("0.01", "0.01"),), DEBTS)
     assert ratio is None
     assert [reason.code for reason in why] == ["RATIO_TOO_LARGE"]
-    assert debt_to_income((known,), DEBTS)[0] == Decimal("355.33")
 
 
 AMOUNTS = st.decimals(0, Decimal("99999999.99"), places=2)

@@ -9,9 +9,17 @@ from hypothesis import strategies as st
 from domain.analysis import analyze
 from domain.applications import DebtKind
 from domain.fees import fee_terms
-from domain.settings import AgencySettings
+from domain.settings import AgencySettings, Participation
 from tests.domain import plan_oracle as oracle
-from tests.domain.plan_samples import AT, ON, a_debt, an_application, an_expense, an_income
+from tests.domain.plan_samples import (
+    AT,
+    ON,
+    a_debt,
+    a_policy,
+    an_application,
+    an_expense,
+    an_income,
+)
 from tests.domain.plan_samples import settings as agency_settings
 
 NAMES = ("Bank A", "BANK-A", "Bank B", "Card Co", "Clinic", "Store", "Union")
@@ -41,6 +49,15 @@ AGENCIES = st.builds(
     hardship_payment_rate=st.integers(100, 175).map(money),
     monthly_fee_per_creditor=st.integers(0, 50_00).map(money),
     monthly_fee_max=st.integers(0, 100_00).map(money),
+    creditor_policies=st.lists(
+        st.builds(
+            a_policy,
+            st.sampled_from(NAMES),
+            st.just("5.00"),
+            participation=st.sampled_from((*Participation, Participation.NOT_EXPECTED)),
+        ),
+        max_size=4,
+    ).map(tuple),
 )
 
 

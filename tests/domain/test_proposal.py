@@ -12,7 +12,7 @@ from domain.errors import PlanNotPossible
 from domain.money import ZERO
 from domain.payoff import PayoffStrategy
 from domain.plans import FeeTiming, schedule
-from domain.proposal import Terms, beside_plan, terms_of
+from domain.proposal import Terms, terms_of
 from domain.settings import Participation
 from tests.domain.plan_samples import (
     DEBTS,
@@ -75,6 +75,17 @@ def test_without_concessions_interest_stays_as_it_is() -> None:
     assert only(policy, apr=None).apr == Decimal("18.00")
 
 
+def test_without_concessions_no_less_is_paid_than_the_contract_asks_for() -> None:
+    """Its minimum of 65 where rate, floor and sixty months ask for less; a concession may do so."""
+    refusing = a_policy("CARD_C", "8.00", participation=Participation.WITHOUT_CONCESSIONS)
+    assert only(refusing, apr="8.00").payment == Decimal("65.00")
+    assert only(a_policy("CARD_C", "8.00"), apr="8.00").payment == Decimal("44.00")
+    more = a_policy(
+        "CARD_C", "8.00", participation=Participation.WITHOUT_CONCESSIONS, floor="70.00"
+    )
+    assert only(more, apr="8.00").payment == Decimal("70.00")
+
+
 def test_a_creditor_without_a_policy_concedes_nothing() -> None:
     """It is paid by its contract: its APR, and at least its minimum."""
     terms = only(apr="0.00")
@@ -83,13 +94,12 @@ def test_a_creditor_without_a_policy_concedes_nothing() -> None:
 
 
 def test_who_takes_no_part_is_listed_and_not_paid() -> None:
-    """It stays in the plan's list without payments, and its minimum is the consumer's own."""
+    """It stays in the plan's list without payments, and costs no fee."""
     policies = (
         *POLICIES[1:],
         a_policy("CARD_A", "0.00", participation=Participation.NOT_EXPECTED),
     )
     chosen = settings(creditor_policies=policies)
-    assert beside_plan(terms_of(DEBTS, chosen, hardship=False)) == Decimal("261.00")
     plan = a_proposal(deposit="250.00", chosen=chosen)
     (outside,) = (one for one in plan.creditors if one.debt.creditor == "CARD_A")
     assert outside.participation is Participation.NOT_EXPECTED

@@ -9,6 +9,7 @@ from domain.analysis import FinancialAnalysis
 from domain.applications import Application, ApplicationStatus
 from domain.ids import new_child_id
 from domain.plans import Plan
+from domain.settings import CreditorPolicy
 from resolvers.budget import with_lines
 from tests.domain import plan_samples as samples
 from tests.resolvers.documents import ACCEPT_PLAN, ANALYZE, PROPOSE
@@ -65,16 +66,7 @@ class Case:
 async def open_case(world: World, **more: Any) -> Case:
     """Return the worked example, its creditors' policies in the settings."""
     admin = world.person(Group.ADMINS)
-    policies = [
-        {
-            "creditor": one.creditor,
-            "participation": one.participation.value,
-            "apr": str(one.apr),
-            "paymentRate": str(one.payment_rate),
-            "paymentFloor": str(one.payment_floor),
-        }
-        for one in samples.POLICIES
-    ]
+    policies = [policy_input(one) for one in samples.POLICIES]
     made = {
         "effectiveFrom": world.now.date().isoformat(),
         "setupFee": "0.00",
@@ -97,6 +89,17 @@ async def open_case(world: World, **more: Any) -> Case:
     )
     assigned = await world.assign(replace(filled, **more), counselor)
     return Case(world, assigned, consumer, counselor)
+
+
+def policy_input(policy: CreditorPolicy) -> dict[str, str]:
+    """Return a policy as it is written into the settings."""
+    return {
+        "creditor": policy.creditor,
+        "participation": policy.participation.value,
+        "apr": str(policy.apr),
+        "paymentRate": str(policy.payment_rate),
+        "paymentFloor": str(policy.payment_floor),
+    }
 
 
 def _under(application: Application, prefix: str, line: Any) -> Any:

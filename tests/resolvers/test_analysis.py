@@ -1,11 +1,15 @@
 """Analyses through the API: run, kept, read, and stale after an edit."""
 
+from dataclasses import replace
+
 import pytest
 
-from domain.access import Scope
+from domain.access import AccessGrant, Scope
 from domain.actors import Group
 from domain.analysis import FinancialAnalysis
 from domain.applications import ApplicationStatus
+from domain.errors import VersionConflict
+from resolvers.analysis import analyze_application
 from tests.resolvers.documents import ANALYZE, PLANS, SAVE
 from tests.resolvers.plan_world import Case, open_case
 from tests.resolvers.world import World
@@ -71,6 +75,18 @@ async def test_an_edit_makes_it_stale(case: Case) -> None:
     assert shown["analysis"]["id"] == again["id"]
     kept = await case.world.store.children(FinancialAnalysis, case.application.id)
     assert len(kept) == 2
+
+
+async def test_a_claim_revoked_meanwhile_refuses(case: Case) -> None:
+    """What the guard has let pass is refused at the commit where the claim has ended since."""
+    (grant,) = await case.world.store.children(AccessGrant, case.application.id)
+    context = case.world.context(case.counselor)
+    await context.guard.grants()
+    await case.world.put(replace(grant, revoked_at=case.world.now))
+    with pytest.raises(VersionConflict):
+        await analyze_application(context, case.application.id)
+    assert (await case.stored()).status is ApplicationStatus.IN_REVIEW
+    assert not await case.world.store.children(FinancialAnalysis, case.application.id)
 
 
 async def test_an_empty_application_is_analyzed(world: World) -> None:

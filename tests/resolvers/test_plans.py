@@ -2,20 +2,27 @@
 
 import asyncio
 import hashlib
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from domain.access import Scope
+from domain.access import AccessGrant, Scope
 from domain.actors import Group
 from domain.applications import Application, ApplicationStatus, Debt, DebtKind
 from domain.consents import ConsentPurpose, current_text
+from domain.consumers import Consumer
+from domain.errors import VersionConflict
 from domain.ids import new_child_id
-from domain.plans import Plan
+from domain.payoff import PayoffStrategy
+from domain.plans import Plan, PlanStatus
+from domain.settings import Participation
 from resolvers.budget import with_lines
-from tests.domain.plan_samples import a_debt
+from resolvers.inputs import ProposePlanInput
+from resolvers.plans import decline_plan, propose_plan
+from tests.domain.plan_samples import POLICIES, a_debt, an_income
 from tests.resolvers.documents import (
     CLOSE,
     CONSENT,
@@ -25,9 +32,10 @@ from tests.resolvers.documents import (
     RETURN,
     SCHEDULE,
     UPDATE_CONSUMER,
+    WITHDRAW,
 )
-from tests.resolvers.plan_world import Case, open_case
-from tests.resolvers.world import World, nodes
+from tests.resolvers.plan_world import UPDATE_SETTINGS, Case, open_case, policy_input
+from tests.resolvers.world import Answer, World, nodes
 
 
 @pytest.fixture
@@ -137,14 +145,14 @@ async def test_acceptance_keeps_who_when_and_where(case: Case) -> None:
     }
     given = (await case.world.ask(case.consumer, CONSENT, {"input": consent}))["recordConsent"]
     case.world.later(minutes=5)
-    signed = (await case.accept(plan, signature="  Ada  B. "))["acceptPlan"]
+    signed = (await case.accept(plan, signature="  Ada  L. byron "))["acceptPlan"]
     assert signed["status"] == "ACCEPTED"
     assert signed["acceptedAt"] == "2026-01-15T12:05:01.000Z"
     assert signed["agreement"] == plan["agreement"]
     stored = await case.world.store.get(Plan, plan["id"])
     assert stored is not None
     assert stored.acceptance is not None
-    assert stored.acceptance.signature == "Ada  B."
+    assert stored.acceptance.signature == "Ada  L. byron"
     assert stored.acceptance.signed_by.id == "owner"
     assert stored.acceptance.source_ip == "203.0.113.7"
     assert stored.acceptance.agreement_sha256 == plan["agreement"]["sha256"]
@@ -187,6 +195,31 @@ async def test_only_what_was_shown_is_signed(case: Case) -> None:
     assert (await case.stored()).status is ApplicationStatus.PLAN_PROPOSED
 
 
+async def test_nobody_signs_by_another_name(case: Case) -> None:
+    """Given and family name are asked for, with the hash if that is wrong as well; none is told."""
+    plan = await case.proposed()
+    for signature in ("Grace Hopper", "Ada", "Byron", "Adam Byronson"):
+        refused = await case.accept(plan, signature=signature)
+        assert refused.faults == {"input.signature": "INVALID"}
+        told = str(refused.error.details())
+        assert "Byron" not in told
+        assert "Hopper" not in told
+    both = await case.accept(plan, signature="Grace Hopper", agreementSha256="0" * 64)
+    assert both.faults == {"input.signature": "INVALID", "input.agreementSha256": "INVALID"}
+    assert await statuses(case) == ["PROPOSED"]
+    assert (await case.accept(plan, signature="BYRON, ada"))["acceptPlan"]["status"] == "ACCEPTED"
+
+
+async def test_no_consent_to_electronic_records_is_asked_for(case: Case) -> None:
+    """A consumer signs what they were shown without it; that there was none is what is kept."""
+    plan = await case.proposed()
+    assert (await case.accept(plan))["acceptPlan"]["status"] == "ACCEPTED"
+    stored = await case.world.store.get(Plan, plan["id"])
+    assert stored is not None
+    assert stored.acceptance is not None
+    assert stored.acceptance.consent_id is None
+
+
 async def test_a_text_that_was_exchanged_is_not_signed(case: Case) -> None:
     """Where the text kept is not the one of its hash, nobody signs it."""
     plan = await case.proposed()
@@ -222,15 +255,62 @@ async def test_a_declined_plan_leads_back(case: Case) -> None:
     assert (await case.accept(second))["acceptPlan"]["status"] == "ACCEPTED"
 
 
-async def test_a_returned_application_s_plan_is_not_signed(case: Case) -> None:
-    """Sent back to the consumer it cannot be signed; a new analysis supersedes it."""
-    plan = await case.proposed()
-    back = {"id": case.application.id, "reason": "Rent is missing"}
-    assert (await case.world.ask(case.counselor, RETURN, back))["returnApplication"]
+@pytest.mark.parametrize(
+    ("document", "by_consumer"),
+    [(RETURN, False), (CLOSE, False), (WITHDRAW, True)],
+    ids=["returned", "closed", "withdrawn"],
+)
+async def test_what_leads_away_from_a_plan_supersedes_it(
+    case: Case, document: str, *, by_consumer: bool
+) -> None:
+    """Sent back, closed or withdrawn: the open plan is superseded, and neither signed nor declined.
+
+    A plan that was declined before stays so.
+    """
+    first = await case.proposed()
+    assert (await case.world.ask(case.consumer, DECLINE, {"id": first["id"]}))["declinePlan"]
+    plan = (await case.propose())["proposePlan"]
+    who = case.consumer if by_consumer else case.counselor
+    asked = {"id": case.application.id, "reason": "Rent is missing"}
+    assert (await case.world.ask(who, document, asked)).code is None
+    assert await statuses(case) == ["DECLINED", "SUPERSEDED"]
     assert (await case.accept(plan)).code == "INVALID_TRANSITION"
-    await case.world.put(replace(await case.stored(), status=ApplicationStatus.IN_REVIEW))
-    await case.analyze()
-    assert await statuses(case) == ["SUPERSEDED"]
+    refused = await case.world.ask(case.consumer, DECLINE, {"id": plan["id"]})
+    assert refused.code == "INVALID_TRANSITION"
+
+
+async def test_a_closed_application_keeps_its_signed_plan(case: Case) -> None:
+    """Closing after enrollment ends the application, and changes nothing of what was signed."""
+    plan = await case.proposed()
+    assert (await case.accept(plan))["acceptPlan"]
+    withdrawn = await case.world.ask(case.consumer, WITHDRAW, {"id": case.application.id})
+    assert withdrawn.code == "INVALID_TRANSITION"
+    closing = {"id": case.application.id, "reason": "Paid off"}
+    assert (await case.world.ask(case.counselor, CLOSE, closing))["closeApplication"]
+    assert await statuses(case) == ["ACCEPTED"]
+
+
+@pytest.mark.parametrize("what", ["propose", "decline"])
+async def test_a_claim_revoked_meanwhile_refuses(case: Case, what: str) -> None:
+    """What the guard has let pass is refused at the commit where the claim has ended since."""
+    plan = await case.proposed()
+    (grant,) = await case.world.store.children(AccessGrant, case.application.id)
+    before = await case.stored()
+    context = case.world.context(case.counselor)
+    await context.guard.grants()
+    await case.world.put(replace(grant, revoked_at=case.world.now))
+    asked: dict[str, Callable[[], Awaitable[object]]] = {
+        "propose": lambda: propose_plan(
+            context,
+            ProposePlanInput(application_id=case.application.id, strategy=PayoffStrategy.SNOWBALL),
+        ),
+        "decline": lambda: decline_plan(context, plan["id"], None),
+    }
+    with pytest.raises(VersionConflict):
+        await asked[what]()
+    assert await case.stored() == before
+    plans = await case.world.store.children(Plan, case.application.id)
+    assert [one.status for one in plans] == [PlanStatus.PROPOSED]
 
 
 async def test_who_may(case: Case) -> None:
@@ -286,6 +366,13 @@ async def test_a_deposit_that_is_too_small_is_refused_with_figures(case: Case) -
     assert await statuses(case) == []
 
 
+def reasons_of(answer: Answer) -> list[str]:
+    """Return the codes for which no plan is possible."""
+    assert answer.code == "PLAN_NOT_POSSIBLE"
+    reasons: Any = answer.error.details()["reasons"]
+    return [one["code"] for one in reasons]
+
+
 async def with_debts(case: Case, *debts: Debt) -> None:
     """Give the application these debts."""
     own = tuple(replace(one, id=new_child_id("debt", case.application.id)) for one in debts)
@@ -314,6 +401,39 @@ async def test_no_plan_is_a_helpful_answer(case: Case, debts: tuple[Debt, ...], 
     assert not any(debt.creditor in str(reasons) for debt in debts)
 
 
+async def test_no_plan_where_the_agency_is_not_licensed(case: Case) -> None:
+    """By an agency of Michigan and Ohio somebody in Colorado is analyzed, and proposed no plan."""
+    await case.world.put(replace(await case.stored(), state="CO"))
+    assert (await case.analyze())["analyzeApplication"]["recommendation"] == "PLAN_STANDARD"
+    for who in (case.counselor, case.world.key()):
+        assert reasons_of(await case.propose(who)) == ["NOT_LICENSED"]
+    assert (await case.stored()).status is ApplicationStatus.ANALYZED
+    assert await statuses(case) == []
+    await case.world.put(replace(await case.stored(), state="OH"))
+    assert (await case.propose())["proposePlan"]
+
+
+async def test_without_a_state_the_consumer_s_address_tells_it(case: Case) -> None:
+    """No license and no cap is applied to nowhere; once there is an address, its state counts."""
+    await case.world.put(replace(await case.stored(), state=None))
+    consumer = await case.world.store.get(Consumer, case.application.consumer_id)
+    assert consumer is not None
+    assert consumer.address is not None
+    (unknown,) = await case.world.put(replace(consumer, address=None))
+    assert (await case.analyze())["analyzeApplication"]
+    assert reasons_of(await case.propose()) == ["STATE_UNKNOWN"]
+    assert await statuses(case) == []
+    (elsewhere,) = await case.world.put(
+        replace(unknown, address=replace(consumer.address, state="CO"))
+    )
+    assert reasons_of(await case.propose()) == ["NOT_LICENSED"]
+    await case.world.put(replace(elsewhere, address=replace(consumer.address, state="OH")))
+    plan = (await case.propose())["proposePlan"]
+    stored = await case.world.store.get(Plan, plan["id"])
+    assert stored is not None
+    assert stored.state == (await case.stored()).state == "OH"
+
+
 async def test_no_income_is_no_obstacle_to_a_counselor(case: Case) -> None:
     """Whatever the analysis proposed, a plan may be, with waived fees and a warning of it."""
     await case.world.put(with_lines(await case.stored(), incomes=()))
@@ -325,6 +445,34 @@ async def test_no_income_is_no_obstacle_to_a_counselor(case: Case) -> None:
     assert plan["totalFees"] == "0.00"
     assert any("did not propose a plan" in one for one in plan["warnings"])
     assert any("more than" in one for one in plan["warnings"])
+
+
+@pytest.mark.parametrize("known_before", [True, False], ids=["before", "after the analysis"])
+async def test_who_is_not_expected_is_paid_beside_the_plan_once(
+    case: Case, *, known_before: bool
+) -> None:
+    """3,550 less 2,900, 125 and the 261 of CARD_A is 264, all of which goes into the plan.
+
+    The creditor's minimum is taken off once, whenever the agency learned that it takes no part.
+    """
+    await case.world.put(with_lines(await case.stored(), incomes=(an_income("3550.00"),)))
+    if not known_before:
+        assert (await case.analyze())["analyzeApplication"]["disposable"] == "525.00"
+    policies = [
+        policy_input(replace(one, participation=Participation.NOT_EXPECTED) if not number else one)
+        for number, one in enumerate(POLICIES)
+    ]
+    change = {"effectiveFrom": case.world.now.date().isoformat(), "creditorPolicies": policies}
+    admin = case.world.person(Group.ADMINS)
+    assert (await case.world.ask(admin, UPDATE_SETTINGS, {"input": change}))["updateSettings"]
+    if known_before:
+        assert (await case.analyze())["analyzeApplication"]["disposable"] == "264.00"
+    plan = (await case.propose())["proposePlan"]
+    assert plan["monthlyDeposit"] == "264.00"
+    assert [one["months"] > 0 for one in plan["creditors"]] == [False, True, True, True]
+    assert not any("more than the" in one for one in plan["warnings"])
+    dear = (await case.propose(monthlyDeposit="264.01"))["proposePlan"]
+    assert any("$264.00" in one and "$261.00" in one for one in dear["warnings"])
 
 
 async def test_settings_of_later_do_not_change_a_plan(case: Case) -> None:

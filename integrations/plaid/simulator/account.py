@@ -17,8 +17,8 @@ class SimulatorAccount:
     attempt to deliver a webhook. now: what its worlds end with, and tokens expire by.
     """
 
-    client_id: str = "almonerlocalplaidclient1"
-    secret: str = field(default="simulated-plaid-secret", repr=False)
+    client_id: str = "almoner"
+    secret: str = field(default="sandbox", repr=False)
     slow_seconds: float = 2.0
     webhook_waits_seconds: tuple[float, ...] = (0.5, 2.0, 8.0, 30.0, 120.0)
     now: Callable[[], datetime] = _now

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from integrations.plaid.local import simulator_settings
 from integrations.plaid.settings import PlaidSettings
 
 GOOD = PlaidSettings(url="https://sandbox.plaid.com", client_id="client1", secret="c4n4ry")
@@ -47,3 +48,9 @@ def test_the_newest_secret_is_tried_first_and_each_once() -> None:
     assert [one.secret for one in both.by_secrets()] == ["c4n4ry", "older"]
     assert len(replace(GOOD, previous_secret="c4n4ry").by_secrets()) == 1
     assert "c4n4ry" not in repr(both)
+
+
+def test_the_simulator_s_account_is_the_published_one() -> None:
+    """Client id and secret are those that whoever speaks to the simulator was told."""
+    settings = simulator_settings("http://127.0.0.1:8092")
+    assert (settings.client_id, settings.secret) == ("almoner", "sandbox")
