@@ -6,27 +6,22 @@ from dataclasses import replace
 from decimal import Decimal
 
 from domain.access import Scope
-from domain.agreement import Parties, agreement_of
-from domain.agreement_words import warnings_of
-from domain.analysis import FinancialAnalysis, Recommendation
+from domain.agreement import Parties
+from domain.analysis import FinancialAnalysis
 from domain.applications import Application, Step, next_status
 from domain.consents import Consent, ConsentPurpose
 from domain.errors import InvalidTransition, NotFound, StoreUnavailable
 from domain.events import EventName
-from domain.fees import fee_terms
 from domain.ids import new_child_id
-from domain.money import ZERO
+from domain.planning import Basis, draw_up
 from domain.plans import (
     Acceptance,
-    Agreement,
     Plan,
     ScheduledPayment,
     accepted,
     declined,
     schedule,
 )
-from domain.proposal import Proposal, beside_plan, propose, terms_of
-from domain.settings import AgencySettings
 from domain.validation import (
     REASON_CHARACTERS_MAX,
     Faults,
@@ -45,15 +40,6 @@ from resolvers.settings import settings_in_force
 from resolvers.trail import audited, commit, happened
 
 SIGNATURE_CHARACTERS_MAX = 200
-_NOT_YET = Agreement(html="", sha256="")
-_FEES_WAIVED = frozenset(
-    {
-        Recommendation.PLAN_HARDSHIP,
-        Recommendation.BUDGET_FOLLOW_UP,
-        Recommendation.BANKRUPTCY_REFERRAL,
-    }
-)
-"""26 USC 501(q): nobody is kept from the service, and fees are waived for who cannot pay them."""
 
 
 async def plan_of(context: RequestContext, id: str) -> Plan | None:
@@ -232,45 +218,19 @@ async def _plan(
     deposit: Decimal | None,
 ) -> Plan:
     at = context.request.at
-    settings = await settings_in_force(context, at.date())
-    proposal = _proposal(application, analysis, settings, input, deposit, context)
-    plan = Plan(
-        id=new_child_id("plan", application.id, at),
-        application_id=application.id,
-        analysis_id=analysis.id,
-        settings_id=settings.id,
-        created_at=at,
-        proposed_by=await named_actor(context),
-        state=application.state,
-        strategy=input.strategy,
-        warnings=warnings_of(proposal, analysis),
-        agreement=_NOT_YET,
-        **{name: getattr(proposal, name) for name in proposal.__slots__},
+    basis = Basis(
+        application=application,
+        analysis=analysis,
+        settings=await settings_in_force(context, at.date()),
+        parties=await _parties(context, application),
     )
-    return replace(plan, agreement=agreement_of(plan, await _parties(context, application)))
-
-
-def _proposal(
-    application: Application,
-    analysis: FinancialAnalysis,
-    settings: AgencySettings,
-    input: ProposePlanInput,
-    deposit: Decimal | None,
-    context: RequestContext,
-) -> Proposal:
-    """Return the figures; without a deposit all that the budget leaves goes into the plan."""
-    today = context.request.at.date()
-    hardship = analysis.recommendation is Recommendation.PLAN_HARDSHIP
-    waived = analysis.recommendation in _FEES_WAIVED
-    terms = terms_of(application.debts, settings, hardship=hardship)
-    if deposit is None:
-        deposit = max(analysis.disposable - beside_plan(terms), ZERO)
-    return propose(
-        terms,
-        fee_terms(settings, application.state, today, waived=waived),
+    return draw_up(
+        basis,
+        id=new_child_id("plan", application.id, at),
         strategy=input.strategy,
         deposit=deposit,
-        proposed_on=today,
+        proposed_by=await named_actor(context),
+        at=at,
     )
 
 
