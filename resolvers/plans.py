@@ -6,28 +6,24 @@ from dataclasses import replace
 from decimal import Decimal
 
 from domain.access import Scope
-from domain.agreement import Parties, agreement_of
-from domain.agreement_words import warnings_of
-from domain.analysis import FinancialAnalysis, Recommendation, figures_of
+from domain.agreement import Parties
+from domain.analysis import FinancialAnalysis
 from domain.applications import Application, Step, next_status
 from domain.consents import Consent, ConsentPurpose
 from domain.consumers import PersonName
 from domain.errors import InvalidTransition, NotFound, StoreUnavailable
 from domain.events import EventName
-from domain.fees import fee_terms
 from domain.ids import new_child_id
 from domain.licenses import check_licensed
-from domain.money import ZERO
+from domain.planning import Basis, draw_up
 from domain.plans import (
     Acceptance,
-    Agreement,
     Plan,
     ScheduledPayment,
     accepted,
     declined,
     schedule,
 )
-from domain.proposal import propose, terms_of
 from domain.signatures import bears_name
 from domain.validation import (
     REASON_CHARACTERS_MAX,
@@ -47,15 +43,6 @@ from resolvers.settings import settings_in_force
 from resolvers.trail import audited, commit, happened
 
 SIGNATURE_CHARACTERS_MAX = 200
-_NOT_YET = Agreement(html="", sha256="")
-_FEES_WAIVED = frozenset(
-    {
-        Recommendation.PLAN_HARDSHIP,
-        Recommendation.BUDGET_FOLLOW_UP,
-        Recommendation.BANKRUPTCY_REFERRAL,
-    }
-)
-"""26 USC 501(q): nobody is kept from the service, and fees are waived for who cannot pay them."""
 
 
 async def plan_of(context: RequestContext, id: str) -> Plan | None:
@@ -240,38 +227,20 @@ async def _plan(
     deposit: Decimal | None,
 ) -> Plan:
     at = context.request.at
-    settings = await settings_in_force(context, at.date())
-    waived = analysis.recommendation in _FEES_WAIVED
-    fees = fee_terms(settings, application.state, at.date(), waived=waived)
-    # By the settings of today, as all of the plan: the analysis may have known other creditors.
-    disposable = figures_of(application, settings, fees).disposable
-    # Without a deposit all that the budget leaves goes into the plan.
-    offered = max(disposable, ZERO) if deposit is None else deposit
-    proposal = propose(
-        terms_of(
-            application.debts,
-            settings,
-            hardship=analysis.recommendation is Recommendation.PLAN_HARDSHIP,
-        ),
-        fees,
-        strategy=input.strategy,
-        deposit=offered,
-        proposed_on=at.date(),
+    basis = Basis(
+        application=application,
+        analysis=analysis,
+        settings=await settings_in_force(context, at.date()),
+        parties=await _parties(context, application),
     )
-    plan = Plan(
+    return draw_up(
+        basis,
         id=new_child_id("plan", application.id, at),
-        application_id=application.id,
-        analysis_id=analysis.id,
-        settings_id=settings.id,
-        created_at=at,
-        proposed_by=await named_actor(context),
-        state=application.state,
         strategy=input.strategy,
-        warnings=warnings_of(proposal, analysis.recommendation, disposable),
-        agreement=_NOT_YET,
-        **{name: getattr(proposal, name) for name in proposal.__slots__},
+        deposit=deposit,
+        proposed_by=await named_actor(context),
+        at=at,
     )
-    return replace(plan, agreement=agreement_of(plan, await _parties(context, application)))
 
 
 async def _residing(context: RequestContext, application: Application) -> Application:

@@ -1,7 +1,7 @@
-"""Writes the demo world into a home folder, and keeps its grants and consents fresh.
+"""Writes the demo world into a home folder, and keeps its grants, consents and plans fresh.
 
-Records are dated from the seed date; grants and consents from now, renewed at every start of
-`almoner dev`, so that the demo never goes stale.
+Records are dated from the seed date; grants, consents and plans that wait for a signature from now,
+renewed at every start of `almoner dev`, so that the demo never goes stale.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,6 +24,7 @@ from domain.applications import Application, ApplicationStatus, Assignment, Note
 from domain.consents import Consent, ConsentPurpose, consent_end, current_text
 from domain.ids import GlobalId, new_ulid, parse_global_id
 from gateway.local.demo_example import demo_settings
+from gateway.local.demo_plans import renew_plans, seed_plans
 from gateway.local.demo_world import (
     AGENCIES,
     CLIENT_ID,
@@ -79,11 +80,13 @@ async def seed_demo(
         await _seed_people(workspace, issuer, demo, agency)
         async with workspace.registry.lease(agency) as store:
             await _seed_settings(store, agency)
-            await _seed_applications(store, demo, agency, at)
+            applicants = plan_applicants(demo)
+            await _seed_applications(store, applicants, users_of(demo), agency, at)
+            await seed_plans(store, agency, applicants, at)
 
 
 async def renew_demo(workspace: Workspace, *, issuer_url: str, at: datetime) -> None:
-    """Give the demo's grants and consents a fresh end, where nobody has taken them away.
+    """Give the demo's grants, consents and waiting plans a fresh end, unless they were taken away.
 
     Pools follow the issuer to the port that it has this time.
     """
@@ -106,6 +109,7 @@ async def renew_demo(workspace: Workspace, *, issuer_url: str, at: datetime) -> 
             await _renew_grants(store, held, at)
             consented = [applicant for applicant in held if applicant.role.consented]
             await _renew_consents(store, agency, consented, at)
+            await renew_plans(store, agency, [one.application.id for one in held], at)
     agency = await directory.agency_by_slug(AGENCIES[0].slug)
     if agency is not None:
         await _renew_request(workspace, agency, at)
@@ -160,10 +164,13 @@ async def _seed_settings(store: AgencyStore, agency: Agency) -> None:
 
 
 async def _seed_applications(
-    store: AgencyStore, demo: DemoAgency, agency: Agency, at: datetime
+    store: AgencyStore,
+    applicants: Sequence[Applicant],
+    users: dict[str, DemoUser],
+    agency: Agency,
+    at: datetime,
 ) -> None:
-    users = users_of(demo)
-    for some in _in_parts(plan_applicants(demo), _APPLICANTS_PER_UNIT):
+    for some in _in_parts(applicants, _APPLICANTS_PER_UNIT):
         records = tuple(
             record
             for applicant in some

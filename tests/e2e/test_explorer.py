@@ -87,6 +87,15 @@ def test_variables_are_filled_in(explorer: NodeClient) -> None:
     assert '"id": "app_' in explorer("answered", '"application"')
 
 
+def test_what_is_of_another_kind_is_passed_over(explorer: NodeClient) -> None:
+    """The plan that waits is what signing it is opened with, by its hash and the caller's name."""
+    explorer("pick", "consumer3@harbor.test")
+    explorer("greeted", "Marta Vance")
+    explorer("choose", "Sign the plan")
+    explorer("run")
+    assert "ENROLLED" in explorer("answered", '"ACCEPTED"')
+
+
 def test_signing_in_by_password(explorer: NodeClient) -> None:
     """At the identity provider; a wrong password is told, and the right one is somebody else."""
     explorer("signIn", HARBOR, "admin@harbor.test", "Wrong-Password-1")

@@ -3,7 +3,7 @@
 A file begins with comments: a title, what is to be known, and `with:`, a query whose answer has a
 value for each variable of the operation that has no default. The page asks it as who is signed in;
 of several, those after the first are for whom it answers nothing. What has a value by the name
-`not` is passed over.
+`not` is passed over, and so is what has another value by the name `is_X` than X.
 """
 
 from collections.abc import Iterator

@@ -79,7 +79,7 @@ def test_the_years_are_shown_and_set(home: Path) -> None:
     assert retention(home, "years", "harbor", "5", *WHY).status == 0
     assert "5" in retention(home, "years", "harbor").output
     kept = settings_of(home)
-    assert [(one.number, one.retention_years) for one in kept] == [(1, 5)]
+    assert [(one.number, one.retention_years) for one in kept] == [(1, 7), (2, 5)]
     assert [line.purpose for line in lines_in(home, "retention years")] == [WHY[1]]
 
 

@@ -3,14 +3,13 @@
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from domain.access import AccessGrant, GrantStatus
-from domain.agencies import Agency
 from domain.analysis import Recommendation, analyze
 from domain.applications import Application, ApplicationStatus, compute_totals
 from domain.consents import Consent, ConsentPurpose
@@ -18,7 +17,7 @@ from domain.consumers import Consumer
 from domain.fees import fee_terms
 from domain.payoff import PayoffStrategy
 from domain.proposal import propose, terms_of
-from gateway.local.demo import renew_demo, renew_passwords, seed_demo
+from gateway.local.demo import renew_demo, renew_passwords
 from gateway.local.demo_example import demo_settings
 from gateway.local.demo_world import (
     AGENCIES,
@@ -37,29 +36,17 @@ from gateway.local.identity_provider.users import (
     update_user,
 )
 from gateway.local.issuer import LocalIssuer
-from gateway.workspace import ISSUER_FILE, Workspace, open_workspace
+from gateway.workspace import ISSUER_FILE, Workspace
 from tenants.records.indexes import sort_time
 from tenants.store import Change
-
-NOW = datetime(2026, 6, 1, tzinfo=UTC)
-ISSUER = "http://127.0.0.1:8001"
+from tests.gateway.local.demo_homes import NOW, agency_of, seeded
 
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[Workspace]:
     """Give an opened home folder with the demo world in it."""
-    async with open_workspace(tmp_path / "home", create=True) as workspace:
-        key = workspace.keys.derive("issuer")
-        issuer = LocalIssuer.open(workspace.home / ISSUER_FILE, key, create=True)
-        await seed_demo(workspace, issuer, issuer_url=ISSUER, gateway_port=8000, at=NOW)
-        issuer.close()
+    async with seeded(tmp_path / "home") as workspace:
         yield workspace
-
-
-async def agency_of(workspace: Workspace, demo: DemoAgency) -> Agency:
-    found = await workspace.directory.agency_by_slug(demo.slug)
-    assert found is not None
-    return found
 
 
 @pytest.mark.parametrize("demo", AGENCIES, ids=lambda demo: demo.slug)
@@ -90,14 +77,10 @@ async def test_the_world_holds_what_is_promised(world: Workspace, demo: DemoAgen
     owned = [one.status for one in everything if one.consumer_id == own.id]
     assert owned == [ApplicationStatus.DRAFT]
     statuses = Counter(one.status for one in everything)
-    assert set(statuses) == {
-        ApplicationStatus.DRAFT,
-        ApplicationStatus.SUBMITTED,
-        ApplicationStatus.IN_REVIEW,
-        ApplicationStatus.RETURNED,
-        ApplicationStatus.CLOSED,
-        ApplicationStatus.WITHDRAWN,
-    }
+    assert set(statuses) == set(ApplicationStatus)
+    assert statuses[ApplicationStatus.ANALYZED] == 6
+    assert statuses[ApplicationStatus.PLAN_PROPOSED] == 4 + 1, "and the worked example's"
+    assert statuses[ApplicationStatus.ENROLLED] == 4
 
 
 @pytest.mark.parametrize("demo", AGENCIES, ids=lambda demo: demo.slug)

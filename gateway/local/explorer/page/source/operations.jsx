@@ -81,7 +81,7 @@ function valuesIn(answer, names) {
 }
 
 function valuesBelow(answer, names, above = {}) {
-  if (answer === null || typeof answer !== "object" || answer.not) return null;
+  if (answer === null || typeof answer !== "object" || isPassedOver(answer)) return null;
   const found = { ...above };
   if (!Array.isArray(answer)) {
     for (const name of names) if (typeof answer[name] === "string") found[name] = answer[name];
@@ -92,6 +92,12 @@ function valuesBelow(answer, names, above = {}) {
     if (values !== null) return values;
   }
   return null;
+}
+
+/** Say whether a lookup leaves this out: `not` has a value, or `is_X` another one than X. */
+function isPassedOver(answer) {
+  const isOther = ([name, value]) => name.startsWith("is_") && value !== name.slice(3);
+  return Boolean(answer.not) || Object.entries(answer).some(isOther);
 }
 
 function Icon() {
