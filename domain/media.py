@@ -77,7 +77,13 @@ def _refuse_other_readings(content: bytes) -> None:
 _ACTIVE_NAMES = re.compile(
     rb"/(?:JavaScript|JS|Launch|EmbeddedFiles?|RichMedia|ImportData)(?![A-Za-z0-9])"
 )
+# What compressed bytes do not spell by chance. Where a stream begins is what the file says, and a
+# comment says it as well: these are looked for in all of it. Without /JavaScript no /JS runs.
+_PLAIN_NAMES = re.compile(
+    rb"/(?:JavaScript|Launch|EmbeddedFiles?|RichMedia|ImportData)(?![A-Za-z0-9])"
+)
 _HEX_IN_NAME = re.compile(rb"#([0-9A-Fa-f]{2})")
+_HEX_IN_NAMES_MAX = 100_000  # by chance there are some hundreds
 
 
 def _check_pdf(content: bytes) -> None:
@@ -85,23 +91,62 @@ def _check_pdf(content: bytes) -> None:
     _, found, after = tail.rpartition(b"%%EOF")
     if not found or after.strip(b"\r\n\t \x00"):
         raise _Rejected(DocumentRejection.DAMAGED)
-    for part in _outside_streams(content):
-        named = _HEX_IN_NAME.sub(lambda match: bytes((int(match[1], 16),)), part)
-        if _ACTIVE_NAMES.search(named):
-            raise _Rejected(DocumentRejection.ACTIVE_CONTENT)
+    _refuse_names(_PLAIN_NAMES, content, 0, len(content))
+    for begins, ends in _outside_streams(content):
+        _refuse_names(_ACTIVE_NAMES, content, begins, ends)
 
 
-def _outside_streams(content: bytes) -> Iterator[bytes]:
-    """Yield what of a PDF is not the inside of a stream, whose bytes may look like anything."""
+def _refuse_names(names: re.Pattern[bytes], content: bytes, begins: int, ends: int) -> None:
+    """Refuse what has one of the names, in whatever spelling."""
+    escapes = 0
+    for start, end in _pieces(begins, ends):
+        piece, count = _HEX_IN_NAME.subn(
+            lambda match: bytes((int(match[1], 16),)), content[start:end]
+        )
+        escapes += count
+        if escapes > _HEX_IN_NAMES_MAX:
+            raise _Rejected(DocumentRejection.DAMAGED)
+        for match in names.finditer(piece):
+            if match.end() < len(piece) or end == ends:  # cut off, it is whole in the next piece
+                raise _Rejected(DocumentRejection.ACTIVE_CONTENT)
+
+
+def _outside_streams(content: bytes) -> Iterator[tuple[int, int]]:
+    """Yield from where to where a PDF is not the inside of a stream, which may look like anything.
+
+    As the file says it: a comment that says so hides what is behind it, and must not be relied on.
+    """
     at = 0
     while True:
-        begins = content.find(b"stream", at)
-        ends = -1 if begins < 0 else content.find(b"endstream", begins)
+        begins = _find(content, b"stream", at)
+        ends = -1 if begins < 0 else _find(content, b"endstream", begins)
         if ends < 0:
-            yield content[at:]
+            yield at, len(content)
             return
-        yield content[at:begins]
+        yield at, begins
         at = ends + len(b"endstream")
+
+
+_PIECE_BYTES = 64 * 1024
+_OVERLAP_BYTES = 64  # more than anything that is looked for
+
+
+def _pieces(begins: int, ends: int) -> Iterator[tuple[int, int]]:
+    """Yield where pieces begin and end, each with the end of the one before.
+
+    One search holds the interpreter for as long as it takes, and everybody who is waiting for an
+    answer with it; between pieces others have their turn.
+    """
+    for at in range(begins, ends, _PIECE_BYTES):
+        yield max(at - _OVERLAP_BYTES, begins), min(at + _PIECE_BYTES, ends)
+
+
+def _find(content: bytes, what: bytes, at: int) -> int:
+    for start, end in _pieces(at, len(content)):
+        found = content.find(what, start, end)
+        if found >= 0:
+            return found
+    return -1
 
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -128,8 +173,37 @@ _BARE = frozenset({0x01, *range(0xD0, 0xD8)})
 _SCAN, _END = 0xDA, 0xD9
 
 
+_IN_SCAN = re.compile(rb"\xff[^\xff\x00\xd0-\xd7]")  # the marker that ends a scan
+_FILLING = b"\x00\r\n "
+
+
 def _check_jpeg(content: bytes) -> None:
-    at, framed = 2, False
+    """Follow one picture after the other to its own end; nothing else may stand behind them.
+
+    Telephones append what other pictures of the moment they have; one maker's, a block of its own.
+    """
+    at = 0
+    while at < len(content):
+        if content[at : at + 3] != b"\xff\xd8\xff":
+            if at == 0 or not content.endswith(b"SEFT"):
+                raise _Rejected(DocumentRejection.DAMAGED)
+            if any(_MARKUP.search(content, *piece) for piece in _pieces(at, len(content))):
+                raise _Rejected(DocumentRejection.ACTIVE_CONTENT)
+            return
+        at = _after_filling(content, _after_picture(content, at + 2))
+
+
+def _after_filling(content: bytes, at: int) -> int:
+    for start in range(at, len(content), _PIECE_BYTES):
+        rest = content[start : start + _PIECE_BYTES].lstrip(_FILLING)
+        if rest:
+            return min(start + _PIECE_BYTES, len(content)) - len(rest)
+    return len(content)
+
+
+def _after_picture(content: bytes, at: int) -> int:
+    """Return where the picture ends whose first marker is at `at`."""
+    framed = scanned = False
     while True:
         if content[at] != 0xFF:  # noqa: PLR2004 -- what every marker begins with
             raise _Rejected(DocumentRejection.DAMAGED)
@@ -138,9 +212,9 @@ def _check_jpeg(content: bytes) -> None:
             at += 1
             continue
         if marker == _END:
-            raise _Rejected(DocumentRejection.DAMAGED)
-        if marker == _SCAN:
-            break
+            if not (framed and scanned):
+                raise _Rejected(DocumentRejection.DAMAGED)
+            return at + 2
         if marker in _BARE:
             at += 2
             continue
@@ -150,10 +224,17 @@ def _check_jpeg(content: bytes) -> None:
             _check_pixels(width, max(height, 1))  # 0: told later, after the scan
             framed = True
         at += 2 + length
-    # Some telephones append what other pictures of the moment they have, in a block of their own.
-    after = content[content.rfind(b"\xff\xd9") + 2 :]
-    if not framed or not (after.endswith(b"SEFT") or not after.strip(b"\x00\r\n ")):
-        raise _Rejected(DocumentRejection.DAMAGED)
+        if marker == _SCAN:
+            scanned = True
+            at = _after_scan(content, at)
+
+
+def _after_scan(content: bytes, at: int) -> int:
+    for piece in _pieces(at, len(content)):
+        found = _IN_SCAN.search(content, *piece)
+        if found is not None:
+            return found.start()
+    raise _Rejected(DocumentRejection.DAMAGED)
 
 
 _WIDTH, _HEIGHT = 256, 257
@@ -163,13 +244,16 @@ _SHORT = 3
 def _check_tiff(content: bytes) -> None:
     order = "<" if content.startswith(b"II") else ">"
     (at,) = struct.unpack_from(order + "I", content, 4)
-    pages = 0
+    pages = entries = 0
     while at:
         pages += 1
         (count,) = struct.unpack_from(order + "H", content, at)
-        if pages > PAGES_MAX or count == 0:
+        entries += count
+        # Pages may lie over one another: all of them together are no more than the file has room
+        # for, or a list of 65,535 entries would be read once for each page.
+        if pages > PAGES_MAX or count == 0 or 12 * entries > len(content):
             raise _Rejected(DocumentRejection.DAMAGED)
-        sides = {_WIDTH: 1, _HEIGHT: 1}
+        sides, seen = {_WIDTH: 1, _HEIGHT: 1}, set[int]()
         for number in range(count):
             entry = at + 2 + 12 * number
             tag, kind = struct.unpack_from(order + "HH", content, entry)
@@ -177,7 +261,8 @@ def _check_tiff(content: bytes) -> None:
                 order + ("H" if kind == _SHORT else "I"), content, entry + 8
             )
             if tag in sides:
-                sides[tag] = value
+                sides[tag] = max(sides[tag], value) if tag in seen else value
+                seen.add(tag)  # readers differ in which of two they take
         _check_pixels(sides[_WIDTH], sides[_HEIGHT])
         (at,) = struct.unpack_from(order + "I", content, at + 2 + 12 * count)
     if pages == 0:
@@ -197,7 +282,7 @@ def _is_heic(content: bytes) -> bool:
 
 
 def _check_heic(content: bytes) -> None:
-    at, names = 0, set()
+    at, missing = 0, {b"meta", b"mdat"}
     while at < len(content):
         size, name = struct.unpack_from(">I4s", content, at)
         least = _BOX_BYTES
@@ -208,9 +293,9 @@ def _check_heic(content: bytes) -> None:
             size = len(content) - at
         if size < least:
             raise _Rejected(DocumentRejection.DAMAGED)
-        names.add(name)
+        missing.discard(name)
         at += size
-    if at != len(content) or not {b"meta", b"mdat"} <= names:
+    if at != len(content) or missing:
         raise _Rejected(DocumentRejection.DAMAGED)
 
 

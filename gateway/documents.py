@@ -8,8 +8,9 @@ frames, runs or keeps.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import datetime
 from http import HTTPStatus
 from urllib.parse import quote
@@ -50,6 +51,7 @@ from tenants.directory.port import Directory
 _METHODS = {"PUT": LinkUse.UPLOAD, "GET": LinkUse.DOWNLOAD}
 _ALLOWED = "GET, PUT, OPTIONS"
 _RETRY_SECONDS = 2
+_PIECE_BYTES = 256 * 1024
 _STATUSES: Mapping[type[GatewayError], HTTPStatus] = {
     NotFound: HTTPStatus.NOT_FOUND,
     Forbidden: HTTPStatus.FORBIDDEN,
@@ -89,15 +91,20 @@ class DocumentEndpoint:
         self._parts = parts
         self._cors = cors
         self._clock = clock
-        self._moving = 0
+        self._places = _Places(config.documents.at_once)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, with one log line where it fails."""
+        with ExitStack() as held:
+            await self._respond(scope, receive, send, held)
+
+    async def _respond(self, scope: Scope, receive: Receive, send: Send, held: ExitStack) -> None:
+        """Answer one request. held: until it is answered, and sent, in full."""
         request, began, facts = AsgiRequest(scope, receive), time.monotonic(), _Facts()
         request_id = scope.get(REQUEST_ID) or new_request_id()
         try:
             reply: Reply | Download = await self._answer(
-                request, scope["path_params"]["token"], request_id, facts
+                request, scope["path_params"]["token"], request_id, facts, held
             )
         except ClientLeft:
             return
@@ -111,7 +118,7 @@ class DocumentEndpoint:
         origin = request.headers.get(b"origin")
         headers = [] if preflight else answer_headers(self._cors, origin)
         if isinstance(reply, Download):
-            await _send_file(reply, headers, send)
+            await _send_file(reply, headers, send, self._config.documents.upload_seconds)
             return
         if reply.codes:
             failed = reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR
@@ -131,7 +138,12 @@ class DocumentEndpoint:
         await send_reply(with_headers(reply, headers), receive, send)
 
     async def _answer(
-        self, request: AsgiRequest, token: str, request_id: str, facts: "_Facts"
+        self,
+        request: AsgiRequest,
+        token: str,
+        request_id: str,
+        facts: "_Facts",
+        held: ExitStack,
     ) -> Reply | Download:
         if request.method == "OPTIONS":
             return self._options(request)
@@ -150,15 +162,12 @@ class DocumentEndpoint:
             documents=self._served.documents,
         )
         async with self._admitted(token, use, meta, facts) as (context, link):
-            if self._moving >= self._config.documents.at_once:
-                raise RateLimited(retry_after_seconds=_RETRY_SECONDS)
-            self._moving += 1
+            held.enter_context(self._places.taken(facts.agency or "", link.subject))
             try:
                 if use is LinkUse.DOWNLOAD:
                     return await deliver(context, link)
                 return await self._take(request, context, link)
             finally:
-                self._moving -= 1
                 changes = use is LinkUse.UPLOAD
                 names = self._served.engine.field_names
                 await leave_lines(context, names, self._parts().directory, changes=changes)
@@ -227,6 +236,30 @@ class DocumentEndpoint:
         return Reply(status=HTTPStatus.NO_CONTENT, headers=tuple(lines))
 
 
+class _Places:
+    """Files in memory: so many at once, and of them so many of one agency and of one principal.
+
+    A slow client holds its places for minutes: it must not be all that there are.
+    """
+
+    def __init__(self, at_once: int) -> None:
+        shares = (at_once, at_once - at_once // 4, max(2, at_once // 4))
+        self._most = dict(enumerate(shares))
+        self._held: Counter[tuple[str, ...]] = Counter()
+
+    @contextmanager
+    def taken(self, agency: str, subject: str) -> Iterator[None]:
+        """Hold a place. Raises RateLimited where there is none of all, the agency's, the own."""
+        whose = ((), (agency,), (agency, subject))
+        if any(self._held[one] >= self._most[len(one)] for one in whose):
+            raise RateLimited(retry_after_seconds=_RETRY_SECONDS)
+        self._held.update(whose)
+        try:
+            yield
+        finally:
+            self._held -= Counter(whose)  # drops those of which none is left
+
+
 class _Facts:
     """What was learned of a request for its log line."""
 
@@ -270,7 +303,13 @@ def _check_headers(request: AsgiRequest, document: Document) -> None:
         )
 
 
-async def _send_file(download: Download, cors: Sequence[tuple[bytes, bytes]], send: Send) -> None:
+async def _send_file(
+    download: Download, cors: Sequence[tuple[bytes, bytes]], send: Send, seconds: float
+) -> None:
+    """Send a file piece by piece, as fast as the client takes it.
+
+    Of a client that takes too long the connection is closed, in the middle of the file.
+    """
     document, content = download.document, download.content
     name = quote(document.file_name, safe="")
     headers = [
@@ -280,8 +319,13 @@ async def _send_file(download: Download, cors: Sequence[tuple[bytes, bytes]], se
         (b"content-length", b"%d" % len(content)),
         (b"content-disposition", f"attachment; filename*=UTF-8''{name}".encode()),
     ]
-    await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": headers})
-    await send({"type": "http.response.body", "body": content})
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": headers})
+            for at in range(0, len(content), _PIECE_BYTES):
+                piece = content[at : at + _PIECE_BYTES]
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
 
 
 def _refused(error: GatewayError) -> Reply:

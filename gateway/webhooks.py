@@ -6,6 +6,7 @@ the vendor tells it again. An agency that there is not, is suspended, or has no 
 answered alike.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Callable
 from datetime import datetime
@@ -20,15 +21,16 @@ from domain.clock import utc_now
 from domain.errors import GatewayError, Unauthenticated
 from gateway.errors import malformed
 from gateway.front import new_request_id
-from gateway.http import AsgiRequest
+from gateway.http import AsgiRequest, ClientLeft, too_late
 from gateway.negotiation import MediaType
 from gateway.parts import Parts
-from gateway.replies import Reply, error_refusal, json_reply, refusal
+from gateway.replies import CLIENT_LEFT, Reply, error_refusal, json_reply, refusal
 from resolvers.bank_webhooks import take_webhook
 from resolvers.bank_work import system_context
 from resolvers.context import RequestMeta
 
 WEBHOOK_BYTES_MAX = 64 * 1024
+BODY_SECONDS_MAX = 10.0  # anybody may begin to send one, so nobody holds a connection for long
 SIGNATURE = "plaid-verification"
 SIGNATURE_CHARACTERS_MAX = 4096
 PATH = "/webhooks/plaid/{slug}"
@@ -39,17 +41,32 @@ def webhook_routes(
     *,
     only: str | None = None,
     clock: Callable[[], datetime] = utc_now,
+    body_seconds: float = BODY_SECONDS_MAX,
 ) -> list[Route]:
     """Return the routes of vendors' webhooks. only: slug of the one agency that is served."""
 
     async def plaid(request: Request) -> Response:
-        return _response(await _answer(request, parts(), only, clock()))
+        try:
+            body = await _body(request, body_seconds)
+        except ClientLeft:
+            return Response(status_code=CLIENT_LEFT)  # nobody hears it, and nothing went wrong
+        return _response(await _answer(request, body, parts(), only, clock()))
 
     return [Route(PATH, plaid, methods=["POST"])]
 
 
-async def _answer(request: Request, parts: Parts, only: str | None, at: datetime) -> Reply:
-    body = await AsgiRequest(request.scope, request.receive).body(WEBHOOK_BYTES_MAX)
+async def _body(request: Request, seconds: float) -> bytes:
+    """Return the body. Raises Refused for one that is too large or does not arrive in time."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await AsgiRequest(request.scope, request.receive).body(WEBHOOK_BYTES_MAX)
+    except TimeoutError:
+        raise too_late() from None
+
+
+async def _answer(
+    request: Request, body: bytes, parts: Parts, only: str | None, at: datetime
+) -> Reply:
     try:
         agency = await _agency(request.path_params["slug"], parts, only)
         vendors = None if agency is None else parts.vendors.of(agency)
@@ -64,7 +81,9 @@ async def _answer(request: Request, parts: Parts, only: str | None, at: datetime
         if signature is not None and len(signature) > SIGNATURE_CHARACTERS_MAX:
             raise Unauthenticated
         facts = await vendors.banks.verified(signature, body, at)
-        digest = hashlib.sha256((signature or "").encode() + b"\n" + body).hexdigest()
+        # What was signed, and not the signature: of that anybody can make others that hold too.
+        signed = (signature or "").rpartition(".")[0]
+        digest = hashlib.sha256(signed.encode() + b"\n" + body).hexdigest()
         async with parts.stores.lease(agency) as store:
             meta = RequestMeta(id=new_request_id(), at=at)
             context = system_context(agency, store, vendors, meta)

@@ -38,6 +38,7 @@ from domain.errors import (
     GatewayError,
     NotFound,
     StoreUnavailable,
+    TooLarge,
     Upstream,
     VersionConflict,
 )
@@ -105,19 +106,18 @@ class Syncing:
     async def run(self) -> BankConnection | None:
         """Sync, and return the link as it is then; None where another sync is under way.
 
-        Raises BankLoginRequired, BankLinkGone and Upstream for what went wrong, after it was
-        written down; BankLinkGone for a link that has ended here.
+        Raises BankLoginRequired, BankLinkGone, Upstream and TooLarge for what went wrong, after it
+        was written down; BankLinkGone for a link that has ended here.
         """
         try:
             token = await self._begin()
             if token is None:
                 return None
             try:
-                brought = await self._read(token)
-            except (BankLoginRequired, BankLinkGone, Upstream) as trouble:
+                written = await self._keep(await self._read(token))
+            except (BankLoginRequired, BankLinkGone, Upstream, TooLarge) as trouble:
                 await self._fail(trouble)
                 raise
-            written = await self._keep(brought)
         except SyncOvertaken:
             return await self._store.get(BankConnection, self._connection_id)
         with suppress(StoreUnavailable):  # what is loose is removed the next time
@@ -303,7 +303,7 @@ class Syncing:
             connection, sync = await self._held()
             wanted = sync.wanted_at
             changed = replace(connection, sync_progress=None)
-            if isinstance(trouble, Upstream):
+            if isinstance(trouble, (Upstream, TooLarge)):  # else it were read anew at every look
                 seconds = RETRY_SECONDS[min(sync.failures, len(RETRY_SECONDS) - 1)]
                 wanted = self._now + timedelta(seconds=seconds)
             else:

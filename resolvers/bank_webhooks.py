@@ -75,7 +75,7 @@ async def take_webhook(
 ) -> bool:
     """Bring about what a verified webhook says; say whether a sync is wished for now.
 
-    digest: of the webhook as it came, signature and all. What is about no link of this agency, or
+    digest: of what was signed of the webhook. What is about no link of this agency, or
     of a kind that nothing is done about, changes nothing. Raises StoreUnavailable, and then it has
     to be told again.
     """

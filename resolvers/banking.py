@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import date
 from itertools import groupby
 
@@ -18,7 +19,7 @@ from domain.bank_connections import (
 )
 from domain.banking import BankConnectionStatus
 from domain.consumers import Consumer
-from domain.errors import StoreUnavailable
+from domain.errors import StoreUnavailable, VersionConflict
 from domain.events import EventName
 from domain.ids import GlobalId, parse_global_id, ulid_time
 from domain.validation import Faults
@@ -70,25 +71,39 @@ async def disconnect_bank(context: RequestContext, id: str) -> BankConnection:
             return connection
         if connection.access_token is not None:
             await banks_of(context).remove(connection.access_token)
-        return await end_link(
-            context,
-            connection,
-            BankConnectionStatus.REMOVED,
-            name=EventName.BANK_DISCONNECTED,
-            audit=audited(
-                context,
-                "disconnectBank",
-                connection.id,
-                consumers=(connection.consumer_id,),
-                fields=("BankConnection.accounts", "BankAccount.transactions"),
-            ),
-            begin=attempt.done(connection.id),
-        )
+        for _ in range(READ_ANEW_MAX - 1):
+            # A sync that is under way writes beside it. The vendor has ended the link already, so
+            # that what was read by it must not stay here for that.
+            with suppress(VersionConflict):
+                return await _end(context, connection, attempt)
+            connection = await connection_named(context, id)
+        return await _end(context, connection, attempt)
 
     async def replay(reference: str) -> BankConnection:
         return await connection_named(context, reference)
 
     return await once(context, "disconnectBank", {"id": id}, perform=perform, replay=replay)
+
+
+async def _end(
+    context: RequestContext, connection: BankConnection, attempt: Attempt
+) -> BankConnection:
+    if connection.status is BankConnectionStatus.REMOVED:
+        return connection
+    return await end_link(
+        context,
+        connection,
+        BankConnectionStatus.REMOVED,
+        name=EventName.BANK_DISCONNECTED,
+        audit=audited(
+            context,
+            "disconnectBank",
+            connection.id,
+            consumers=(connection.consumer_id,),
+            fields=("BankConnection.accounts", "BankAccount.transactions"),
+        ),
+        begin=attempt.done(connection.id),
+    )
 
 
 async def bank_account(context: RequestContext, global_id: str) -> BankAccount | None:

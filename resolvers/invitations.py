@@ -27,6 +27,7 @@ from domain.ids import new_child_id
 from domain.invitations import (
     ATTEMPTS_AN_HOUR_MAX,
     ATTEMPTS_OF_ALL_MAX,
+    FAILURES_MAX,
     MADE_A_DAY_MAX,
     Invitation,
     is_same_person,
@@ -175,29 +176,34 @@ async def _held(context: RequestContext, code: str, born: date | None) -> Invita
     consumer = None if invitation is None else await store.get(Consumer, invitation.consumer_id)
     if invitation is None or consumer is None or not invitation.holds(at):
         raise await _refused(context, None)
+    try:  # of the code's own few attempts: guesses at once have no more of them than one by one
+        await _take(context, f"code {invitation.id}", FAILURES_MAX)
+    except RateLimited:
+        raise await _refused(context, None) from None
     if not is_same_person(consumer.date_of_birth, born):
-        raise await _refused(context, invitation.failed(at))
+        raise await _refused(context, invitation)
     return invitation
 
 
-async def _refused(context: RequestContext, failed: Invitation | None) -> NotFound:
+async def _refused(context: RequestContext, guessed: Invitation | None) -> NotFound:
     """Leave a line of an attempt that failed, and the failure where it was a code's."""
-    about = () if failed is None else (failed.consumer_id,)
+    about = () if guessed is None else (guessed.consumer_id,)
     line = audited(
         context,
         "acceptInvitation",
-        None if failed is None else failed.id,
+        None if guessed is None else guessed.id,
         consumers=about,
         outcome=AuditOutcome.REFUSED,
     )
     store = store_of(context)
-    if failed is None:
-        await store.record_audit(line)
-    else:
+    while guessed is not None and guessed.is_open:
         try:
-            await store.commit(Change(put=(failed,), audit=line))
-        except VersionConflict:  # another attempt failed at the same moment, and counted
-            await store.record_audit(line)
+            await store.commit(Change(put=(guessed.failed(context.request.at),), audit=line))
+        except VersionConflict:  # another attempt failed at the same moment: both count
+            guessed = await store.get(Invitation, guessed.id)
+        else:
+            return NotFound(_NOT_HELD)
+    await store.record_audit(line)
     return NotFound(_NOT_HELD)
 
 

@@ -2,6 +2,7 @@
 
 import struct
 import time
+import tracemalloc
 import zlib
 from collections.abc import Callable
 
@@ -124,7 +125,7 @@ def test_a_pdf_that_does_something_is_refused(action: bytes) -> None:
 
 def test_the_insides_of_a_pdf_s_streams_may_look_like_anything() -> None:
     """Compressed bytes that happen to spell a name are no action."""
-    assert verdict(a_pdf(stream=b"\x00/JS \x01/Launch "), PDF) is None
+    assert verdict(a_pdf(stream=b"\x00/JS \x01/JS("), PDF) is None
 
 
 @pytest.mark.parametrize("markup", [b"<script>", b"<HTML>", b"<svg ", b"<?php", b"<!DOCTYPE html>"])
@@ -165,6 +166,60 @@ def test_a_telephone_s_own_block_behind_a_picture_is_taken() -> None:
     assert verdict(a_jpeg() + b"SEFH" + bytes(20) + b"SEFT", JPEG) is None
 
 
+def test_a_script_behind_a_picture_is_found_though_an_end_follows_it() -> None:
+    """A picture ends where its own scan does, not where the last such marker is."""
+    for between in (b"<script>alert(1)</script>", b"MZ" + bytes(64), b"\xff\xd8 <svg onload=x>"):
+        content = a_jpeg() + bytes(1024) + between + b"\xff\xd9"
+        assert verdict(content, JPEG) is DocumentRejection.DAMAGED
+    hidden = a_jpeg() + b"<script>alert(1)</script>SEFT"
+    assert verdict(hidden, JPEG) is DocumentRejection.ACTIVE_CONTENT
+
+
+def test_more_pictures_behind_a_picture_are_taken() -> None:
+    """Telephones append a small one or a map of brightness; each of them is whole."""
+    assert verdict(a_jpeg() + bytes(8) + a_jpeg() + a_jpeg(), JPEG) is None
+    assert verdict(a_jpeg() + a_jpeg()[:-2], JPEG) is DocumentRejection.DAMAGED
+    vast = a_jpeg(width=60_000, height=60_000)
+    assert verdict(a_jpeg() + vast, JPEG) is DocumentRejection.TOO_MANY_PIXELS
+
+
+@pytest.mark.parametrize("opening", [b"% stream\n", b"(stream\n)", b"% >>\nstream\n"])
+def test_an_action_is_found_in_what_only_seems_to_be_a_stream(opening: bytes) -> None:
+    """Where a reader sees a comment or a text, nothing behind it is hidden."""
+    action = b"/OpenAction << /S /JavaScript /JS (app.alert(1)) >> % endstream\n"
+    assert verdict(a_pdf(opening + action), PDF) is DocumentRejection.ACTIVE_CONTENT
+
+
+@pytest.mark.parametrize("name", [b"/JavaScript", b"/J#61v#61Script", b"/EmbeddedFiles"])
+def test_an_action_is_found_wherever_it_lies(name: bytes) -> None:
+    """Also across the places where a file is cut up to be looked through, and never by halves."""
+    for offset in range(-60, 4):
+        filling = b" " * (65_536 - 50 + offset)
+        assert verdict(a_pdf(filling + name), PDF) is DocumentRejection.ACTIVE_CONTENT
+        assert verdict(a_pdf(filling + name + b"Of"), PDF) is None
+
+
+def test_the_greater_of_two_sides_counts() -> None:
+    """A TIFF that names its width twice is as large as any reader may take it to be."""
+    named = ((256, 60_000), (256, 1), (257, 60_000))
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in named)
+    content = b"II*\x00" + struct.pack("<IH", 8, 3) + entries + struct.pack("<I", 0)
+    assert verdict(content, TIFF) is DocumentRejection.TOO_MANY_PIXELS
+
+
+def test_judging_keeps_nothing_of_a_file_s_parts() -> None:
+    """A million boxes of a HEIC, each with a name of its own, take no memory."""
+    boxes = b"".join(struct.pack(">II", 8, number) for number in range(300_000))
+    content = a_heic() + boxes
+    tracemalloc.start()
+    try:
+        verdict(content, HEIC)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 1_000_000
+
+
 def test_pages_of_a_tiff_are_counted() -> None:
     """A list of pages that leads back to itself ends."""
     content = bytearray(a_tiff())
@@ -180,6 +235,12 @@ def test_pages_of_a_tiff_are_counted() -> None:
         b"%PDF-1.7\n" + b"/J#" * 400_000 + b"%%EOF",
         b"%PDF-1.7\n" + b"stream endstream " * 80_000 + b"%%EOF",
         b"\xff\xd8" + b"\xff" * 1_500_000,
+        a_jpeg()[:-2] + b"\xff\x00" * 750_000,
+        # One page of 65,535 entries that leads back to itself.
+        b"II*\x00"
+        + struct.pack("<IH", 8, 65_535)
+        + struct.pack("<HHII", 300, 4, 1, 1) * 65_535
+        + struct.pack("<I", 8),
         zlib.compress(bytes(1000)),
     ],
 )

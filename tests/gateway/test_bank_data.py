@@ -1,5 +1,7 @@
 """Bank data over real HTTP: the product, Plaid's adapter and the simulated Plaid, with webhooks."""
 
+import asyncio
+import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -10,6 +12,7 @@ from typing import Any, cast
 import httpx
 import pytest
 from starlette.applications import Starlette
+from starlette.types import Message
 
 from domain.access import Principal
 from domain.actors import Group
@@ -17,6 +20,7 @@ from domain.agencies import Agency, AgencyStatus
 from domain.applications import Application
 from domain.bank_connections import BankConnection, BankMonth
 from gateway.bank_worker import BankWorker
+from gateway.errors import Refused
 from gateway.parts import Parts
 from gateway.webhooks import webhook_routes
 from integrations.plaid.adapter import open_plaid
@@ -268,3 +272,68 @@ async def test_agencies_that_take_no_webhooks_are_answered_alike(served: Served)
     there = await _post(served, "harbor", body, signature)
     assert (unknown.status_code, unknown.content) == (there.status_code, there.content)
     assert unknown.status_code == 404
+
+
+def _other_signature(signature: str) -> str:
+    """Return another signature of the very same words that holds as well (r, n - s)."""
+    order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256
+    signed, _, last = signature.rpartition(".")
+    raw = base64.urlsafe_b64decode(last + "==")
+    turned = raw[:32] + (order - int.from_bytes(raw[32:], "big")).to_bytes(32, "big")
+    return f"{signed}.{base64.urlsafe_b64encode(turned).rstrip(b'=').decode()}"
+
+
+async def test_a_webhook_told_again_under_another_signature_is_known_again(
+    served: Served, me: Principal, draft: Application
+) -> None:
+    """Whoever has seen one makes signatures of it that hold: it does nothing a second time."""
+    await served.linked(me, draft, "user_good")
+    await served.settled()
+    _, item = await served.item()
+    body = (
+        b'{"webhook_type":"TRANSACTIONS","webhook_code":"SYNC_UPDATES_AVAILABLE","item_id":"%s"}'
+        % item.item_id.encode()
+    )
+    signature = served.simulator.webhooks.signature(body)
+    counts = []
+    for one in (signature, signature, _other_signature(signature)):
+        assert (await _post(served, "harbor", body, one)).status_code == 200
+        lines = [each for each in await served.world.audit() if each.action == "bankWebhook"]
+        counts.append(len(lines))
+    assert counts == [counts[0]] * 3
+
+
+async def _called(messages: list[Message], *, body_seconds: float = 60.0) -> list[Message]:
+    """Call the route of webhooks with what a client sends, and return what is answered."""
+    (route,) = webhook_routes(lambda: cast("Parts", None), body_seconds=body_seconds)
+    answered: list[Message] = []
+
+    async def receive() -> Message:
+        if messages:
+            return messages.pop(0)
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        answered.append(message)
+
+    scope: dict[str, Any] = {"type": "http", "method": "POST", "headers": [], "query_string": b""}
+    scope |= {"path": "/webhooks/plaid/harbor", "path_params": {"slug": "harbor"}}
+    await route.app(scope, receive, send)
+    return answered
+
+
+async def test_a_webhook_that_does_not_arrive_in_time_is_given_up() -> None:
+    """Whoever sends a byte a day holds no connection, and needs no signature to try."""
+    half: Message = {"type": "http.request", "body": b"{", "more_body": True}
+    with pytest.raises(Refused) as refused:
+        await _called([half], body_seconds=0.01)
+    assert refused.value.status == 408
+    assert refused.value.headers["connection"] == "close"
+
+
+async def test_who_leaves_in_the_middle_of_a_webhook_is_no_error() -> None:
+    """Nobody can fill the log with internal errors by hanging up."""
+    half: Message = {"type": "http.request", "body": b"{", "more_body": True}
+    answered = await _called([half, {"type": "http.disconnect"}])
+    assert answered[0]["status"] == 499

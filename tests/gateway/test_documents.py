@@ -14,6 +14,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
+from starlette.types import Message
 
 from domain.access import Principal, Scope
 from domain.actors import Group
@@ -470,6 +471,58 @@ async def test_only_so_many_files_are_moved_at_once(desk: Desk) -> None:
     go.set()
     assert [one.status_code for one in await asyncio.gather(*waiting)] == [200, 200]
     assert (await desk.send(made[2], a_pdf())).status_code == 200
+
+
+async def test_one_principal_holds_not_all_of_the_places(world: World) -> None:
+    """Whoever sends slowly is asked to wait with a third file; others go on."""
+    config = load_config({}, {"documents.at_once": 8}, command="dev")
+    go, begun = asyncio.Event(), asyncio.Semaphore(0)
+
+    async def slowly() -> AsyncIterator[bytes]:
+        begun.release()
+        await go.wait()
+        yield a_pdf()
+
+    async with client_of(world, config) as http:
+        desks = []
+        for subject in ("owner", "other"):
+            application = await world.add_application(await world.add_consumer(subject))
+            owner = world.person(Group.CONSUMERS, subject=subject)
+            desks.append(Desk(world, http, owner, application))
+        slow, other = desks
+        made = [await slow.announce(a_pdf()) for _ in range(3)]
+        waiting = [asyncio.create_task(slow.send(one, slowly())) for one in made[:2]]
+        for _ in waiting:
+            await begun.acquire()
+        assert (await slow.send(made[2], a_pdf())).status_code == 429
+        assert (await other.send(await other.announce(a_pdf()), a_pdf())).status_code == 200
+        go.set()
+        assert [one.status_code for one in await asyncio.gather(*waiting)] == [200, 200]
+        assert (await slow.send(made[2], a_pdf())).status_code == 200
+
+
+async def test_a_file_that_is_fetched_slowly_holds_its_place_and_not_for_long(desk: Desk) -> None:
+    """Files in memory are counted until they are taken; who never takes one is left alone."""
+    url = (await desk.shown(await desk.put(a_pdf())))["downloadUrl"]
+    app = cast("Any", desk.http)._transport.app
+    stuck = asyncio.Semaphore(0)
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def never(_: Message) -> None:
+        stuck.release()
+        await asyncio.Event().wait()
+
+    path = httpx.URL(url).path
+    scope = {"type": "http", "method": "GET", "path": path, "headers": [], "query_string": b""}
+    slow = [asyncio.create_task(app(dict(scope), receive, never)) for _ in range(2)]
+    for _ in slow:
+        await stuck.acquire()
+    assert (await desk.http.get(url)).status_code == 429
+    await asyncio.gather(*slow)
+    assert (await desk.http.get(url)).status_code == 200
 
 
 async def test_the_gateway_serves_links_behind_its_front(desk: Desk) -> None:

@@ -21,6 +21,7 @@ from domain.bank_connections import (
     Lease,
     sync_id,
 )
+from domain.bank_months import MONTHS_MAX
 from domain.banking import BankConnectionStatus, TransactionFacts
 from domain.consents import Consent, ConsentPurpose, current_text
 from domain.errors import (
@@ -29,9 +30,10 @@ from domain.errors import (
     StoreUnavailable,
     UpstreamTimeout,
     UpstreamUnavailable,
+    VersionConflict,
 )
 from resolvers.bank_store import sweep
-from resolvers.bank_syncs import LEASE_SECONDS, Syncing
+from resolvers.bank_syncs import LEASE_SECONDS, RETRY_SECONDS, Syncing
 from tests.resolvers.banks import CARD, CHECKING, paid
 from tests.resolvers.documents import (
     CONNECT,
@@ -579,3 +581,33 @@ async def test_tokens_cursors_and_transactions_lie_sealed(
         CARD.name.encode(),
     ):
         assert secret not in rows
+
+
+async def test_a_link_is_ended_though_a_sync_writes_beside_it(
+    world: World, me: Principal, draft: Application
+) -> None:
+    """The vendor has ended it by then: what was read must not stay for a write that came first."""
+    link = await linked(world, me, draft)
+    world.banks.history = [paid("t1", date(2026, 1, 10))]
+    await sync(world, me, link["id"])
+    world.backend.failing.extend([VersionConflict(), VersionConflict()])
+    answer = await world.ask(me, DISCONNECT, {"id": link["id"]})
+    assert answer["disconnectBank"]["status"] == "REMOVED"
+    assert await world.store.children(BankMonth, draft.id) == []
+
+
+async def test_a_sync_of_more_than_can_be_kept_ends_and_is_not_begun_at_every_look(
+    world: World, me: Principal, draft: Application
+) -> None:
+    """The lease is given back, no progress stays, and the next attempt waits as ever."""
+    link = await linked(world, me, draft)
+    days = [date(1970 + number // 12, number % 12 + 1, 1) for number in range(MONTHS_MAX + 1)]
+    world.banks.history = [paid(f"t{number}", day) for number, day in enumerate(days)]
+    assert (await world.ask(me, SYNC, {"id": link["id"]})).code == "TOO_LARGE"
+    state = await world.store.get(BankSync, sync_id(link["id"]))
+    assert state is not None
+    assert (state.lease, state.failures, state.months) == (None, 1, ())
+    assert state.wanted_at == world.now + timedelta(seconds=RETRY_SECONDS[0])
+    shown = await world.store.get(BankConnection, link["id"])
+    assert shown is not None
+    assert (shown.sync_progress, shown.status.value) == (None, "HEALTHY")

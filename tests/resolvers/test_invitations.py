@@ -9,7 +9,7 @@ from domain.access import AccessGrant, Principal, Scope
 from domain.actors import Group
 from domain.audit import AuditOutcome
 from domain.consumers import Consumer
-from domain.errors import StoreUnavailable
+from domain.errors import StoreUnavailable, VersionConflict
 from domain.invitations import (
     ATTEMPTS_AN_HOUR_MAX,
     ATTEMPTS_OF_ALL_MAX,
@@ -156,6 +156,35 @@ async def test_a_code_ends_after_a_few_wrong_dates_of_birth(world: World) -> Non
         wrong = await accept(world, world.person(Group.CONSUMERS), code, f"1980-01-0{day}")
         assert wrong.code == "NOT_FOUND"
     assert (await accept(world, world.person(Group.CONSUMERS), code)).code == "NOT_FOUND"
+
+
+async def test_guesses_at_once_are_no_more_than_one_by_one(world: World) -> None:
+    """With as many sign-ins as one likes: each wrong date counts, and the handful is all."""
+    counselor = world.person(Group.COUNSELORS)
+    _, consumer = await taken_on(world, counselor)
+    code = await invite(world, counselor, consumer)
+    guesses = [f"1980-01-{day:02}" for day in range(1, 3 * FAILURES_MAX)]
+    people = [world.person(Group.CONSUMERS, subject=f"guesser-{born}") for born in guesses]
+    tries = (accept(world, me, code, born) for me, born in zip(people, guesses, strict=True))
+    answers = await asyncio.gather(*tries)
+    assert {one.code for one in answers} == {"NOT_FOUND"}
+    (kept,) = await world.store.children(Invitation, consumer)
+    assert (kept.failures, kept.is_open) == (FAILURES_MAX, False)
+    assert (await accept(world, world.person(Group.CONSUMERS), code)).code == "NOT_FOUND"
+
+
+async def test_a_failure_counts_though_another_was_written_meanwhile(world: World) -> None:
+    """Where two wrong dates meet in the store, both are counted."""
+    counselor = world.person(Group.COUNSELORS)
+    _, consumer = await taken_on(world, counselor)
+    code = await invite(world, counselor, consumer)
+    # Places of the person, of all, and of the code; then the failure itself.
+    world.backend.failing.extend([None, None, None, VersionConflict()])
+    assert (await accept(world, world.person(Group.CONSUMERS), code, "1980-03-01")).code == (
+        "NOT_FOUND"
+    )
+    (kept,) = await world.store.children(Invitation, consumer)
+    assert kept.failures == 1
 
 
 async def test_who_has_a_record_binds_no_second_one(world: World) -> None:
