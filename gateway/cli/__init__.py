@@ -41,7 +41,7 @@ COMMANDS: dict[str, Lazy] = {
     "consumer": Lazy("gateway.cli.consumer:consumer", "Consumers: export, erase."),
     "dev": Lazy(
         "gateway.cli.dev:dev",
-        "Start gateway, identity provider and bureau simulator, with a demo world.",
+        "Start gateway, identity provider and simulated vendors, with a demo world.",
     ),
     "directory": Lazy(
         "gateway.cli.directory:directory",

@@ -22,7 +22,7 @@ from domain.bank_connections import BankConnection, BankMonth
 from gateway.bank_worker import BankWorker
 from gateway.errors import Refused
 from gateway.parts import Parts
-from gateway.webhooks import webhook_routes
+from gateway.webhooks import FAILURE_SECONDS, FAILURES_MAX, Strangers, webhook_routes
 from integrations.plaid.adapter import open_plaid
 from integrations.plaid.local import running_simulator, simulator_settings
 from integrations.plaid.simulator import Simulator, SimulatorAccount
@@ -257,6 +257,38 @@ async def test_nothing_of_a_webhook_counts_before_its_signature(
     fresh = served.simulator.webhooks.signature(body)
     assert (await _post(served, "harbor", body, fresh)).status_code == 200
     assert (await _post(served, "harbor", body, fresh)).status_code == 200
+
+
+async def test_who_makes_up_signatures_is_not_looked_at_any_more(served: Served) -> None:
+    """So nobody has all the calls for keys; and what is not taken is never answered as taken."""
+    body = b"{}"
+    for _ in range(FAILURES_MAX):
+        assert (await _post(served, "harbor", body, "forged")).status_code == 401
+    refused = await _post(served, "harbor", body, served.simulator.webhooks.signature(body))
+    assert refused.status_code == 429
+    assert refused.headers["retry-after"] == "600"
+
+
+def test_an_address_is_looked_at_again_later() -> None:
+    """Failures count for ten minutes, and for their own address."""
+    now = [0.0]
+    strangers = Strangers(lambda: now[0])
+    for _ in range(FAILURES_MAX):
+        assert not strangers.is_refused("203.0.113.7")
+        strangers.failed("203.0.113.7")
+    assert strangers.is_refused("203.0.113.7")
+    assert not strangers.is_refused("203.0.113.8")
+    now[0] = FAILURE_SECONDS + 1
+    assert not strangers.is_refused("203.0.113.7")
+
+
+async def test_a_webhook_whose_key_cannot_be_had_is_told_again(served: Served) -> None:
+    """Where a key was asked for just now, the next one waits: that is no answer of 200."""
+    body = b'{"webhook_type":"ITEM","webhook_code":"WEBHOOK_UPDATE_ACKNOWLEDGED","item_id":"x"}'
+    webhooks = served.simulator.webhooks
+    assert (await _post(served, "harbor", body, webhooks.signature(body))).status_code == 200
+    webhooks.rotate()
+    assert (await _post(served, "harbor", body, webhooks.signature(body))).status_code == 503
 
 
 async def test_agencies_that_take_no_webhooks_are_answered_alike(served: Served) -> None:

@@ -164,8 +164,8 @@ def test_everybody_sees_something(compared: Session) -> None:
         pytest.skip("too few documents for all of them")
     assert {role for role, _ in compared.answered} == set(ROLES)
     asked = {field for _, field in compared.answered}
-    assert set(QUERIES) - asked == {"node"}  # whose keys are letters
-    assert {"a", "b", "c"} <= asked
+    assert set(QUERIES) <= asked
+    assert {"agency", "document", "plan"} <= asked, "by node, each under its own name"
 
 
 @pytest.mark.timeout(24 * 3600)
@@ -187,7 +187,7 @@ def test_changes_are_made_alike(request: pytest.FixtureRequest, tmp_path: Path) 
     seed_of_all = request.config.getoption("--oracle-seed", SEED)
     done = asyncio.run(_change(seed_of_all, max(documents // CHANGES, CHANGES_MIN), tmp_path))
 
-    assert len(done) > len(MUTATIONS) // 2, done
+    assert len(done) > len(MUTATIONS) // 3, done  # others take a vendor, or what only one answers
 
 
 async def _change(seed_of_all: int, count: int, path: Path) -> set[str]:
