@@ -14,7 +14,7 @@ from domain.events import EventName
 from domain.fees import fee_terms
 from domain.ids import new_child_id
 from domain.plans import Plan, PlanStatus, superseded
-from resolvers.applications import application_named, children_within, grounds_for
+from resolvers.applications import application_named, children_within, grounds_for, residing
 from resolvers.context import RequestContext, store_of
 from resolvers.once import Attempt, once
 from resolvers.settings import settings_in_force
@@ -40,7 +40,7 @@ async def analyze_application(context: RequestContext, id: str) -> FinancialAnal
     """
 
     async def perform(attempt: Attempt) -> FinancialAnalysis:
-        application = await application_named(context, id)
+        application = await residing(context, await application_named(context, id))
         status = next_status(application.status, Step.ANALYZE)
         at = context.request.at
         settings = await settings_in_force(context, at.date())

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import islice
 from typing import TypeVar
@@ -318,3 +318,14 @@ async def _first_kept(
         found = await asyncio.gather(*map(context.loaders.applications.load, chunk))
         kept.extend(one for one in found if one is not None and keep(one))
     return kept[:count]
+
+
+async def residing(context: RequestContext, application: Application) -> Application:
+    """Return the application with the state that its consumer lives in now.
+
+    It took one when it was started and submitted, and people move: licenses and caps of fees go by
+    where they live on the day. Without an address on file it keeps the one that it has.
+    """
+    consumer = await context.loaders.consumers.load(application.consumer_id)
+    address = None if consumer is None else consumer.address
+    return application if address is None else replace(application, state=address.state)

@@ -34,7 +34,7 @@ from domain.validation import (
 )
 from resolvers.access import named_actor
 from resolvers.analysis import latest_analysis, superseding
-from resolvers.applications import application_named, children_within, grounds_for
+from resolvers.applications import application_named, children_within, grounds_for, residing
 from resolvers.context import RequestContext, agency_of, store_of
 from resolvers.inputs import AcceptPlanInput, Maybe, ProposePlanInput, given
 from resolvers.once import Attempt, once
@@ -91,7 +91,7 @@ async def propose_plan(context: RequestContext, input: ProposePlanInput) -> Plan
         analysis = await latest_analysis(context, application)
         if analysis is None:
             raise InvalidTransition("Analyze the application first: a plan rests on an analysis.")
-        application = await _residing(context, application)
+        application = await residing(context, application)
         check_licensed(agency_of(context).states, application.state)
         plan = await _plan(context, application, analysis, input, deposit)
         return await commit(
@@ -241,18 +241,6 @@ async def _plan(
         proposed_by=await named_actor(context),
         at=at,
     )
-
-
-async def _residing(context: RequestContext, application: Application) -> Application:
-    """Return the application, with the state of the consumer's address where it has none itself.
-
-    It takes its own when it is started and submitted; an address may have been entered since.
-    """
-    if application.state is not None:
-        return application
-    consumer = await context.loaders.consumers.load(application.consumer_id)
-    address = None if consumer is None else consumer.address
-    return application if address is None else replace(application, state=address.state)
 
 
 async def _parties(context: RequestContext, application: Application) -> Parties:

@@ -8,6 +8,7 @@ from domain.access import AccessGrant, Scope
 from domain.actors import Group
 from domain.analysis import FinancialAnalysis
 from domain.applications import ApplicationStatus
+from domain.consumers import Consumer
 from domain.errors import VersionConflict
 from resolvers.analysis import analyze_application
 from tests.resolvers.documents import ANALYZE, PLANS, SAVE
@@ -133,8 +134,12 @@ async def test_who_may(case: Case) -> None:
 
 
 async def test_the_fee_is_that_of_the_state_and_the_day(world: World) -> None:
-    """In Maryland four creditors cost 32 a month; the settings of the day are named."""
-    case = await open_case(world, state="MD")
+    """Who lives in Maryland now pays 32 a month for four creditors; the settings are named."""
+    case = await open_case(world)
+    consumer = await world.store.get(Consumer, case.application.consumer_id)
+    assert consumer is not None
+    assert consumer.address is not None
+    await world.put(replace(consumer, address=replace(consumer.address, state="MD")))
     found = (await case.analyze())["analyzeApplication"]
     stored = await world.store.get(FinancialAnalysis, found["id"])
     assert stored is not None

@@ -403,14 +403,23 @@ async def test_no_plan_is_a_helpful_answer(case: Case, debts: tuple[Debt, ...], 
 
 async def test_no_plan_where_the_agency_is_not_licensed(case: Case) -> None:
     """By an agency of Michigan and Ohio somebody in Colorado is analyzed, and proposed no plan."""
-    await case.world.put(replace(await case.stored(), state="CO"))
+    await _moves(case, "CO")
     assert (await case.analyze())["analyzeApplication"]["recommendation"] == "PLAN_STANDARD"
     for who in (case.counselor, case.world.key()):
         assert reasons_of(await case.propose(who)) == ["NOT_LICENSED"]
     assert (await case.stored()).status is ApplicationStatus.ANALYZED
     assert await statuses(case) == []
-    await case.world.put(replace(await case.stored(), state="OH"))
+    await _moves(case, "OH")
     assert (await case.propose())["proposePlan"]
+    assert (await case.stored()).state == "OH"
+
+
+async def _moves(case: Case, state: str) -> None:
+    """Have the consumer live in another state; the application says what it said before."""
+    consumer = await case.world.store.get(Consumer, case.application.consumer_id)
+    assert consumer is not None
+    assert consumer.address is not None
+    await case.world.put(replace(consumer, address=replace(consumer.address, state=state)))
 
 
 async def test_without_a_state_the_consumer_s_address_tells_it(case: Case) -> None:
