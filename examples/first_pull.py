@@ -17,7 +17,7 @@ from typing import Any
 URL = f"http://127.0.0.1:{os.environ.get('ALMONER_PORT', '8000')}/graphql"
 ALMONER = str(Path(sys.executable).parent / "almoner")
 
-FIND = """{ applications(first: 40) { edges { node {
+FIND = """{ applications(first: 100) { edges { node {
   id consumer { name { given family } } consents { id purpose usedAt expiresAt } } } } }"""
 PULL = """mutation ($input: PullCreditReportInput!) { pullCreditReport(input: $input) {
   hit score { model value }

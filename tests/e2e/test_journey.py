@@ -23,7 +23,7 @@ PERSONA = "UPHOLD"
 def consented_application(gateway: Running, family: str) -> tuple[str, str, str]:
     """Return a demo application of that family name: its id, a usable consent, a token."""
     token = gateway.token("counselor@harbor.test")
-    document = """{ applications(first: 40) { edges { node { id status
+    document = """{ applications(first: 100) { edges { node { id status
       consumer { name { family } } consents { id purpose usedAt } } } } }"""
     edges = data_of(gateway.ask(document, token=token))["applications"]["edges"]
     found = next(

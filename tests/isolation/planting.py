@@ -190,7 +190,7 @@ class Planter:
     def _file(self, path: str, plan: "_Plan") -> BlobRef:
         """Return a reference to a file of one canary; files have the same ids in every agency."""
         content = self._add(self.canaries.text(), path, plan).encode()
-        digest = hashlib.sha256(f"{plan.application} {plan.number}".encode()).digest()
+        digest = hashlib.sha256(f"{plan.application} {path} {plan.number}".encode()).digest()
         blob_id = new_ulid(AT, randomness=int.from_bytes(digest[:10]))
         self.files[blob_id] = content
         sha256 = hashlib.sha256(content).hexdigest()

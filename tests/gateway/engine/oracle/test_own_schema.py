@@ -174,7 +174,8 @@ def test_a_level_costs_no_more_calls_than_graphql_core_makes(compared: Session) 
     theirs, ours = (place.world.backend.calls for place in compared.places)
 
     assert theirs["children_many"] > 20
-    assert not {name: (count, theirs[name]) for name, count in ours.items() if count > theirs[name]}
+    more = {name: (count, theirs[name]) for name, count in ours.items() if count > theirs[name]}
+    assert more.keys() <= {"epoch"}, "which is a number in memory and asks nothing"
 
 
 @pytest.mark.timeout(24 * 3600)
