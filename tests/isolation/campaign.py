@@ -40,7 +40,7 @@ from tests.isolation.planting import (
     SHARING_CONSUMER,
 )
 from tests.isolation.surfaces import Finding, deep_findings, quick_findings
-from tests.isolation.targets import ELSEWHERE, QUEUED, SHARED, TARGETS, TWIN
+from tests.isolation.targets import QUEUED, SHARED, TARGETS, TWIN
 from tests.isolation.world import World
 from tests.tenants.record_samples import AT
 
@@ -54,9 +54,6 @@ WRONG_BY = frozenset({CONSUMER_ROLE, COUNSELOR, KEY, OPERATOR, ADMIN})
 
 ENDING_REACH = frozenset({"revokeAccess"})
 """What an admin may do without reaching anything, and others then reach less."""
-
-REPLACING = frozenset({"analyzeApplication"})
-"""What makes another one of what an application shows one of."""
 
 APPROVAL = "approveAccess"
 """What an admin may do, and an operator then reaches more."""
@@ -134,8 +131,6 @@ def _is_fair(draw: Draw) -> bool:
         return False  # refused by what they are, as the rows of operations.py show already
     if form.typed and form.name == "startApplication" and role in (CONSUMER_ROLE, OTHER_CONSUMER):
         return False  # it would give another name to whom the others know by theirs
-    if form.name in REPLACING and target == ELSEWHERE:
-        return role not in MEMBERS  # a later one would be shown in place of what is planted
     return not form.mutates or target not in _WITHOUT_REACH or _may_try(form, role, target)
 
 

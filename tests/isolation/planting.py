@@ -50,13 +50,15 @@ class Cast:
 
     owner: the consumer's own role, None where they have no sign-in. counselors: those who hold a
     grant. operators: those who hold grants over the application, each with the kinds that these
-    open. strict: all of them have to see it in a whole run; else they may.
+    open. strict: all of them have to see it in a whole run; else they may. unnamed: kinds that
+    nothing leads to but an id that nobody asks for: these they may see as well.
     """
 
     owner: str | None
     counselors: frozenset[str] = NOBODY
     operators: Mapping[str, frozenset[str]] = field(default_factory=dict)
     strict: bool = True
+    unnamed: frozenset[str] = NOBODY
 
 
 # Who may see a kind's texts: the owner, counselors with a grant, the agency's machine and operators
@@ -252,7 +254,8 @@ class _Plan:
             may |= {self.cast.owner} if self.cast.owner and _OWNER in parties else NOBODY
         if path in NEVER_SHOWN:
             may = NOBODY
-        return may, may - LOOSE if self.cast.strict else NOBODY
+        shown = self.cast.strict and self.kind not in self.cast.unnamed
+        return may, may - LOOSE if shown else NOBODY
 
 
 def placed(value: str, consumer: str, application: str, number: int = 1) -> str:

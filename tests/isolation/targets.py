@@ -46,7 +46,8 @@ CASTS = {
         operators={planting.VISITOR: VISITED_KINDS},
         strict=False,
     ),
-    ELSEWHERE: Cast(owner=None),
+    # A draft shows no analysis: its own id alone leads to it, and here nobody names that.
+    ELSEWHERE: Cast(owner=None, unnamed=frozenset({"analysis"})),
 }
 
 
