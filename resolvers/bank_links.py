@@ -10,7 +10,6 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from domain.access import AccessGrant, Scope
 from domain.applications import ENDED, Application
 from domain.bank_connections import BankConnection, BankSync, account_of, sync_id
 from domain.banking import AccountFacts, BankData, ItemFacts, LinkedItem, LinkRequest, LinkToken
@@ -33,7 +32,7 @@ from domain.errors import (
 from domain.events import EventName
 from domain.ids import new_child_id
 from domain.validation import Faults, clean_text
-from resolvers.applications import application_named
+from resolvers.applications import application_named, grounds_for
 from resolvers.bank_store import event_of, sync_of
 from resolvers.context import RequestContext, agency_of, store_of
 from resolvers.inputs import ConnectBankInput, given
@@ -177,7 +176,7 @@ async def _begin(linking: _Linking, consent: Consent) -> Consent:
         return await commit(
             context,
             replace(consent, used_at=context.request.at),
-            check=await _grounds(linking),
+            check=await grounds_for(context, application),
             event=happened(
                 context,
                 EventName.BANK_LINK_REQUESTED,
@@ -196,13 +195,6 @@ async def _begin(linking: _Linking, consent: Consent) -> Consent:
         )
     except VersionConflict as conflict:
         raise ConsentRequired from conflict
-
-
-async def _grounds(linking: _Linking) -> tuple[AccessGrant, ...]:
-    """Return the counselor's grant, so that one revoked meanwhile refuses the link."""
-    guard = linking.context.guard
-    grant = await guard.grant_over(linking.application, Scope.APPLICATIONS_WRITE)
-    return () if grant is None else (grant,)
 
 
 async def _fail(linking: _Linking, used: Consent, code: str, *, may_have_acted: bool) -> None:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from domain.access import AccessGrant, Scope
+from domain.access import Scope
 from domain.applications import ENDED, Application
 from domain.credit import BlobRef
 from domain.documents import (
@@ -33,7 +33,7 @@ from domain.events import Event, EventName
 from domain.ids import new_child_id, new_ulid
 from domain.media import DocumentRejection, judge
 from domain.validation import Faults, clean_integer
-from resolvers.applications import application_named, children_within
+from resolvers.applications import application_named, children_within, grounds_for
 from resolvers.context import RequestContext, store_of
 from resolvers.document_links import DocumentLink, LinkUse, link_to
 from resolvers.inputs import CreateDocumentUploadInput
@@ -76,7 +76,7 @@ async def create_document_upload(
         document = await commit(
             context,
             document,
-            check=await _grounds(context, application),
+            check=await grounds_for(context, application),
             event=_event(context, EventName.DOCUMENT_ANNOUNCED, document),
             audit=audited(
                 context,
@@ -274,7 +274,7 @@ async def _settle(
         return await commit(
             context,
             settled,
-            check=await _grounds(context, application),
+            check=await grounds_for(context, application),
             event=_event(context, name, settled),
             audit=audited(
                 context,
@@ -287,12 +287,6 @@ async def _settle(
         )
     except VersionConflict as conflict:
         raise InvalidTransition("This link has been used. Ask for another one.") from conflict
-
-
-async def _grounds(context: RequestContext, application: Application) -> tuple[AccessGrant, ...]:
-    """Return the counselor's grant, so that one revoked meanwhile refuses the change."""
-    grant = await context.guard.grant_over(application, Scope.APPLICATIONS_WRITE)
-    return () if grant is None else (grant,)
 
 
 def _event(context: RequestContext, name: EventName, document: Document) -> Event:
